@@ -1,0 +1,41 @@
+# The words of this project: quickstart, test, check, bench. Each sets up what it needs.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN     = $(VENV)/bin
+# `auto` lets pip choose; the constraints hold the versions that were tested together.
+PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
+
+.PHONY: quickstart test check format bench example clean
+
+quickstart: $(VENV)/.user
+	$(BIN)/harness run suites/quickstart.yaml
+
+test: $(VENV)/.developer
+	$(BIN)/python -m pytest
+
+check: $(VENV)/.developer
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(VENV)/.developer
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+bench: $(VENV)/.developer
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
+	$(BIN)/python benchmarks/encode.py
+	$(BIN)/python benchmarks/startup.py
+
+$(VENV)/.user: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[offline]'
+	touch $@
+
+$(VENV)/.developer: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) -e '.[dev]'
+	touch $@ $(VENV)/.user
+
+clean:
+	rm -rf $(VENV) .harness .mypy_cache .ruff_cache .pytest_cache

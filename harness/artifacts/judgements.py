@@ -1,0 +1,137 @@
+"""What is known to be right: graded judgements of documents, and what else is known of each query."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator
+from itertools import pairwise
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.artifacts.base import Artifact
+from harness.errors import DataError
+
+BATCH = 65_536
+
+
+class Judgement(NamedTuple):
+    """One line of a qrels file."""
+
+    query_id: str
+    doc_id: str
+    grade: int
+
+
+class Known(NamedTuple):
+    """What is known of a query besides its judgements: reference answers and tags, either may be empty."""
+
+    query_id: str
+    answers: list[str]
+    tags: list[str]
+
+
+class Table(Artifact):
+    """One Arrow table in one file."""
+
+    file: str
+    schema: pa.Schema
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table
+
+    def __len__(self) -> int:
+        """Count the rows of the table."""
+        count: int = self.table.num_rows
+        return count
+
+    def checksum(self) -> str:
+        """Return the SHA-256 of the rows in their stored order."""
+        digest = hashlib.sha256()
+        for batch in self.table.to_batches(max_chunksize=BATCH):
+            for row in batch.to_pylist():
+                digest.update(repr(tuple(row.values())).encode())
+        return digest.hexdigest()
+
+    def save(self, folder: Path) -> None:
+        """Write one Arrow file."""
+        with pa.ipc.new_file(folder / self.file, self.schema) as writer:
+            writer.write_table(self.table)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """Map the Arrow file into memory."""
+        return cls(pa.ipc.open_file(pa.memory_map(str(folder / cls.file))).read_all())
+
+
+class Qrels(Table):
+    """Graded judgements, ordered by query id, then document id; grades are int32 and may be negative."""
+
+    file = "qrels.arrow"
+    schema = pa.schema([("query_id", pa.large_string()), ("doc_id", pa.large_string()), ("grade", pa.int32())])
+
+    @classmethod
+    def of(cls, judgements: Iterable[Judgement | tuple[str, str, int]]) -> Self:
+        """Build from judgements in any order.
+
+        Raises DataError where one pair is judged twice with different grades; equal repeats are one judgement.
+        """
+        columns = list(zip(*judgements, strict=True)) or [(), (), ()]
+        arrays = [pa.array(column, field.type) for column, field in zip(columns, cls.schema, strict=True)]
+        table = pa.table(arrays, schema=cls.schema)
+        grouped = table.group_by(["query_id", "doc_id"]).aggregate([("grade", "min"), ("grade", "max")])
+        clash = grouped.filter(pc.not_equal(grouped["grade_min"], grouped["grade_max"]))
+        if clash.num_rows:
+            row = clash.slice(0, 1).to_pylist()[0]
+            raise DataError(
+                f"qrels: query {row['query_id']!r} and document {row['doc_id']!r} are judged twice, "
+                f"as {row['grade_min']} and as {row['grade_max']}"
+            )
+        unique = grouped.select(["query_id", "doc_id", "grade_min"]).rename_columns(cls.schema.names).cast(cls.schema)
+        return cls(unique.sort_by([("query_id", "ascending"), ("doc_id", "ascending")]))
+
+    def __iter__(self) -> Iterator[Judgement]:
+        """Give one judgement after the other."""
+        return (Judgement(*row.values()) for row in self.table.to_pylist())
+
+    @property
+    def query_ids(self) -> list[str]:
+        """The queries that are judged, ascending."""
+        found: list[str] = pc.unique(self.table["query_id"]).to_pylist()
+        return found
+
+    @property
+    def grades(self) -> np.ndarray:
+        """The grades, int32[judgements]."""
+        found: np.ndarray = self.table["grade"].to_numpy()
+        return found
+
+
+class References(Table):
+    """Reference answers and tags of the queries, ordered by query id."""
+
+    file = "references.arrow"
+    schema = pa.schema(
+        [("query_id", pa.large_string()), ("answers", pa.list_(pa.string())), ("tags", pa.list_(pa.string()))]
+    )
+
+    @classmethod
+    def of(cls, known: Iterable[Known]) -> Self:
+        """Build from what is known of each query, in any order; DataError where a query stands twice."""
+        rows = sorted(known)
+        for before, after in pairwise(rows):
+            if before.query_id == after.query_id:
+                raise DataError(f"references: the query {after.query_id!r} stands more than once")
+        columns = list(zip(*rows, strict=True)) or [(), (), ()]
+        return cls(pa.table([pa.array(c, f.type) for c, f in zip(columns, cls.schema, strict=True)], schema=cls.schema))
+
+    def tags(self) -> dict[str, list[str]]:
+        """Return the ids of the queries that bear each tag."""
+        tagged: dict[str, list[str]] = {}
+        for row in self.table.to_pylist():
+            for tag in row["tags"]:
+                tagged.setdefault(tag, []).append(row["query_id"])
+        return tagged

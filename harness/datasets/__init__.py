@@ -1,0 +1,1 @@
+"""Collections to search; each source lives in a module of its own."""

@@ -1,0 +1,1 @@
+"""Plan to store: what is not there is made."""

@@ -1,0 +1,43 @@
+"""What a suite can name: sources, stages, models and measures, each with what it says of itself."""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+from typing import Any, NamedTuple
+
+from harness.models import BUNDLED
+from harness.registry import DATASETS, METRICS, STAGES, Registry
+from harness.systems import HIDDEN
+
+
+class Item(NamedTuple):
+    """A word, and what it stands for."""
+
+    name: str
+    about: str
+
+
+def inventory(kind: str) -> list[Item]:
+    """List everything of a kind: `datasets`, `stages`, `models` or `measures`."""
+    if kind == "models":
+        return [Item(f"bundled:{name}", _bundled(module)) for name, (module, _) in BUNDLED.items()]
+    registries: dict[str, Registry[Any]] = {"datasets": DATASETS, "stages": STAGES, "measures": METRICS}
+    return [
+        Item(name.replace("/", ": ") if kind == "stages" else name, _about(thing))
+        for name, thing in registries[kind].items()
+        if name.split("/")[0] not in HIDDEN
+    ]
+
+
+def _bundled(module: str) -> str:
+    present = importlib.util.find_spec(module) is not None
+    return "installed" if present else "not installed: pip install 'retrieval-harness[offline]'"
+
+
+def _about(thing: Any) -> str:
+    """Return the first sentence of a docstring, with the settings of a stage."""
+    text = inspect.getdoc(thing) or ""
+    first = " ".join(text.split("\n\n")[0].split())
+    fields = getattr(thing, "model_fields", {})
+    return first + (f"  [{', '.join(fields)}]" if fields else "")

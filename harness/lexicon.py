@@ -1,0 +1,170 @@
+"""Text to words to numbers: the one way in which documents and queries are cut for every lexical index."""
+
+from __future__ import annotations
+
+import re
+from array import array
+from collections.abc import Iterable
+from itertools import pairwise
+from typing import Annotated, Any, Literal, NamedTuple
+
+import numpy as np
+from pydantic import AfterValidator
+
+from harness.artifacts.text import Texts
+
+Language = Literal[
+    "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french", "german", "greek",
+    "hindi", "hungarian", "indonesian", "irish", "italian", "lithuanian", "nepali", "norwegian", "porter", "portuguese",
+    "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish", "yiddish",
+]  # fmt: skip
+"""The Snowball stemmers, by the names of PyStemmer."""
+
+Words = Annotated[tuple[str, ...], AfterValidator(lambda words: tuple(sorted({word.lower() for word in words})))]
+Stopwords = Literal["en"] | Words | None
+"""Words left out: the English list of Lucene ("en"), a list of one's own, or none."""
+
+ENGLISH = frozenset(
+    {"a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of"}
+    | {"on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will"}
+    | {"with"}
+)
+WORD = re.compile(r"\w\w+")
+"""Two or more letters, digits or underscores, as bm25s and scikit-learn cut words."""
+BATCH = 16_384
+ABSENT = -1
+
+
+class Counts(NamedTuple):
+    """How often each term stands in each text: rows of texts, whose terms ascend."""
+
+    starts: np.ndarray
+    """int64[texts + 1]: where each text's terms begin in the other two."""
+    terms: np.ndarray
+    """int32: the number of the term."""
+    times: np.ndarray
+    """int32: how often it stands there."""
+
+
+class Lexicon:
+    """Numbers for the terms of a collection. A word is lower-cased, dropped if it is a stop word, and stemmed.
+
+    Without `vocabulary` every new term gets the next number; with it, words that it lacks are left out.
+    """
+
+    def __init__(self, stemmer: str | None, stopwords: Stopwords, vocabulary: np.ndarray | None = None) -> None:
+        self._numbers = _Numbers(stemmer, stopwords, None if vocabulary is None else unpack(vocabulary))
+
+    def count(self, texts: Iterable[str]) -> Counts:
+        """Count the terms of each text."""
+        number_of, numbers, ends = self._numbers.__getitem__, array("i"), array("q", [0])
+        for text in texts:
+            numbers.extend(map(number_of, WORD.findall(text.lower())))
+            ends.append(len(numbers))
+        found = np.frombuffer(numbers, dtype=np.int32) if numbers else np.empty(0, np.int32)
+        rows = np.repeat(np.arange(len(ends) - 1, dtype=np.int64), np.diff(ends))
+        keys, times = np.unique(((rows << 32) | found)[found != ABSENT], return_counts=True)
+        starts = np.searchsorted(keys, np.arange(len(ends), dtype=np.int64) << 32)
+        return Counts(starts, (keys & 0xFFFFFFFF).astype(np.int32), times.astype(np.int32))
+
+    @property
+    def vocabulary(self) -> list[str]:
+        """The terms in the order of their numbers."""
+        return list(self._numbers.terms)
+
+
+class _Numbers(dict[str, int]):
+    """Words to the numbers of their terms; each word is cut down once, when it is first met."""
+
+    def __init__(self, stemmer: str | None, stopwords: Stopwords, vocabulary: list[str] | None) -> None:
+        import Stemmer
+
+        self.stem = Stemmer.Stemmer(stemmer).stemWord if stemmer else str
+        self.stopwords = ENGLISH if stopwords == "en" else frozenset(stopwords or ())
+        self.grows = vocabulary is None
+        self.terms = {term: number for number, term in enumerate(vocabulary or ())}
+
+    def __missing__(self, word: str) -> int:
+        number = ABSENT
+        if word not in self.stopwords:
+            term = self.stem(word)
+            number = self.terms.setdefault(term, len(self.terms)) if self.grows else self.terms.get(term, ABSENT)
+        self[word] = number
+        return number
+
+
+class Collection(NamedTuple):
+    """The terms of a collection, by term."""
+
+    vocabulary: np.ndarray
+    """The terms in ascending order, packed."""
+    starts: np.ndarray
+    """int64[terms + 1]: where each term's documents begin in the other two."""
+    documents: np.ndarray
+    """int32: rows of the corpus, ascending within a term."""
+    times: np.ndarray
+    """float32: how often the term stands there."""
+    lengths: np.ndarray
+    """int64[documents]: the number of terms in each document, repeats counted."""
+
+
+def collect(corpus: Texts, stemmer: str | None, stopwords: Stopwords) -> Collection:
+    """Count the terms of a corpus, and turn the counts over from documents to terms.
+
+    Only the counts are held, about eight bytes for each term of each document, and twice that while they turn.
+    """
+    from scipy import sparse
+
+    lexicon = Lexicon(stemmer, stopwords)
+    parts = [
+        lexicon.count(corpus.take(slice(start, start + BATCH)).texts) for start in range(0, max(len(corpus), 1), BATCH)
+    ]
+    sizes = np.concatenate([np.diff(part.starts) for part in parts])
+    starts = np.concatenate([[0], np.cumsum(sizes)])
+    terms, times = _gather(parts)
+    vocabulary, rank = _sorted(lexicon.vocabulary)
+    shape = (len(corpus), len(vocabulary))
+    turned = sparse.csr_matrix((times, rank[terms], starts), shape=shape).tocsc()
+    lengths = np.bincount(turned.indices, weights=turned.data, minlength=len(corpus)).astype(np.int64)
+    return Collection(pack(vocabulary), turned.indptr.astype(np.int64), turned.indices, turned.data, lengths)
+
+
+def _gather(parts: list[Counts]) -> tuple[np.ndarray, np.ndarray]:
+    """Join the parts, and let go of each as soon as it is copied."""
+    size = sum(len(part.terms) for part in parts)
+    terms, times, at = np.empty(size, np.int32), np.empty(size, np.float32), 0
+    parts.reverse()
+    while parts:
+        part = parts.pop()
+        stop = at + len(part.terms)
+        terms[at:stop], times[at:stop], at = part.terms, part.times, stop
+    return terms, times
+
+
+def _sorted(terms: list[str]) -> tuple[list[str], np.ndarray]:
+    """Sort terms, and return the new number of each old one."""
+    order = sorted(range(len(terms)), key=terms.__getitem__)
+    rank = np.empty(len(terms), np.int32)
+    rank[order] = np.arange(len(terms), dtype=np.int32)
+    return [terms[number] for number in order], rank
+
+
+def pack(vocabulary: list[str]) -> np.ndarray:
+    """Write terms into an array of bytes; no term holds a line break.
+
+    >>> unpack(pack(["eins", "übrig"]))
+    ['eins', 'übrig']
+    """
+    return np.frombuffer("\n".join(vocabulary).encode(), dtype=np.uint8)
+
+
+def unpack(packed: np.ndarray) -> list[str]:
+    """Read terms back from an array of bytes."""
+    return packed.tobytes().decode().split("\n") if len(packed) else []
+
+
+def blocks(starts: np.ndarray, size: int = 4_000_000) -> Iterable[tuple[slice, slice]]:
+    """Cut a collection into runs of terms with about `size` entries: the terms, and their entries."""
+    cuts: Any = np.unique(np.searchsorted(starts, np.arange(0, starts[-1] + size, size)).clip(0, len(starts) - 1))
+    for first, last in pairwise(cuts):
+        yield slice(first, last), slice(starts[first], starts[last])

@@ -1,0 +1,41 @@
+"""Runs to values: every measure, every query, one search for the judged documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from harness.artifacts.run import Run
+from harness.measures import foreign, per_query
+from harness.measures.judgements import Judgements
+from harness.measures.kernel import Kernel
+from harness.measures.names import Measure
+from harness.measures.parse import arguments, is_native, parse
+from harness.registry import METRICS
+
+
+def evaluate(measures: Iterable[Measure | str], run: Run, judgements: Judgements) -> dict[str, np.ndarray]:
+    """Return float64[len(run)] for each measure, by canonical name.
+
+    The one rule of who counts: a query that is judged counts, with 0 if the run found nothing for it or if nothing is
+    relevant (trec_eval -c); a query that is not judged is NaN and stays out of every mean. The measures trust the
+    order of the run, which is canonical, and never look at its scores. What cut the run before is not known here: see
+    `check_depth`. Raises what `parse` raises, and ValueError if the run's rows are not rows of the judgements.
+    """
+    wanted = [parse(measure) if isinstance(measure, str) else measure for measure in measures]
+    known = judgements.take(run.rows)
+    values: dict[Measure, np.ndarray] = {}
+    hits = known.find(run.documents)
+    others = [measure for measure in wanted if not is_native(measure)]
+    if others:
+        values |= foreign.calculate(others, run.documents, known)
+    for measure in wanted:
+        if measure in others:
+            continue
+        function = METRICS[measure.base]
+        if isinstance(function, Kernel):
+            values[measure] = function(hits, **arguments(measure))
+        else:
+            values[measure] = per_query.calculate(function, run.documents, known, arguments(measure))
+    return {str(measure): np.where(known.judged, values[measure], np.nan) for measure in wanted}

@@ -1,0 +1,186 @@
+"""Suite to Plan: the distinct stages of all systems, each once. The wiring table is all that knows how stages fit."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from harness.errors import Place, SuiteError
+from harness.fingerprint import Fingerprint, fingerprint
+from harness.registry import STAGES
+from harness.sources import Collection, Leaves
+from harness.stage import Node, Searcher, Stage, TwoSided
+from harness.suite import Suite
+from harness.systems import Step, System
+
+
+@dataclass(frozen=True)
+class Line:
+    """A system on one data set, as far as it is laid: what the next stage will find."""
+
+    corpus: Node
+    queries: Node
+    docs: Node
+    """What an index will be made of: the documents, or their vectors."""
+    asks: Node
+    """What will be searched with: the queries, or their vectors."""
+    model: Node | None = None
+    """The weights that the step in hand names, if it names any."""
+    index: Node | None = None
+    run: Node | None = None
+
+
+@dataclass(frozen=True)
+class Target:
+    """What a system owes on one data set: a run, and its scores by measure."""
+
+    dataset: str
+    system: str
+    line: Line
+    run: Node
+    scores: Mapping[str, Node]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Every distinct node once, inputs before their users, and what each system owes."""
+
+    suite: Suite
+    leaves: Leaves
+    nodes: tuple[Node, ...]
+    targets: tuple[Target, ...]
+    asked: int
+    """How many nodes the systems ask for, before sharing."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The name of all that is to be made."""
+        return fingerprint(
+            [[t.dataset, t.system, *(node.fingerprint for node in t.scores.values())] for t in self.targets]
+        )
+
+    def users(self) -> dict[Fingerprint, list[str]]:
+        """Return the systems that each node serves, in the order of the suite."""
+        found: dict[Fingerprint, list[str]] = {}
+        for target in self.targets:
+            for node in walk(*target.scores.values()):
+                names = found.setdefault(node.fingerprint, [])
+                if target.system not in names:
+                    names.append(target.system)
+        return found
+
+
+Wire = Callable[[Step, Line, Callable[[str], Line]], Line]
+
+
+def _encode(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+    docs, asks = _both_sides(step, line.corpus, line.queries, (line.model,))
+    return replace(line, docs=docs, asks=asks)
+
+
+def _reduce(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+    docs, asks = _both_sides(step, line.docs, line.asks, ())
+    return replace(line, docs=docs, asks=asks)
+
+
+def _index(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+    index = join(step.stages["index"], (line.docs,), (), step)
+    run = join(step.stages["search"], (line.asks,), (index,), step)
+    return replace(line, index=index, run=run)
+
+
+def _fuse(step: Step, line: Line, lay: Callable[[str], Line]) -> Line:
+    return replace(line, run=join(step.stages["fuse"], tuple(lay(name).run for name in step.of), (), step))
+
+
+def _rerank(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+    run = join(step.stages["rerank"], (line.run,), (line.corpus, line.queries, line.model), step)
+    return replace(line, run=run)
+
+
+def _from(step: Step, _: Line, lay: Callable[[str], Line]) -> Line:
+    return lay(step.word)
+
+
+WIRING: Mapping[str, Wire] = {
+    "from": _from,
+    "encode": _encode,
+    "reduce": _reduce,
+    "index": _index,
+    "fuse": _fuse,
+    "rerank": _rerank,
+}
+
+
+def join(stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | None, ...], step: Step) -> Node:
+    """Place a stage behind its inputs. Raises SuiteError, before anything runs, where they do not fit."""
+    title = f"'{step.role}: {step.word}'"
+    nodes = tuple(node for node in stream if node is not None)
+    if len(nodes) < len(stream):
+        raise SuiteError(f"{title} stands too early: no search comes before it", step.place)
+    for node in nodes:
+        if not issubclass(node.gives, stage.takes):
+            wanted = " or ".join(kind.__name__ for kind in stage.takes)
+            raise SuiteError(f"{title} takes {wanted}, not {node.gives.__name__}", step.place)
+    if isinstance(stage, Searcher) and static and static[0] is not None:
+        readable, made = stage.reads or (stage.name,), static[0].stage.name
+        if made not in readable:
+            raise SuiteError(f"'search: {stage.name}' cannot read 'index: {made}'", step.place)
+    return Node(stage, nodes, static)
+
+
+def _both_sides(step: Step, docs: Node, asks: Node, static: tuple[Node | None, ...]) -> tuple[Node, Node]:
+    stage = step.stages[step.role]
+    if not isinstance(stage, TwoSided):
+        raise SuiteError(f"'{step.role}: {step.word}' must be a stage of two sides", step.place)
+    return join(stage.on("document"), (docs,), static, step), join(stage.on("query"), (asks,), static, step)
+
+
+def make_plan(suite: Suite, leaves: Leaves, only: Callable[[str, str], bool] = lambda _dataset, _system: True) -> Plan:
+    """Lay every system on every data set (those that `only` lets through). Raises SuiteError for wrong wiring."""
+    targets = [
+        _target(suite, leaves, collection, system)
+        for collection in leaves.collections.values()
+        for system in suite.systems.values()
+        if only(collection.name, system.name)
+    ]
+    if not targets:
+        raise SuiteError("no system of the suite is left to run", Place(str(suite.file)))
+    asked = [node for target in targets for node in walk(*target.scores.values())]
+    unique = {node.fingerprint: node for node in asked}
+    return Plan(suite, leaves, tuple(unique.values()), tuple(targets), len(asked))
+
+
+def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System) -> Target:
+    start = Line(collection.corpus, collection.queries, docs=collection.corpus, asks=collection.queries)
+
+    def lay(name: str) -> Line:
+        line = start
+        for step in suite.systems[name].steps:
+            if step.role not in WIRING:
+                raise SuiteError(f"'{step.role}' cannot stand in a system yet", step.place)
+            model = leaves.models[step.model].node if step.model else None
+            line = WIRING[step.role](step, replace(line, model=model), lay)
+        return line
+
+    line = lay(system.name)
+    if line.run is None:
+        raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
+    static = (collection.corpus, collection.queries, collection.qrels)
+    scores = {name: Node(STAGES["score/qrels"](measure=name), (line.run,), static) for name in suite.measures}
+    return Target(collection.name, system.name, line, line.run, scores)
+
+
+def walk(*ends: Node) -> Iterator[Node]:
+    """Give every distinct node above the given ones and themselves, inputs before their users."""
+    seen: set[Fingerprint] = set()
+
+    def visit(node: Node) -> Iterator[Node]:
+        if node.fingerprint not in seen:
+            seen.add(node.fingerprint)
+            for above in node.inputs:
+                yield from visit(above)
+            yield node
+
+    for end in ends:
+        yield from visit(end)

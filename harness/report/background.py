@@ -1,0 +1,188 @@
+"""The sections beside quality: throughput, failures, checks, and all that is needed to trust and to repeat a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from harness.report import numbers
+from harness.report.document import Block, Cell, Code, Column, Items, Section, Table, pairs, say
+from harness.results import Measurement, Results
+
+SHORT = 12
+"""Characters of a checksum that a table shows; run.json has all."""
+WORKED = ("encode_rate", "build_seconds")
+"""The order in which quantities of stages are listed; others follow."""
+
+
+def background(results: Results) -> Iterator[Section]:
+    """Give the sections that have something to say."""
+    yield from throughput(results)
+    yield from failures(results)
+    yield from checks(results)
+    yield from datasets(results)
+    yield from models(results)
+    yield from systems(results)
+    yield environment(results)
+    yield repeat(results)
+
+
+def throughput(results: Results) -> Iterator[Section]:
+    """List what the stages took when they were made, each stage once however many systems share it."""
+    shared: dict[tuple[Any, ...], list[Measurement]] = {}
+    for row in results.measurements:
+        if row.stage is not None and row.value is not None:
+            key = (row.dataset, row.stage, row.quantity, row.fingerprint, row.value, row.machine)
+            shared.setdefault(key, []).append(row)
+    if not shared:
+        return
+    rows = []
+    for users in sorted(shared.values(), key=lambda found: _place(results, found[0])):
+        row = users[0]
+        names = numbers.some(list(dict.fromkeys(user.system for user in users)), most=3)
+        texts = (
+            row.dataset,
+            row.stage or "",
+            row.quantity.replace("_seconds", "_time").replace("_", " "),
+            numbers.quantity(row.value, row.unit),
+        )
+        rows.append(tuple(map(Cell, (*texts, numbers.count(row.n), row.machine or numbers.NOTHING, names))))
+    machines = list(dict.fromkeys(str(users[0].machine or "an unknown machine") for users in shared.values()))
+    caption = f"From cost records of {', '.join(machines)}, not a latency: what each stage took when it was made."
+    heads = ("data set", "stage", "quantity", "took", "items", "machine", "used by")
+    columns = tuple(Column(head, numeric=head in ("took", "items")) for head in heads)
+    yield Section("Stage throughput", (Table(caption, columns, tuple(rows)),))
+
+
+def _place(results: Results, row: Measurement) -> tuple[int, str, int]:
+    order = WORKED.index(row.quantity) if row.quantity in WORKED else len(WORKED)
+    return results.datasets.index(row.dataset), row.stage or "", order
+
+
+def failures(results: Results) -> Iterator[Section]:
+    """List what failed, and why."""
+    failed: dict[tuple[str, str, str, str], list[str]] = {}
+    for row in results.measurements:
+        if row.failed:
+            key = (row.dataset, row.system, row.stage or "", row.reason or "")
+            failed.setdefault(key, []).append(row.quantity)
+    if not failed:
+        return
+    rows = tuple(
+        (
+            Cell(system),
+            Cell(dataset),
+            Cell(stage or "whole system"),
+            Cell(", ".join(dict.fromkeys(names))),
+            Cell(reason),
+        )
+        for (dataset, system, stage, reason), names in failed.items()
+    )
+    columns = tuple(map(Column, ("system", "data set", "stage", "quantities", "reason")))
+    yield Section("Failures", (Table("What failed has no number, and a reason instead.", columns, rows),))
+
+
+def checks(results: Results) -> Iterator[Section]:
+    """List the numbers that the suite expects beside those that were measured."""
+    rows = []
+    for check in objects(results.run.get("checks")):
+        status = numbers.fact(check.get("status"))
+        number = [numbers.measure(_number(check.get(key))) for key in ("expected", "value")]
+        names = [numbers.fact(check.get(key)) for key in ("system", "dataset", "quantity")]
+        within = _number(check.get("within"))
+        tolerance = numbers.NOTHING if within is None else f"± {within:g}"
+        cells = [Cell(text) for text in (*names, number[0], tolerance, number[1])]
+        rows.append((*cells, Cell(status, strong=status != "met"), Cell(numbers.fact(check.get("source")))))
+    if not rows:
+        return
+    heads = ("system", "data set", "measure", "expected", "within", "measured", "status", "source")
+    columns = tuple(Column(head, numeric=head in ("expected", "within", "measured")) for head in heads)
+    yield Section("Checks against published numbers", (Table("What the suite expects.", columns, tuple(rows)),))
+
+
+def datasets(results: Results) -> Iterator[Section]:
+    """List the data sets: how large, where from, which content."""
+    rows, notes = [], []
+    for name, said in results.part("datasets").items():
+        facts = _object(said)
+        settings = numbers.fact(facts.get("settings") or None)
+        sizes = (numbers.count(_number(facts.get(key))) for key in ("documents", "queries", "judgements"))
+        sums = (_short(facts.get(key)) for key in ("corpus", "queries_checksum", "qrels"))
+        rows.append(tuple(map(Cell, (name, numbers.fact(facts.get("source")), settings, *sizes, *sums))))
+        notes += [f"{name}: {note}" for note in facts.get("notes") or ()]
+    if not rows:
+        return
+    heads = ("data set", "source", "settings", "documents", "queries", "judgements", "corpus", "query file", "qrels")
+    columns = tuple(Column(head, numeric=head in ("documents", "queries", "judgements")) for head in heads)
+    caption = f"Checksums are SHA-256 of the content, the first {SHORT} characters; run.json has all of them."
+    blocks: list[Block] = [Table(caption, columns, tuple(rows))]
+    yield Section("Data sets", (*blocks, *([Items(tuple(notes))] if notes else [])))
+
+
+def models(results: Results) -> Iterator[Section]:
+    """List the models: where from, which content, and whether others would get the same weights."""
+    rows = []
+    for name, said in results.part("models").items():
+        facts = dict(_object(said))
+        place, revision = facts.pop("path", None), facts.pop("revision", None)
+        checksum = facts.pop("checksum", None) or facts.pop("content", None)
+        pinned = facts.pop("pinned", None)
+        flag = numbers.NOTHING if pinned is None else "pinned" if pinned else "UNPINNED"
+        texts = (name, numbers.fact(place), _short(revision), _short(checksum))
+        rest = ", ".join(f"{key}: {numbers.fact(value)}" for key, value in facts.items() if value not in (None, {}))
+        rows.append((*map(Cell, texts), Cell(flag, strong=pinned is False), Cell(rest or numbers.NOTHING)))
+    if rows:
+        columns = tuple(map(Column, ("model", "path", "revision", "content", "weights", "settings")))
+        yield Section("Models", (Table("UNPINNED weights may be others tomorrow.", columns, tuple(rows)),))
+
+
+def systems(results: Results) -> Iterator[Section]:
+    """List how each system is made."""
+    rows = [
+        (Cell(name), Cell(numbers.fact(_object(said).get("provenance"))))
+        for name, said in results.part("systems").items()
+    ]
+    if rows:
+        yield Section("Systems", (Table("What each system does.", (Column("system"), Column("chain")), tuple(rows)),))
+
+
+def environment(results: Results) -> Section:
+    """Say where and with what it ran."""
+    facts = {f"machine: {key}": value for key, value in results.part("machine").items()}
+    if isinstance(memory := facts.get("machine: memory_bytes"), int):
+        facts["machine: memory_bytes"] = numbers.size(memory)
+    facts |= {f"run: {key}": value for key, value in results.part("runtime").items()}
+    facts |= {key: results.run.get(key) for key in ("started", "ended")}
+    table = pairs("Where and how it ran.", [(key, numbers.fact(value)) for key, value in facts.items()])
+    libraries = "\n".join(f"{name} {numbers.fact(version)}" for name, version in results.part("libraries").items())
+    return Section("Environment", (table, *([Code(libraries, "Library versions")] if libraries else [])))
+
+
+def repeat(results: Results) -> Section:
+    """Say how to get the same numbers again."""
+    harness, suite = results.part("harness"), results.part("suite")
+    said = f"retrieval-harness {numbers.fact(harness.get('version'))}, commit {numbers.fact(harness.get('commit'))}"
+    blocks: list[Block] = [say(f"With {said}:")]
+    blocks.append(Code(numbers.fact(results.run.get("command"))))
+    if text := suite.get("text"):
+        blocks.append(
+            Code(str(text), f"The suite, {numbers.fact(suite.get('file'))} ({_short(suite.get('fingerprint'))})")
+        )
+    return Section("How to repeat it", tuple(blocks))
+
+
+def _short(checksum: Any) -> str:
+    return numbers.fact(checksum)[:SHORT] if checksum else numbers.NOTHING
+
+
+def _number(value: Any) -> float | None:
+    return float(value) if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _object(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def objects(values: Any) -> list[Mapping[str, Any]]:
+    """Return the objects of a list of run.json, and none where it is something else."""
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []

@@ -1,0 +1,118 @@
+"""How a report writes numbers, sizes, facts and names, the same in every format."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What XML cannot hold, what drives a terminal, and what turns the direction of writing."""
+DASH = "\N{EN DASH}"
+NOTHING = DASH
+"""Stands where there is no number."""
+
+
+def measure(value: float | None) -> str:
+    """Write the value of a measure.
+
+    >>> measure(0.67891), measure(None) == NOTHING
+    ('0.6789', True)
+    """
+    return NOTHING if value is None else f"{value:.4f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """Write the ends of an interval; nothing where one is not known.
+
+    >>> interval(0.61239, 0.7).split(DASH), interval(None, 0.7)
+    (['0.612', '0.700'], '')
+    """
+    return "" if low is None or high is None else f"{low:.3f}{DASH}{high:.3f}"
+
+
+def count(value: float | None) -> str:
+    """Write a whole number with its digits in groups of three.
+
+    >>> count(5183)
+    '5,183'
+    """
+    return NOTHING if value is None else f"{value:,.0f}"
+
+
+def size(value: float | None) -> str:
+    """Write a number of bytes with a unit.
+
+    >>> size(0), size(1536), size(7_961_088)
+    ('0 B', '1.5 kB', '8.0 MB')
+    """
+    if value is None:
+        return NOTHING
+    for unit in ("B", "kB", "MB", "GB"):
+        if value < 999.95:
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} TB"
+
+
+def quantity(value: float | None, unit: str) -> str:
+    """Write a number with its unit, to three digits.
+
+    >>> quantity(1234.5, "documents/s"), quantity(0.01234, "s"), quantity(2048, "bytes")
+    ('1,234 documents/s', '12.3 ms', '2.0 kB')
+    """
+    if value is None:
+        return NOTHING
+    if unit == "bytes":
+        return size(value)
+    if unit == "s" and abs(value) < 1:
+        value, unit = value * 1000, "ms"
+    digits = count(value) if abs(value) >= 1000 else f"{value:.3g}"
+    return f"{digits} {unit}".rstrip()
+
+
+def fact(value: Any) -> str:
+    """Write a value of run.json as a person would.
+
+    >>> fact(None) == NOTHING, fact(True), fact("x"), fact([1, 2]), fact({"path": "x", "split": {"part": 1}})
+    (True, 'yes', 'x', '1, 2', 'path: x, split: {part: 1}')
+    """
+    if value is None or value in ("", [], {}):
+        return NOTHING
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, dict):
+        return ", ".join(f"{key}: {_inner(item)}" for key, item in value.items())
+    return ", ".join(map(_inner, value)) if isinstance(value, list) else str(value)
+
+
+def _inner(value: Any) -> str:
+    return f"{{{fact(value)}}}" if isinstance(value, dict) else fact(value)
+
+
+def some(names: list[str], most: int = 6) -> str:
+    """List the first names, and say how many more there are.
+
+    >>> some(["a", "b", "c"], most=2), some(["a", "b", "c"])
+    ('a, b and 1 more', 'a, b, c')
+    """
+    shown = ", ".join(names[:most])
+    return shown if len(names) <= most else f"{shown} and {len(names) - most} more"
+
+
+def printable(text: str) -> str:
+    r"""Put U+FFFD for all that does more than stand there; ends of lines are kept.
+
+    >>> printable("a\x1b[31m\n") == "a\ufffd[31m\n"
+    True
+    """
+    return UNPRINTABLE.sub("\ufffd", text)
+
+
+def plain(text: str, most: int = 10_000) -> str:
+    r"""Make one printable line of a text, cut to `most` characters.
+
+    >>> plain("a \n b"), len(plain("abcdef", most=4))
+    ('a b', 4)
+    """
+    line = " ".join(printable(text).split())
+    return line if len(line) <= most else line[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"

@@ -1,0 +1,88 @@
+"""Result files to report.md, report.csv and report.html: the same content, the page with pictures."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from harness.report import numbers
+from harness.report.background import background, objects
+from harness.report.comparison import Comparison, Standing, compare
+from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
+from harness.report.markdown import markdown
+from harness.report.pictures import dimension_curves, quality_and_size
+from harness.report.quality import by_tag, headline, table
+from harness.report.rows import csv_text
+from harness.results import Results
+
+
+def render(results: Sequence[Results], out: Path) -> list[Path]:
+    """Write the report of one or more runs into the folder `out`; the same results give the same bytes.
+
+    Returns the three files. Nothing is run and nothing outside the result folders is read.
+    """
+    compared = [(result, [compare(result, dataset) for dataset in result.datasets]) for result in results]
+    chapters = [_chapter(result, comparisons) for result, comparisons in compared]
+    texts = {"report.md": markdown(chapters), "report.csv": csv_text(compared), "report.html": page(chapters)}
+    out.mkdir(parents=True, exist_ok=True)
+    for name, text in texts.items():
+        (out / name).write_bytes(text.encode("utf-8", "replace"))
+    return [out / name for name in texts]
+
+
+def page(chapters: Sequence[Chapter]) -> str:
+    """Write HTML that needs no other file, no network and no scripts."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+
+    environment = Environment(
+        loader=PackageLoader("harness.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=_printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template("page.html.j2").render(chapters=chapters) + "\n"
+
+
+def _printable(value: object) -> object:
+    return numbers.printable(value) if type(value) is str else value
+
+
+def _chapter(results: Results, comparisons: list[Comparison]) -> Chapter:
+    harness = results.part("harness")
+    said = [f"run {results.id}", str(results.run.get("ended") or ""), f"harness {numbers.fact(harness.get('version'))}"]
+    sections = [_dataset(results, comparison) for comparison in comparisons]
+    return Chapter(
+        f"Retrieval report: {results.suite}",
+        " · ".join(part for part in said if part),
+        tuple(headline(comparison) for comparison in comparisons),
+        tuple(_calls(results, comparisons)),
+        (*sections, *background(results)),
+    )
+
+
+def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragraph]:
+    """Say what nobody should miss on the way to the numbers."""
+    failed = {system for comparison in comparisons for system in comparison.having(Standing.FAILED)}
+    if failed:
+        names = numbers.some([name for name in results.systems if name in failed])
+        yield say(
+            strong("Failed"), f": {names}. Their numbers are missing, not zero; the reasons stand under Failures."
+        )
+    elif any(row.failed for row in results.measurements):
+        yield say(strong("Some numbers are missing"), ": the reasons stand under Failures.")
+    missed = [check for check in objects(results.run.get("checks")) if check.get("status") != "met"]
+    if missed:
+        yield say(strong(f"Expected numbers not met: {len(missed)}"), "; see Checks against published numbers.")
+    for warning in results.run.get("warnings") or ():
+        yield say(strong("Warning"), f": {warning}.".replace("..", "."))
+
+
+def _dataset(results: Results, comparison: Comparison) -> Section:
+    blocks: list[Block] = [table(comparison)]
+    if comparison.measures:
+        blocks += quality_and_size(comparison)
+        blocks += dimension_curves(results, comparison)
+        blocks += by_tag(results, comparison)
+    return Section(f"Systems on {comparison.dataset}", tuple(blocks))

@@ -1,0 +1,80 @@
+"""The JSON Schema of the suite language, made from the models that read it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.registry import DATASETS, STAGES
+from harness.suite import SuiteFile
+from harness.systems import HIDDEN, PAIRS
+
+VARIABLE = {"type": "string", "pattern": r"\{\w+\}"}
+"""A word of a matrix may stand for any value."""
+
+
+def suite_schema() -> dict[str, Any]:
+    """Return the schema of a suite file with every registered source and stage."""
+    found = SuiteFile.model_json_schema()
+    definitions = found.setdefault("$defs", {})
+    chain = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/stage"}}
+    definitions["stage"] = {"anyOf": [_from(), *_stages(definitions)]}
+    matrix = {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}}
+    grid = {
+        "type": "object",
+        "properties": {"matrix": matrix, "stages": chain},
+        "required": ["matrix", "stages"],
+        "additionalProperties": False,
+    }
+    properties = found["properties"]
+    properties["systems"]["additionalProperties"] = {"anyOf": [chain, grid]}
+    properties["datasets"]["additionalProperties"] = {"anyOf": _datasets(definitions)}
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "retrieval-harness suite"}
+
+
+def _from() -> dict[str, Any]:
+    text = {"type": "string", "description": "Go on from where another system ends."}
+    return {"type": "object", "properties": {"from": text}, "required": ["from"], "additionalProperties": False}
+
+
+def _datasets(definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    return [_object({"source": word}, [kind], definitions) for word, kind in DATASETS.items()]
+
+
+def _stages(definitions: dict[str, Any]) -> list[dict[str, Any]]:
+    """Describe every stage that a suite can name; a word that stands for two takes the settings of both."""
+    described, loaded = [], dict(STAGES.items())
+    for name in loaded:
+        role, word = name.split("/", 1)
+        kinds = [loaded.get(f"{part}/{word}") for part in PAIRS.get(role, (role,))]
+        if role in HIDDEN or None in kinds:
+            continue
+        found = _object({role: word}, kinds, definitions)
+        if any(getattr(kind, "uses_model", False) for kind in kinds):
+            found["properties"]["model"] = {"type": "string", "description": "A model of the suite."}
+            found["required"].append("model")
+        if role == "fuse":
+            systems = {"type": "array", "items": {"type": "string"}, "minItems": 1}
+            found["properties"]["of"] = systems | {"description": "The systems whose runs are joined."}
+            found["required"].append("of")
+        described.append(found)
+    return described
+
+
+def _object(head: dict[str, str], kinds: list[Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """Describe a mapping that is told apart by one word and takes the settings of some models."""
+    properties: dict[str, Any] = {key: {"const": word} for key, word in head.items()}
+    required = list(head)
+    for kind in kinds:
+        own = kind.model_json_schema(ref_template="#/$defs/{model}")
+        definitions.update(own.get("$defs", {}))
+        for key, value in own.get("properties", {}).items():
+            properties.setdefault(key, {"anyOf": [value, VARIABLE]})
+        required += [key for key in own.get("required", []) if key not in {"depth", "precision", *required}]
+    description = (kinds[0].__doc__ or "").split("\n")[0]
+    return {
+        "type": "object",
+        "description": description,
+        "properties": properties,
+        "required": required,
+        "additionalProperties": False,
+    }

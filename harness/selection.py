@@ -1,0 +1,52 @@
+"""The part of a suite that a command is asked for: some systems, some data sets, and the models these need."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Mapping
+
+from harness.datasets.base import Dataset
+from harness.errors import UserError, nearest
+from harness.models import ModelSpec
+from harness.suite import Suite
+from harness.systems import System
+
+
+def select_datasets(suite: Suite, names: Iterable[str] | None) -> dict[str, Dataset]:
+    """Return the data sets of these names, all for None. Raises UserError for a name the suite does not have."""
+    wanted = list(names or suite.datasets)
+    for name in wanted:
+        if name not in suite.datasets:
+            raise UserError(f"the suite has no data set {name!r}; {nearest(name, suite.datasets)}")
+    return {name: dataset for name, dataset in suite.datasets.items() if name in wanted}
+
+
+def select_systems(suite: Suite, patterns: Iterable[str] | None) -> dict[str, System]:
+    """Return the systems that match any pattern (`*`, `?`, `[…]`). Raises UserError for a pattern that none matches."""
+    chosen: set[str] = set()
+    for pattern in patterns or ["*"]:
+        found = fnmatch.filter(suite.systems, pattern)
+        if not found:
+            raise UserError(f"no system matches {pattern!r}; {nearest(pattern, suite.systems)}")
+        chosen.update(found)
+    return {name: system for name, system in suite.systems.items() if name in chosen}
+
+
+def models_of(suite: Suite, systems: Mapping[str, System]) -> dict[str, ModelSpec]:
+    """Return the models that these systems, and those they are built from, name."""
+    names: set[str] = set()
+
+    def collect(system: System) -> None:
+        for step in system.steps:
+            names.update({step.model} if step.model else ())
+            for name in (step.word,) if step.role == "from" else step.of:
+                collect(suite.systems[name])
+
+    for system in systems.values():
+        collect(system)
+    return {name: spec for name, spec in suite.models.items() if name in names}
+
+
+def only(systems: Mapping[str, System]) -> Callable[[str, str], bool]:
+    """Return the filter that a plan takes."""
+    return lambda _dataset, system: system in systems

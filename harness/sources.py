@@ -1,0 +1,171 @@
+"""The leaves of a plan: parts of data sets and models, named by the checksum of their content.
+
+What was read once is remembered in the store under cheap marks (file stamps, a version, a commit), so that naming the
+leaves of a suite again costs nothing while the marks stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from harness.artifacts.base import Artifact
+from harness.artifacts.model import Model
+from harness.datasets.base import Dataset
+from harness.errors import DataError
+from harness.fingerprint import Fingerprint, fingerprint, stamp
+from harness.models import ModelSpec, content_of, find_weights, model_files
+from harness.stage import CorpusSource, ModelSource, Node, QrelsSource, QueriesSource, ReferencesSource, Source
+from harness.store import Entry, Store
+
+PARTS: dict[str, type[Source]] = {
+    "corpus": CorpusSource,
+    "queries": QueriesSource,
+    "qrels": QrelsSource,
+    "references": ReferencesSource,
+}
+UNKNOWN = "unknown:"
+"""Begins the content of a leaf that was not read yet; nothing that hangs on it can be in the store."""
+
+
+@dataclass(frozen=True)
+class Collection:
+    """A data set of a suite with its parts as nodes, and what is worth telling of it."""
+
+    name: str
+    dataset: Dataset
+    corpus: Node
+    queries: Node
+    qrels: Node
+    references: Node | None
+    facts: Mapping[str, Any]
+    """Counts of `corpus`, `queries` and `qrels`, and `notes` for the reader; empty while it was not read."""
+
+    @property
+    def known(self) -> bool:
+        """Whether it was read."""
+        return bool(self.facts)
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it is called, for people."""
+        return {"source": self.dataset.source, **self.dataset.model_dump(mode="json", exclude_none=True)}
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A model of a suite as a node."""
+
+    name: str
+    spec: ModelSpec
+    node: Node
+    model: Model
+    pinned: bool
+    at_hand: bool
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What it is called, for people."""
+        return {"path": self.spec.path, "revision": self.model.revision}
+
+
+@dataclass(frozen=True)
+class Leaves:
+    """All that a suite's plan hangs on."""
+
+    collections: dict[str, Collection] = field(default_factory=dict)
+    models: dict[str, Weighed] = field(default_factory=dict)
+
+    def loader(self, name: Fingerprint) -> Callable[[], Artifact]:
+        """Return the function that reads a leaf. KeyError for what is no leaf of this suite."""
+        for weighed in self.models.values():
+            if weighed.node.fingerprint == name:
+                return lambda: weighed.model
+        for collection in self.collections.values():
+            for part in PARTS:
+                node = getattr(collection, part)
+                if node is not None and node.fingerprint == name:
+                    return lambda: _read(collection.dataset, part, node.stage.content)
+        raise KeyError(name)
+
+    def about(self, name: Fingerprint) -> dict[str, Any] | None:
+        """Return what a leaf is called, for people; None for what is no leaf."""
+        for weighed in self.models.values():
+            if weighed.node.fingerprint == name:
+                return weighed.about
+        for collection in self.collections.values():
+            if name in {n.fingerprint for n in (collection.corpus, collection.queries, collection.qrels)}:
+                return collection.about
+        return None
+
+
+def find_leaves(
+    datasets: Mapping[str, Dataset], models: Mapping[str, ModelSpec], base: Path, store: Store, *, fetch: bool
+) -> Leaves:
+    """Name all leaves. `fetch` allows what is not on this machine to be fetched; without it such a leaf stays unknown.
+
+    Raises UserError for a model that cannot be found and DataError for damaged data.
+    """
+    return Leaves(
+        {name: _collection(name, dataset, store, fetch=fetch) for name, dataset in datasets.items()},
+        {name: _weigh(name, spec, base, store, fetch=fetch) for name, spec in models.items()},
+    )
+
+
+def _collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -> Collection:
+    key = [dataset.source, dataset.model_dump(mode="json"), dataset.revision]
+    facts = store.receipt(key)
+    if facts is None and (fetch or dataset.at_hand):
+        facts = _take_in(dataset, store)
+        store.keep_receipt(key, facts)
+    contents = (
+        facts["contents"] if facts else {part: UNKNOWN + fingerprint(key) for part in ("corpus", "queries", "qrels")}
+    )
+    nodes = {part: Node(PARTS[part](content=content)) for part, content in contents.items()}
+    return Collection(
+        name, dataset, nodes["corpus"], nodes["queries"], nodes["qrels"], nodes.get("references"), facts or {}
+    )
+
+
+def _take_in(dataset: Dataset, store: Store) -> dict[str, Any]:
+    """Read a data set into the store and say what was found."""
+    contents, counts = {}, {}
+    for part, source in PARTS.items():
+        artifact = getattr(dataset, part)()
+        if artifact is None:
+            continue
+        if not len(artifact):
+            raise DataError(f"the data set {dataset.source!r} has no {part}")
+        contents[part] = artifact.checksum()
+        counts[part] = len(artifact)
+        node = Node(source(content=contents[part]))
+        if node.fingerprint not in store:
+            about = {"source": dataset.source, **dataset.model_dump(mode="json", exclude_none=True)}
+            store.save(artifact, Entry(node.fingerprint, node.recipe, about=about))
+    return {"contents": contents, "counts": counts, "notes": dataset.notes()}
+
+
+def _read(dataset: Dataset, part: str, content: str) -> Artifact:
+    """Read a part that should have a known content; DataError if it has another by now."""
+    artifact = getattr(dataset, part)()
+    if artifact is None or artifact.checksum() != content:
+        raise DataError(f"the {part} of the data set {dataset.source!r} changed while it was in use: run again")
+    found: Artifact = artifact
+    return found
+
+
+def _weigh(name: str, spec: ModelSpec, base: Path, store: Store, *, fetch: bool) -> Weighed:
+    weights = find_weights(spec, base, fetch=fetch)
+    if weights.folder is not None:
+        key = ["model", [stamp(path) for path in model_files(weights.folder)]]
+        receipt = store.receipt(key)
+        if receipt is None:
+            receipt = {"content": content_of(weights.folder)}
+            store.keep_receipt(key, receipt)
+        content = receipt["content"]
+    else:
+        content = f"{spec.path}@{weights.commit}" if weights.commit else UNKNOWN + spec.path
+    node = Node(ModelSource(content=content))
+    return Weighed(name, spec, node, weights.model, weights.pinned, weights.at_hand)

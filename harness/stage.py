@@ -1,0 +1,255 @@
+"""A stage is settings plus `open`; a node is a stage placed in a plan, named by what it is and what it reads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, ClassVar, Literal, Self
+
+from pydantic import BaseModel, ConfigDict
+
+from harness.artifacts.base import Artifact, Rows
+from harness.artifacts.index import Index
+from harness.artifacts.judgements import Qrels, References
+from harness.artifacts.model import Model
+from harness.artifacts.run import Run
+from harness.artifacts.scores import Scores
+from harness.artifacts.text import Corpus, Queries
+from harness.artifacts.vectors import Vectors
+from harness.fingerprint import Fingerprint, fingerprint
+
+Side = Literal["document", "query"]
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """Where and how fast. Never part of a name, always part of a cost."""
+
+    device: str = "cpu"
+    threads: int = 1
+    batch_size: int | None = None
+
+
+class Stage(BaseModel):
+    """Subclass a role below. Fields are the settings that change the output, and nothing else.
+
+    `open` does the once-only work and returns the function whose calls are timed. A stage holds no state, knows no
+    store and imports nothing heavy before `open`.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    name: ClassVar[str]
+    """The word in the suite, given by the registry."""
+    role: ClassVar[str]
+    takes: ClassVar[tuple[type[Artifact], ...]]
+    """What may flow in."""
+    gives: ClassVar[type[Artifact]]
+    rowwise: ClassVar[bool] = True
+    """The row law: a call on a slice gives that slice of the answer."""
+    chunk_rows: ClassVar[int] = 8192
+    """How many rows are made and kept at a time; a border of a chunk is a row number, so it moves for no one."""
+    version: ClassVar[int] = 1
+    """Raise it when the same settings start to give another output."""
+
+    @classmethod
+    def word(cls) -> str:
+        """Name the stage as the suite does."""
+        return f"{cls.role}: {cls.name}"
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """What the stage contributes to the name of its output."""
+        return {
+            "stage": f"{self.role}/{self.name}",
+            "version": self.version,
+            "settings": self.model_dump(mode="json"),
+        }
+
+
+class TwoSided(Stage):
+    """A stage that documents and queries both pass through, perhaps with other settings on each side."""
+
+    def on(self, side: Side) -> Self:
+        """Return the stage as it stands on one side, without the settings of the other."""
+        del side
+        return self
+
+
+class Encoder(TwoSided):
+    """Text to vectors. `model` is the weights where `uses_model` says so, else None."""
+
+    role = "encode"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus, Queries)
+    gives: ClassVar[type[Artifact]] = Vectors
+    uses_model: ClassVar[bool] = True
+    chunk_rows: ClassVar[int] = 1024
+
+    def open(self, runtime: Runtime, model: Model | None) -> Callable[[Any], Rows]:
+        """Load the weights; the call encodes Corpus or Queries."""
+        raise NotImplementedError
+
+
+class Reducer(TwoSided):
+    """Vectors to smaller vectors."""
+
+    role = "reduce"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Vectors,)
+    gives: ClassVar[type[Artifact]] = Vectors
+
+    def open(self, runtime: Runtime) -> Callable[[Any], Rows]:
+        """The call reduces Vectors."""
+        raise NotImplementedError
+
+
+class Indexer(Stage):
+    """Documents, or their vectors, to an index that holds all its searcher needs."""
+
+    role = "index"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus, Vectors)
+    gives: ClassVar[type[Artifact]] = Index
+    rowwise = False
+
+    def open(self, runtime: Runtime) -> Callable[[Any], Index]:
+        """The call builds the index of all documents."""
+        raise NotImplementedError
+
+
+class Searcher(Stage):
+    """Queries, or their vectors, to a run. `k` is the depth of the run; a suite says `depth`."""
+
+    role = "search"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Queries, Vectors)
+    gives: ClassVar[type[Artifact]] = Run
+    reads: ClassVar[tuple[str, ...]] = ()
+    """The indexers whose index it opens; its own name if empty."""
+    depth: int
+
+    def open(self, runtime: Runtime, index: Index) -> Callable[[Any], Run]:
+        """Open the index; the call answers Queries or Vectors."""
+        raise NotImplementedError
+
+
+class Fuser(Stage):
+    """Several runs of the same queries to one."""
+
+    role = "fuse"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Run
+    depth: int
+
+    def open(self, runtime: Runtime) -> Callable[..., Run]:
+        """The call takes one Run a chain, in the order the suite names them."""
+        raise NotImplementedError
+
+
+class Reranker(Stage):
+    """A run to the same documents in a better order."""
+
+    role = "rerank"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Run
+    uses_model: ClassVar[bool] = True
+    chunk_rows: ClassVar[int] = 64
+
+    def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, model: Model | None) -> Callable[[Run], Run]:
+        """Load the weights; the call reorders a Run, whose `rows` are rows of `queries`."""
+        raise NotImplementedError
+
+
+class Scorer(Stage):
+    """A run and what is known to be right to one value a query."""
+
+    role = "score"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Scores
+
+    def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
+        """Resolve the judgements; the call scores a Run."""
+        raise NotImplementedError
+
+
+class Source(Stage):
+    """A leaf: one part of a data set, or a model, named by the checksum of its content (or its published revision)."""
+
+    role = "source"
+    takes: ClassVar[tuple[type[Artifact], ...]] = ()
+    rowwise = False
+    content: str
+
+    @property
+    def recipe(self) -> dict[str, Any]:
+        """A source is its content, and nothing else."""
+        return {"stage": f"{self.role}/{self.name}", "content": self.content}
+
+
+class CorpusSource(Source):
+    """The documents of a data set."""
+
+    name = "corpus"
+    gives = Corpus
+
+
+class QueriesSource(Source):
+    """The queries of a data set."""
+
+    name = "queries"
+    gives = Queries
+
+
+class QrelsSource(Source):
+    """The judgements of a data set."""
+
+    name = "qrels"
+    gives = Qrels
+
+
+class ReferencesSource(Source):
+    """Reference answers and tags of a data set."""
+
+    name = "references"
+    gives = References
+
+
+class ModelSource(Source):
+    """The weights of a model."""
+
+    name = "model"
+    gives = Model
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stage with the nodes it reads. Equal chains are the same node, wherever they stand."""
+
+    stage: Stage
+    stream: tuple[Node, ...] = ()
+    """What flows through, and is timed."""
+    static: tuple[Node | None, ...] = ()
+    """What is held, and is opened once; in the order of `open`."""
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """All nodes it reads."""
+        return (*self.stream, *(node for node in self.static if node))
+
+    @property
+    def gives(self) -> type[Artifact]:
+        """The kind of artifact it makes."""
+        return self.stage.gives
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """All that names the output."""
+        if isinstance(self.stage, Source):
+            return self.stage.recipe
+        return self.stage.recipe | {
+            "stream": [node.fingerprint for node in self.stream],
+            "static": [node and node.fingerprint for node in self.static],
+        }
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """The name of the output."""
+        return fingerprint(self.recipe)

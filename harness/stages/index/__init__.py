@@ -1,0 +1,1 @@
+"""Documents to an index, and the searcher that reads it."""

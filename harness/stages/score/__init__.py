@@ -1,0 +1,1 @@
+"""A run to one value a query."""

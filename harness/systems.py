@@ -1,0 +1,203 @@
+"""Systems of a suite: words to built stages; a matrix to one system for each combination."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from harness.errors import Place, SuiteError, UnknownName, nearest
+from harness.models import ModelSpec
+from harness.places import Document
+from harness.places import Path as At
+from harness.registry import STAGES
+from harness.stage import Stage
+
+PAIRS = {"index": ("index", "search")}
+"""A word that stands for two stages: the settings of each go to whichever declares them."""
+HIDDEN = {"search", "score"}
+"""Roles that no suite names: the one is implied by its index, the other by the measures."""
+
+
+@dataclass(frozen=True)
+class Defaults:
+    """What a stage gets when its step does not say: depth, precision, and the settings of the model it names."""
+
+    depth: int
+    precision: str
+    models: Mapping[str, ModelSpec]
+
+
+@dataclass(frozen=True)
+class Step:
+    """One entry of a system: the stages it stands for, and the chains or model it names."""
+
+    role: str
+    word: str
+    place: Place
+    stages: Mapping[str, Stage] = field(default_factory=dict)
+    model: str | None = None
+    of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class System:
+    """A retrieval configuration: a chain of steps, and the words it was written in."""
+
+    name: str
+    steps: tuple[Step, ...]
+    words: tuple[Mapping[str, Any], ...]
+    place: Place
+
+    @property
+    def depth(self) -> int | None:
+        """How deep its run is, as far as its own steps say; None where another system decides."""
+        depths = [stage.depth for step in self.steps for stage in step.stages.values() if hasattr(stage, "depth")]
+        return depths[-1] if depths else None
+
+
+def make_systems(said: Mapping[str, Any], defaults: Defaults, document: Document) -> dict[str, System]:
+    """Build all systems. Raises SuiteError for wrong words, wrong settings, and systems that lead round in a circle."""
+    systems: dict[str, System] = {}
+    for key, value in said.items():
+        at: At = ("systems", key)
+        for name, words, inside in _expand(str(key), value, at, document):
+            if name in systems:
+                raise SuiteError(f"two systems are named {name!r}", document.place(at))
+            steps = tuple(_step(word, defaults, (*inside, i), document) for i, word in enumerate(words))
+            systems[name] = System(name, steps, tuple(words), document.place(at))
+    for system in systems.values():
+        _check_names(system, systems, ())
+    return systems
+
+
+def _expand(key: str, value: Any, at: At, document: Document) -> list[tuple[str, list[Any], At]]:
+    """Give name, words and place of each system that an entry stands for."""
+    if isinstance(value, list):
+        return [(key, value, at)]
+    if not isinstance(value, dict) or set(value) != {"matrix", "stages"}:
+        raise SuiteError("a system is a list of stages, or has the two words 'matrix' and 'stages'", document.place(at))
+    axes, stages = value["matrix"], value["stages"]
+    if not isinstance(axes, dict) or not all(isinstance(axis, list) and axis for axis in axes.values()):
+        raise SuiteError("a matrix gives a list of values to each of its words", document.place((*at, "matrix")))
+    for axis in axes:
+        if f"{{{axis}}}" not in key:
+            raise SuiteError(
+                f"the name {key!r} must hold '{{{axis}}}', or its systems share a name", document.place(at)
+            )
+    found = []
+    for values in itertools.product(*axes.values()):
+        chosen = dict(zip(axes, values, strict=True))
+        found.append((str(_put(key, chosen, at, document)), _put(stages, chosen, at, document), (*at, "stages")))
+    return found
+
+
+def _put(value: Any, chosen: Mapping[str, Any], at: At, document: Document) -> Any:
+    """Put the chosen values for `{word}`; a text that is nothing but `{word}` becomes the value itself."""
+    if isinstance(value, dict):
+        return {key: _put(item, chosen, at, document) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_put(item, chosen, at, document) for item in value]
+    if not isinstance(value, str):
+        return value
+    for word in re.findall(r"\{(\w+)\}", value):
+        if word not in chosen:
+            raise SuiteError(f"the matrix has no {word!r}; {nearest(word, chosen)}", document.place(at))
+    whole = re.fullmatch(r"\{(\w+)\}", value)
+    return chosen[whole[1]] if whole else re.sub(r"\{(\w+)\}", lambda match: str(chosen[match[1]]), value)
+
+
+def _step(words: Any, defaults: Defaults, at: At, document: Document) -> Step:
+    place = document.place(at)
+    if not isinstance(words, dict):
+        raise SuiteError(f"a stage is written as {{role: word, ...}}, found {words!r}", place)
+    roles = {name.split("/")[0] for name in STAGES.names()} - HIDDEN | {"from"}
+    named = [key for key in words if key in roles]
+    if len(named) != 1:
+        found = ", ".join(repr(key) for key in words) or "nothing"
+        near = nearest(str(next(iter(words), "")), roles)
+        raise SuiteError(f"a stage names one role, found {found}; {near}", place)
+    role, word = named[0], str(words[named[0]])
+    settings = {key: value for key, value in words.items() if key != role}
+    if role == "from":
+        if settings:
+            raise SuiteError(f"'from' takes no settings, found {next(iter(settings))!r}", place)
+        return Step(role, word, place)
+    of = tuple(settings.pop("of", ())) if role == "fuse" else ()
+    if role == "fuse" and not of:
+        raise SuiteError("'fuse' names the systems it joins: of: [a, b]", place)
+    model = settings.pop("model", None)
+    stages = _stages(role, word, settings, model, defaults, at, document)
+    return Step(role, word, place, stages, model, of)
+
+
+def _stages(
+    role: str, word: str, settings: dict[str, Any], model: str | None, defaults: Defaults, at: At, document: Document
+) -> dict[str, Stage]:
+    """Build the stages of one step; each setting goes to those that declare it."""
+    try:
+        kinds: dict[str, type[Stage]] = {r: STAGES[f"{r}/{word}"] for r in PAIRS.get(role, (role,))}
+    except UnknownName:
+        words = [name.split("/", 1)[1] for name in STAGES.names() if name.startswith(f"{role}/")]
+        raise SuiteError(f"there is no '{role}: {word}'; {nearest(word, words)}", document.place((*at, role))) from None
+    given = _given(kinds, settings, model, defaults, f"{role}: {word}", at, document)
+    built = {}
+    for part, kind in kinds.items():
+        try:
+            built[part] = kind(**{key: value for key, value in given.items() if key in kind.model_fields})
+        except ValidationError as error:
+            raise _wrong_setting(error, f"{role}: {word}", at, document) from None
+    return built
+
+
+def _given(
+    kinds: Mapping[str, type[Stage]],
+    settings: Mapping[str, Any],
+    model: str | None,
+    defaults: Defaults,
+    title: str,
+    at: At,
+    document: Document,
+) -> dict[str, Any]:
+    """Put together what is said here, what the model says and what the suite says; the nearer word wins."""
+    declared = {name for kind in kinds.values() for name in kind.model_fields}
+    wants_model = any(getattr(kind, "uses_model", False) for kind in kinds.values())
+    for key in settings:
+        if key not in declared:
+            known = declared | ({"model"} if wants_model else set())
+            raise SuiteError(
+                f"'{title}' has no setting {key!r}; {nearest(str(key), known)}", document.place((*at, key))
+            )
+    if wants_model and model is None:
+        raise SuiteError(f"'{title}' needs a model: model: NAME; {nearest('', defaults.models)}", document.place(at))
+    if model is not None and not wants_model:
+        raise SuiteError(f"'{title}' takes no model", document.place((*at, "model")))
+    if model is not None and model not in defaults.models:
+        near = nearest(str(model), defaults.models)
+        raise SuiteError(f"the suite has no model {model!r}; {near}", document.place((*at, "model")))
+    of_model = defaults.models[model].settings() if model else {}
+    return {"depth": defaults.depth, "precision": defaults.precision, **of_model, **settings}
+
+
+def _wrong_setting(error: ValidationError, title: str, at: At, document: Document) -> SuiteError:
+    first = error.errors()[0]
+    place = document.place((*at, *first["loc"]))
+    name = ".".join(str(part) for part in first["loc"])
+    if first["type"] == "missing":
+        return SuiteError(f"'{title}' needs the setting {name!r}", place)
+    return SuiteError(f"'{title}', {name}: {first['msg']}, found {first['input']!r}", place)
+
+
+def _check_names(system: System, systems: Mapping[str, System], above: tuple[str, ...]) -> None:
+    """Follow `from` and `of`; refuse unknown names and circles."""
+    if system.name in above:
+        raise SuiteError(f"the system leads back to itself: {' → '.join((*above, system.name))}", system.place)
+    for step in system.steps:
+        for name in (step.word,) if step.role == "from" else step.of:
+            if name not in systems:
+                raise SuiteError(f"the suite has no system {name!r}; {nearest(str(name), systems)}", step.place)
+            _check_names(systems[name], systems, (*above, system.name))

@@ -1,0 +1,68 @@
+"""How stages, durations and sizes are put into words, the same wherever a person meets them."""
+
+from __future__ import annotations
+
+from harness.artifacts.text import Queries
+from harness.stage import Node, Source, TwoSided
+
+
+def describe_node(node: Node) -> str:
+    """Name a stage with the settings that differ from their defaults.
+
+    >>> from harness.stage import CorpusSource
+    >>> describe_node(Node(CorpusSource(content="x")))
+    'read corpus'
+    """
+    stage = node.stage
+    if isinstance(stage, Source):
+        return f"read {stage.name}"
+    fields = type(stage).model_fields
+    said = {
+        key: value for key, value in stage.model_dump().items() if key in fields and value != fields[key].get_default()
+    }
+    settings = " ".join(f"{key}={_plain(value)}" for key, value in said.items() if value not in (None, {}, []))
+    return f"{stage.role} {stage.name}" + (f" [{settings}]" if settings else "")
+
+
+def describe_side(node: Node) -> str:
+    """Say whether a stage that both sides pass through stands on the side of the documents or of the queries."""
+    if not isinstance(node.stage, TwoSided):
+        return ""
+    source = node
+    while source.stream:
+        source = source.stream[0]
+    return " of queries" if source.gives is Queries else " of documents"
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{key}: {item!r}" for key, item in value.items()) + "}"
+    return str(value)
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person says it.
+
+    >>> duration(0.0042), duration(3.25), duration(75), duration(7260)
+    ('4 ms', '3.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    if seconds < 60:
+        return f"{seconds:.1f} s"
+    if seconds < 3600:
+        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
+    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
+
+
+def size(count: float) -> str:
+    """Write a number of bytes with a unit.
+
+    >>> size(0), size(1536), size(7_961_088)
+    ('0 B', '1.5 kB', '8.0 MB')
+    """
+    for unit in ("B", "kB", "MB", "GB"):
+        if count < 1000:
+            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

@@ -1,0 +1,134 @@
+"""DESIGN section 5, held: who may import whom, what is never imported at the top, and the public names."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import harness
+
+ROOT = Path(harness.__file__).parent
+LINES: dict[int, set[str]] = {
+    7: {"cli", "pytest_plugin", "__main__"},
+    6: {"execute", "record", "timing", "check", "diagnose", "outlook", "preview", "progress"}
+    | {"doctor", "janitor", "inventory", "schema"},
+    5: {"plan", "selection"},
+    4: {"suite", "systems", "sources", "stages", "words"},
+    3: {"stage", "datasets", "report", "measures", "models"},
+    2: {
+        "artifacts",
+        "registry",
+        "store",
+        "meter",
+        "results",
+        "prices",
+        "trec",
+        "lexicon",
+        "postings",
+        "fusion",
+        "neighbours",
+    },
+    1: {"errors", "fingerprint", "machine", "statistics", "places"},
+}
+LINE = {name: number for number, names in LINES.items() for name in names}
+HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
+    "ir_measures",
+    "ranx",
+    "altair",
+    "vl_convert",
+    "duckdb",
+}
+
+
+def modules() -> dict[str, Path]:
+    found = {}
+    for path in ROOT.rglob("*.py"):
+        parts = path.relative_to(ROOT.parent).with_suffix("").parts
+        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
+    return found
+
+
+def imports(path: Path, *, top: bool = False) -> set[str]:
+    tree = ast.parse(path.read_text())
+    nodes = tree.body if top else list(ast.walk(tree))
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: import by the full name"
+            names = {f"{node.module}.{alias.name}" for alias in node.names}
+            found |= names if names <= set(modules()) else names | {node.module or ""}
+    return found
+
+
+def part(module: str) -> str:
+    return module.split(".")[1] if "." in module else ""
+
+
+def graph() -> dict[str, set[str]]:
+    known = modules()
+    return {name: {other for other in imports(path) if other in known} - {name} for name, path in known.items()}
+
+
+def test_every_module_stands_on_a_line() -> None:
+    assert {part(name) for name in modules()} - {""} <= set(LINE)
+
+
+def test_imports_lead_downwards() -> None:
+    wrong = [
+        f"{name} imports {other}"
+        for name, others in graph().items()
+        for other in others
+        if part(name) and part(other) and LINE[part(name)] < LINE[part(other)]
+    ]
+    assert not wrong
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    edges = graph()
+    done: set[str] = set()
+
+    def visit(name: str, above: tuple[str, ...]) -> None:
+        assert name not in above, " → ".join((*above, name))
+        if name not in done:
+            for other in edges[name]:
+                visit(other, (*above, name))
+            done.add(name)
+
+    for name in edges:
+        visit(name, ())
+
+
+def test_stages_stand_alone() -> None:
+    forbidden = {"plan", "store", "execute", "suite", "systems", "sources"}
+    for name, others in graph().items():
+        if part(name) == "stages":
+            assert not {part(other) for other in others} & (forbidden | {"stages"}), name
+
+
+def test_plan_and_execute_name_no_stage_and_report_runs_nothing() -> None:
+    for name, others in graph().items():
+        if part(name) in {"plan", "execute"}:
+            assert "stages" not in {part(other) for other in others}, name
+        if part(name) == "report":
+            assert not {part(other) for other in others} & {"stage", "stages", "store", "plan", "execute"}, name
+
+
+def test_nothing_heavy_is_imported_at_the_top() -> None:
+    for name, path in modules().items():
+        assert not {other.split(".")[0] for other in imports(path, top=True)} & HEAVY, name
+
+
+def test_help_imports_nothing_but_the_command_line() -> None:
+    code = "import sys, harness.cli; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for name in (*HEAVY, "numpy", "pyarrow", "pydantic", "yaml"):
+        assert f"'{name}'" not in loaded, name
+
+
+def test_public_names_are_sorted_and_true() -> None:
+    assert harness.__all__ == sorted(harness.__all__)
+    assert all(hasattr(harness, name) for name in harness.__all__)

