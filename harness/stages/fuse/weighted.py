@@ -58,7 +58,8 @@ def scaled(run: Run, normalization: Normalization) -> np.ndarray:
     offset: np.ndarray = np.where(found, scores - scores.sum(axis=1, keepdims=True) / count, 0)
     squares = (offset * offset).sum(axis=1, keepdims=True)
     if normalization == "zscore":
-        return np.divide(offset, np.maximum(np.sqrt(squares / count), TINY))
+        spread: np.ndarray = np.maximum(np.sqrt(squares / count), TINY)
+        return offset / spread
     deviation = np.sqrt(squares / np.maximum(count - 1, 1))
     flat = np.where(deviation > 0, deviation, np.inf)
     return np.where(found, 0.5 + offset / (6 * flat), 0)
