@@ -45,6 +45,12 @@ class Counts(NamedTuple):
     times: np.ndarray
     """int32: how often it stands there."""
 
+    @property
+    def lengths(self) -> np.ndarray:
+        """The number of terms in each text, repeats counted: int64[texts]."""
+        found: np.ndarray = np.diff(np.concatenate([[0], np.cumsum(self.times, dtype=np.int64)])[self.starts])
+        return found
+
 
 class Lexicon:
     """Numbers for the terms of a collection. A word is lower-cased, dropped if it is a stop word, and stemmed.
@@ -119,26 +125,24 @@ def collect(corpus: Texts, stemmer: str | None, stopwords: Stopwords) -> Collect
     parts = [
         lexicon.count(corpus.take(slice(start, start + BATCH)).texts) for start in range(0, max(len(corpus), 1), BATCH)
     ]
-    sizes = np.concatenate([np.diff(part.starts) for part in parts])
-    starts = np.concatenate([[0], np.cumsum(sizes)])
-    terms, times = _gather(parts)
+    starts = np.concatenate([[0], *(np.diff(part.starts) for part in parts)]).cumsum()
+    lengths = np.concatenate([part.lengths for part in parts])
     vocabulary, rank = _sorted(lexicon.vocabulary)
     shape = (len(corpus), len(vocabulary))
-    turned = sparse.csr_matrix((times, rank[terms], starts), shape=shape).tocsc()
-    lengths = np.bincount(turned.indices, weights=turned.data, minlength=len(corpus)).astype(np.int64)
+    turned = sparse.csr_matrix((*_gathered(parts, rank), starts), shape=shape).tocsc()
     return Collection(pack(vocabulary), turned.indptr.astype(np.int64), turned.indices, turned.data, lengths)
 
 
-def _gather(parts: list[Counts]) -> tuple[np.ndarray, np.ndarray]:
-    """Join the parts, and let go of each as soon as it is copied."""
+def _gathered(parts: list[Counts], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Join times and new numbers of the terms of all parts, and let go of each part as soon as it is copied."""
     size = sum(len(part.terms) for part in parts)
     terms, times, at = np.empty(size, np.int32), np.empty(size, np.float32), 0
     parts.reverse()
     while parts:
         part = parts.pop()
         stop = at + len(part.terms)
-        terms[at:stop], times[at:stop], at = part.terms, part.times, stop
-    return terms, times
+        terms[at:stop], times[at:stop], at = rank[part.terms], part.times, stop
+    return times, terms
 
 
 def _sorted(terms: list[str]) -> tuple[list[str], np.ndarray]:

@@ -62,6 +62,8 @@ class Weights:
     commit: str | None = None
     pinned: bool = True
     at_hand: bool = True
+    problem: str | None = None
+    """Why it could not be resolved; only the systems that need it fail for it."""
 
 
 def find_weights(spec: ModelSpec, base: Path, *, fetch: bool) -> Weights:
@@ -117,12 +119,15 @@ def _folder(folder: Path, spec: ModelSpec) -> Weights:
 
 def _published(spec: ModelSpec, *, fetch: bool) -> Weights:
     """Name a published model by its commit: the one given, or the one that the hub or its cache says is the newest."""
-    commit = spec.revision or _cached_commit(spec.path)
+    commit, problem = spec.revision or _cached_commit(spec.path), None
     if commit is None and fetch:
-        commit = _newest_commit(spec.path)
+        try:
+            commit = _newest_commit(spec.path)
+        except UserError as error:
+            problem = str(error)
     model = Model(spec.path, commit, trust_remote_code=spec.trust_remote_code)
     at_hand = commit is not None and (_cache(spec.path) / "snapshots" / commit).is_dir()
-    return Weights(model, None, commit, pinned=spec.revision is not None, at_hand=at_hand)
+    return Weights(model, None, commit, spec.revision is not None, at_hand, problem)
 
 
 def _cache(name: str) -> Path:

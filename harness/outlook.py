@@ -161,7 +161,7 @@ class History:
     def estimate(self, node: Node, rows: int | None) -> float | None:
         """Guess the seconds that making a node takes here, from the most similar piece of work on record."""
         if isinstance(node.stage, Source):
-            return 0.0
+            return None
         stage = f"{node.stage.role}/{node.stage.name}"
         costs = [(entry, entry.cost) for entry in self.of_stage.get(stage, []) if entry.cost]
         near = [pair for pair in costs if pair[1].machine == self.machine and pair[1].items]

@@ -14,7 +14,7 @@ from typing import Any
 from harness.artifacts.base import Artifact
 from harness.artifacts.model import Model
 from harness.datasets.base import Dataset
-from harness.errors import DataError
+from harness.errors import DataError, UserError
 from harness.fingerprint import Fingerprint, fingerprint, stamp
 from harness.models import ModelSpec, content_of, find_weights, model_files
 from harness.stage import CorpusSource, ModelSource, Node, QrelsSource, QueriesSource, ReferencesSource, Source
@@ -64,6 +64,13 @@ class Weighed:
     model: Model
     pinned: bool
     at_hand: bool
+    problem: str | None
+
+    def load(self) -> Model:
+        """Return the model; UserError if it could not be resolved."""
+        if self.problem:
+            raise UserError(self.problem)
+        return self.model
 
     @property
     def about(self) -> dict[str, Any]:
@@ -82,7 +89,7 @@ class Leaves:
         """Return the function that reads a leaf. KeyError for what is no leaf of this suite."""
         for weighed in self.models.values():
             if weighed.node.fingerprint == name:
-                return lambda: weighed.model
+                return weighed.load
         for collection in self.collections.values():
             for part in PARTS:
                 node = getattr(collection, part)
@@ -168,4 +175,4 @@ def _weigh(name: str, spec: ModelSpec, base: Path, store: Store, *, fetch: bool)
     else:
         content = f"{spec.path}@{weights.commit}" if weights.commit else UNKNOWN + spec.path
     node = Node(ModelSource(content=content))
-    return Weighed(name, spec, node, weights.model, weights.pinned, weights.at_hand)
+    return Weighed(name, spec, node, weights.model, weights.pinned, weights.at_hand, weights.problem)

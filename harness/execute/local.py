@@ -67,6 +67,13 @@ def execute(plan: Plan, store: Store, runtime: Runtime, progress: Progress) -> O
     return loop.outcome
 
 
+def reason_of(node: Node, error: Exception) -> str:
+    """Say in one line which stage failed and why."""
+    reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+    said = " ".join(reason.split())
+    return said if said.startswith(node.stage.word()) else f"{node.stage.word()}: {said}"
+
+
 class _Loop:
     def __init__(self, plan: Plan, store: Store, runtime: Runtime, progress: Progress) -> None:
         self.plan, self.store, self.runtime, self.progress = plan, store, runtime, progress
@@ -105,8 +112,7 @@ class _Loop:
             try:
                 self.make(node)
             except Exception as error:  # whatever a stage raises is its own failure, not the run's
-                reason = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-                self.outcome.failed[node.fingerprint] = f"{node.stage.word()}: {reason}"
+                self.outcome.failed[node.fingerprint] = reason_of(node, error)
                 self.outcome.tracebacks.append(traceback.format_exc())
                 self.progress.ended(node, "failed", time.perf_counter() - start)
                 raise StageFailed(self.outcome.failed[node.fingerprint]) from error

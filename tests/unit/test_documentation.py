@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,8 +31,9 @@ def test_suites_in_the_text_load(page: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_code_in_the_text_runs(page: Path) -> None:
-    for text in blocks(page, "python"):
-        exec(compile(text, str(page), "exec"), {"__name__": page.stem})
+    code = "\n".join(blocks(page, "python"))
+    if code:  # in a process of its own: what it registers is registered for all
+        subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -55,11 +55,10 @@ def scaled(run: Run, normalization: Normalization) -> np.ndarray:
         high = scores.max(axis=1, keepdims=True, where=found, initial=-np.inf)
         result = (scores - np.where(found, low, 0)) / np.maximum(high - low, TINY)
         return np.where(found, result, 0)
-    offset: np.ndarray = np.where(found, scores - scores.sum(axis=1, keepdims=True) / count, 0)
+    offset = np.where(found, scores - scores.sum(axis=1, keepdims=True) / count, 0)
     squares = (offset * offset).sum(axis=1, keepdims=True)
     if normalization == "zscore":
-        spread: np.ndarray = np.maximum(np.sqrt(squares / count), TINY)
-        return offset / spread
+        return np.asarray(offset / np.maximum(np.sqrt(squares / count), TINY))
     deviation = np.sqrt(squares / np.maximum(count - 1, 1))
     flat = np.where(deviation > 0, deviation, np.inf)
     return np.where(found, 0.5 + offset / (6 * flat), 0)
