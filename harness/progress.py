@@ -65,6 +65,8 @@ class Reporter:
     def __exit__(self, *_: object) -> None:
         if self.live:
             self.live.stop()
+            for line in self.finished:
+                self.console.print(line)
         self.console.print(Text(self.summary()))
 
     def summary(self) -> str:
@@ -97,14 +99,14 @@ class Reporter:
         work.done += rows
         if not self.live and now - self.last_line > 5 and now - work.begun > 1:
             self.last_line = now
-            self._say(Text(f"  …       {work.line(now)}"))
+            self.console.print(Text(f"  …       {work.line(now)}"))
 
     def waiting(self, node: Node) -> None:
         """Note that another process makes the node."""
         self.started(node, None)
         self.work[node.fingerprint].note = "another process is making it"
         if not self.live:
-            self._say(Text(f"  waiting {describe_node(node)}: another process is making it"))
+            self.console.print(Text(f"  waiting {describe_node(node)}: another process is making it"))
 
     def ended(self, node: Node, how: str, seconds: float) -> None:
         """Note what became of a node."""
@@ -114,10 +116,8 @@ class Reporter:
             style = "red" if how == "failed" else ""
             line = Text(f"  {how:<7} {describe_node(node)}{describe_side(node)}  {duration(seconds)}", style=style)
             self.finished.append(line)
-            self._say(line)
-
-    def _say(self, line: Text) -> None:
-        (self.live.console if self.live else self.console).print(line)
+            if not self.live:
+                self.console.print(line)
 
 
 class Silent:
