@@ -66,7 +66,7 @@ class Reporter:
         if self.live:
             self.live.stop()
             for line in self.finished:
-                self.console.print(line)
+                self.console.print(line, soft_wrap=True)
         self.console.print(Text(self.summary()))
 
     def summary(self) -> str:
@@ -99,14 +99,14 @@ class Reporter:
         work.done += rows
         if not self.live and now - self.last_line > 5 and now - work.begun > 1:
             self.last_line = now
-            self.console.print(Text(f"  …       {work.line(now)}"))
+            self.console.print(Text(f"  …       {work.line(now)}"), soft_wrap=True)
 
     def waiting(self, node: Node) -> None:
         """Note that another process makes the node."""
         self.started(node, None)
         self.work[node.fingerprint].note = "another process is making it"
         if not self.live:
-            self.console.print(Text(f"  waiting {describe_node(node)}: another process is making it"))
+            self.console.print(Text(f"  waiting {describe_node(node)}: another process is making it"), soft_wrap=True)
 
     def ended(self, node: Node, how: str, seconds: float) -> None:
         """Note what became of a node."""
@@ -117,7 +117,7 @@ class Reporter:
             line = Text(f"  {how:<7} {describe_node(node)}{describe_side(node)}  {duration(seconds)}", style=style)
             self.finished.append(line)
             if not self.live:
-                self.console.print(line)
+                self.console.print(line, soft_wrap=True)
 
 
 class Silent:

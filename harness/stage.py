@@ -84,7 +84,7 @@ class Encoder(TwoSided):
     takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus, Queries)
     gives: ClassVar[type[Artifact]] = Vectors
     uses_model: ClassVar[bool] = True
-    chunk_rows: ClassVar[int] = 512
+    chunk_rows: ClassVar[int] = 1024
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Any], Rows]:
         """Load the weights; the call encodes Corpus or Queries."""
