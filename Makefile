@@ -23,7 +23,7 @@ format: $(VENV)/.developer
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/.developer
-	$(BIN)/python -m pytest tests/benchmarks --benchmark-only --benchmark-columns=min,median,iqr,rounds
+	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-columns=min,median,iqr,rounds
 	$(BIN)/python benchmarks/encode.py
 	$(BIN)/python benchmarks/startup.py
 
