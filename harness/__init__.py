@@ -1,4 +1,19 @@
-"""A benchmark and evaluation harness for embedding-based retrieval."""
+"""A benchmark and evaluation harness for embedding-based retrieval; a public name is imported when it is first used."""
+
+from importlib import import_module
+from typing import Any
 
 __version__ = "0.1.0"
-__all__ = ["__version__"]
+__all__ = ["Results", "__version__", "query", "run"]
+
+_HOMES = {"Results": "harness.results", "query": "harness.results", "run": "harness.job"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'harness' has no attribute {name!r}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

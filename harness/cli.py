@@ -15,10 +15,9 @@ import typer
 from harness.errors import HarnessError, UserError
 
 if TYPE_CHECKING:
-    from harness.plan import Plan
     from harness.store import Store
 
-DONE, CHECK_FAILED, WRONG_INPUT, SOME_FAILED, INTERRUPTED = 0, 1, 2, 4, 130
+DONE, CHECK_FAILED, WRONG_INPUT, INCONCLUSIVE, SOME_FAILED, INTERRUPTED = 0, 1, 2, 3, 4, 130
 
 app = typer.Typer(
     name="harness",
@@ -89,27 +88,24 @@ def run(
     """Run a suite: make what is missing, score it, record it, and write the report."""
     from datetime import UTC, datetime
 
-    from harness.execute.local import execute
+    from harness.job import carry_out, lay_plan
     from harness.machine import default_device, threads
     from harness.progress import Reporter
-    from harness.record import Job, record
+    from harness.record import Job
     from harness.report import render
     from harness.report.terminal import summary
-    from harness.results import Results
     from harness.stage import Runtime
 
     started = datetime.now(UTC)
-    plan, opened = _plan(suite, only, dataset, store, device, fetch=True)
-    runtime = Runtime(default_device(device.value), threads())
+    plan, opened = lay_plan(suite, only, dataset, store, device.value, fetch=True)
+    job = Job(started, _command(), Runtime(default_device(device.value), threads()))
     with Reporter(sys.stderr) as progress:
-        outcome = execute(plan, opened, runtime, progress)
-    for reason in dict.fromkeys(outcome.failed.values()):
+        recorded = carry_out(plan, opened, job, results, progress)
+    for reason in dict.fromkeys(row.reason for row in recorded.measurements if row.failed):
         typer.echo(f"harness: failed: {reason}", err=True)
-    folder = record(plan, outcome, opened, Job(started, _command(), runtime), results)
-    recorded = Results.load(folder)
-    pages = render([recorded], reports / plan.suite.name / folder.name)
+    pages = render([recorded], reports / recorded.suite / recorded.id)
     _show(summary(recorded))
-    typer.echo(f"results: {folder}\nreport:  {next(page for page in pages if page.suffix == '.html')}")
+    typer.echo(f"results: {recorded.folder}\nreport:  {next(page for page in pages if page.suffix == '.html')}")
     raise typer.Exit(_verdict(recorded.run))
 
 
@@ -123,10 +119,11 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show every distinct stage: reused or made, why, and an estimate of the time. Nothing is run."""
+    from harness.job import lay_plan
     from harness.outlook import look_ahead
     from harness.preview import as_document, as_table
 
-    made, opened = _plan(suite, only, dataset, store, device, fetch=False)
+    made, opened = lay_plan(suite, only, dataset, store, device.value, fetch=False)
     prospects = look_ahead(made, opened)
     if as_json:
         typer.echo(json.dumps(as_document(made, prospects), indent=1, ensure_ascii=False))
@@ -147,6 +144,83 @@ def report(
     loaded = [Results.load(path) for path in runs]
     for page in render(loaded, out or Path("reports") / loaded[0].run["suite"]["name"] / loaded[0].run["run"]):
         typer.echo(page)
+
+
+@app.command()
+def export(
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="A result folder.")],
+    format: Annotated[str, typer.Option("--format", help="csv, mteb, parquet, ranx, trec or trec-gz.")],  # noqa: A002
+    out: Annotated[Path, typer.Option(help="Where to write.")],
+) -> None:
+    """Write a run in another format: TREC files, tables, MTEB's or ranx's JSON."""
+    from harness.exports import export_to
+    from harness.results import Results
+
+    for path in export_to(format, Results.load(run), out):
+        typer.echo(path)
+
+
+@app.command()
+def verify(
+    runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Result folders.")],
+    as_json: AsJson = False,
+) -> None:
+    """Score the stored runs again, check every checksum, and name what differs from what was recorded."""
+    from harness.verify import verify as check
+
+    verdicts = [check(path) for path in runs]
+    if as_json:
+        typer.echo(json.dumps([verdict.as_document() for verdict in verdicts], indent=1, ensure_ascii=False))
+    else:
+        for verdict in verdicts:
+            typer.echo(verdict.text())
+    differs, unchecked = (any(getattr(v, what) for v in verdicts) for what in ("differs", "unchecked"))
+    raise typer.Exit(CHECK_FAILED if differs else INCONCLUSIVE if unchecked else DONE)
+
+
+@app.command()
+def score(
+    qrels: Annotated[Path, typer.Argument(metavar="QRELS", help="Judgements: lines of `query 0 document grade`.")],
+    run: Annotated[Path, typer.Argument(metavar="RUNFILE", help="Lines of `query Q0 document rank score tag`.")],
+    measures: Annotated[list[str], typer.Option("-m", "--measure", help="A measure, as nDCG@10; may be repeated.")],
+    per_query: Annotated[bool, typer.Option("--per-query", help="Print the value of every query as well.")] = False,
+    ties: Annotated[bool, typer.Option("--ties", help="Add expected, smallest and largest value over ties.")] = False,
+    ignore_identical_ids: Annotated[
+        bool, typer.Option("--ignore-identical-ids", help="Leave out documents that bear the id of their query.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Score a TREC run, plain or gzipped, by the same measures as everywhere. A query that it lacks counts 0."""
+    from harness.score import score_files
+
+    found = score_files(qrels, run, measures, ties=ties, ignore_identical_ids=ignore_identical_ids)
+    for remark in found.remarks():
+        typer.echo(f"harness: note: {remark}", err=True)
+    if as_json:
+        typer.echo(json.dumps(found.document(), ensure_ascii=False, allow_nan=False))
+    else:
+        for line in found.lines(per_query=per_query):
+            typer.echo(line)
+
+
+@app.command()
+def data(
+    source: Annotated[
+        str, typer.Argument(metavar="SOURCE", help="A suite file, WORD:VALUE as beir:FOLDER:test, or {source: …}.")
+    ],
+    dataset: Annotated[str | None, typer.Option("--dataset", help="Which data set of the suite.")] = None,
+    store: StoreFolder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Describe a data set: sizes, lengths, judgements, what is odd about it, and the names of its content."""
+    from harness.describe import as_lines, describe, find_dataset
+
+    said = describe(*find_dataset(source, dataset), _store(store))
+    if as_json:
+        typer.echo(json.dumps(said, indent=1, ensure_ascii=False))
+    else:
+        for line in as_lines(said):
+            typer.echo(line)
 
 
 @app.command("list")
@@ -221,10 +295,11 @@ def store_gc(
 ) -> None:
     """Show what no named suite reaches; with --yes, remove it."""
     from harness.janitor import describe_all, left_over, remove
+    from harness.job import lay_plan
     from harness.words import size
 
     opened = _store(store)
-    plans = [_plan(suite, None, None, store, device, fetch=False)[0] for suite in suites]
+    plans = [lay_plan(suite, None, None, store, device.value, fetch=False)[0] for suite in suites]
     names = left_over(opened, plans)
     for item in describe_all(opened, names):
         typer.echo(f"{item.fingerprint[:12]}  {size(item.bytes):>9}  {item.title}")
@@ -238,25 +313,6 @@ def _store(folder: Path | None) -> Store:
     from harness.store import Store
 
     return Store.at(folder)
-
-
-def _plan(
-    path: Path, only: list[str] | None, datasets: list[str] | None, folder: Path | None, device: Device, *, fetch: bool
-) -> tuple[Plan, Store]:
-    """Load a suite, name its leaves and lay its plan."""
-    from harness.machine import default_device
-    from harness.plan import make_plan
-    from harness.selection import models_of, select_datasets, select_systems
-    from harness.selection import only as only_these
-    from harness.sources import find_leaves
-    from harness.suite import load_suite
-
-    store = _store(folder)
-    suite = load_suite(path, device=default_device(device.value))
-    systems = select_systems(suite, only)
-    wanted, models = select_datasets(suite, datasets), models_of(suite, systems)
-    leaves = find_leaves(wanted, models, suite.base, store, fetch=fetch)
-    return make_plan(suite, leaves, only_these(systems)), store
 
 
 def _command() -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+from inspect import Parameter
 from typing import Any, NamedTuple
 
+from harness.measures.kernel import parameters
 from harness.models import BUNDLED
 from harness.registry import DATASETS, METRICS, STAGES, Registry
 from harness.systems import HIDDEN
@@ -24,7 +26,7 @@ def inventory(kind: str) -> list[Item]:
         return [Item(f"bundled:{name}", _bundled(module)) for name, (module, _) in BUNDLED.items()]
     registries: dict[str, Registry[Any]] = {"datasets": DATASETS, "stages": STAGES, "measures": METRICS}
     return [
-        Item(name.replace("/", ": ") if kind == "stages" else name, _about(thing))
+        Item(name.replace("/", ": ", 1) if kind == "stages" else name, _about(thing))
         for name, thing in registries[kind].items()
         if name.split("/")[0] not in HIDDEN
     ]
@@ -36,8 +38,12 @@ def _bundled(module: str) -> str:
 
 
 def _about(thing: Any) -> str:
-    """Return the first sentence of a docstring, with the settings of a stage."""
+    """Return the first sentence of a docstring, with the settings of a stage or the parameters of a measure."""
     text = inspect.getdoc(thing) or ""
     first = " ".join(text.split("\n\n")[0].split())
-    fields = getattr(thing, "model_fields", {})
+    fields = [field.alias or name for name, field in getattr(thing, "model_fields", {}).items()]
+    if callable(thing) and not isinstance(thing, type):
+        defaults = {name: p.default for name, p in parameters(thing).items()}
+        fields = [name if value in (None, Parameter.empty) else f"{name}={value!r}" for name, value in defaults.items()]
+        fields.append(f"version {getattr(thing, 'version', 1)}")
     return first + (f"  [{', '.join(fields)}]" if fields else "")

@@ -26,6 +26,10 @@ class Line:
     """What will be searched with: the queries, or their vectors."""
     model: Node | None = None
     """The weights that the step in hand names, if it names any."""
+    runfile: Node | None = None
+    """The run file that the step in hand names, if it names any."""
+    ignore_identical_ids: bool = False
+    """Whether a document that bears its query's id is taken out of every run."""
     index: Node | None = None
     run: Node | None = None
 
@@ -85,8 +89,22 @@ def _reduce(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
 
 def _index(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
     index = join(step.stages["index"], (line.docs,), (), step)
-    run = join(step.stages["search"], (line.asks,), (index,), step)
+    run = _found(step.stages["search"], (line.asks,), (index,), step, line)
     return replace(line, index=index, run=run)
+
+
+def _found(
+    stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | None, ...], step: Step, line: Line
+) -> Node:
+    """Place a stage that finds documents. Where a query's own id is ignored, it looks one deeper, and a filter follows.
+
+    So every run is without that document before it is cut, fused, reranked or scored.
+    """
+    if not line.ignore_identical_ids:
+        return join(stage, stream, static, step)
+    depth = stage.model_dump()["depth"]
+    found = join(stage.model_copy(update={"depth": depth + 1}), stream, static, step)
+    return join(STAGES["filter/identical_ids"](depth=depth), (found,), (line.corpus, line.queries), step)
 
 
 def _fuse(step: Step, line: Line, lay: Callable[[str], Line]) -> Line:
@@ -95,6 +113,11 @@ def _fuse(step: Step, line: Line, lay: Callable[[str], Line]) -> Line:
 
 def _rerank(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
     run = join(step.stages["rerank"], (line.run,), (line.corpus, line.queries, line.model), step)
+    return replace(line, run=run)
+
+
+def _runfile(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+    run = _found(step.stages["runfile"], (line.queries,), (line.runfile, line.corpus), step, line)
     return replace(line, run=run)
 
 
@@ -109,6 +132,7 @@ WIRING: Mapping[str, Wire] = {
     "index": _index,
     "fuse": _fuse,
     "rerank": _rerank,
+    "runfile": _runfile,
 }
 
 
@@ -152,7 +176,14 @@ def make_plan(suite: Suite, leaves: Leaves, only: Callable[[str, str], bool] = l
 
 
 def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System) -> Target:
-    start = Line(collection.corpus, collection.queries, docs=collection.corpus, asks=collection.queries)
+    ignore = collection.ignore_identical_ids
+    start = Line(
+        collection.corpus,
+        collection.queries,
+        docs=collection.corpus,
+        asks=collection.queries,
+        ignore_identical_ids=ignore,
+    )
 
     def lay(name: str) -> Line:
         line = start
@@ -160,7 +191,8 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
             if step.role not in WIRING:
                 raise SuiteError(f"'{step.role}' cannot stand in a system yet", step.place)
             model = leaves.models[step.model].node if step.model else None
-            line = WIRING[step.role](step, replace(line, model=model), lay)
+            runfile = leaves.runfiles[collection.name, step.word].node if step.role == "runfile" else None
+            line = WIRING[step.role](step, replace(line, model=model, runfile=runfile), lay)
         return line
 
     line = lay(system.name)

@@ -17,7 +17,9 @@ from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
+from harness.beside import Beside
 from harness.execute.local import Outcome
+from harness.measures.definition import definition
 from harness.plan import Plan, Target, walk
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement, RunFile, write_results
 from harness.sources import Collection
@@ -62,6 +64,7 @@ class _Recorder:
     def __init__(self, plan: Plan, outcome: Outcome, store: Store) -> None:
         self.plan, self.outcome, self.store = plan, outcome, store
         self.machine = machine.describe().id
+        self.beside = Beside(plan, outcome.failed, self.load)
         self.values = {
             (target.dataset, target.system, name): self.load(node).values
             for target in plan.targets
@@ -84,6 +87,7 @@ class _Recorder:
         for name, node in target.scores.items():
             yield self.measured(target, name, node)
         if target.run.fingerprint not in self.outcome.failed:
+            yield from self.counts(target)
             yield from self.sizes(target)
             yield from self.stages(target)
 
@@ -94,6 +98,12 @@ class _Recorder:
             return self.row(target, node, name, None, "", status="failed", reason=reason)
         interval = self.intervals[target.dataset, target.system, name]
         return self.row(target, node, name, interval.mean, "", n=interval.n, low=interval.low, high=interval.high)
+
+    def counts(self, target: Target) -> Iterator[Measurement]:
+        """Give what stands beside the measures: queries without an answer, ties at the cut, unjudged documents."""
+        census = self.beside.census(target)
+        for quantity, value, unit in census.quantities():
+            yield self.row(target, target.run, quantity, value, unit, n=census.n_queries)
 
     def sizes(self, target: Target) -> Iterator[Measurement]:
         """Give the bytes of the system's indexes, and what its document vectors take."""
@@ -230,9 +240,11 @@ class _Recorder:
             "datasets": {collection.name: self.about(collection) for collection in self.collections()},
             "models": {name: self.model(name) for name in self.plan.leaves.models},
             "measures": list(suite.measures),
+            "definitions": {name: definition(name) for name in suite.measures},
             "systems": {target.system: self.system(target) for target in self.plan.targets},
             "checks": list(self.checks(rows)),
-            "warnings": self.warnings(),
+            "runfiles": self.beside.runfiles(),
+            "warnings": [*self.warnings(), *self.beside.doubts()],
         }
 
     def about(self, collection: Collection) -> dict[str, Any]:
@@ -248,6 +260,9 @@ class _Recorder:
             "queries_checksum": contents["queries"],
             "qrels": contents["qrels"],
             "notes": collection.facts["notes"],
+            "origin": collection.facts.get("origin", {}),
+            "ignore_identical_ids": collection.ignore_identical_ids,
+            "hygiene": collection.facts["hygiene"],
         }
 
     def model(self, name: str) -> dict[str, Any]:

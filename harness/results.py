@@ -6,6 +6,7 @@ results/<suite>/<run>/
   per_query.parquet     dataset, system, query_id, quantity, value
   tags.parquet          dataset, query_id, tag; only where queries bear tags
   runs/<dataset>/<system>.trec.gz, qrels/<dataset>.trec.gz     named under `files` in run.json
+  manifest.json         checksums of all these files
 """
 
 from __future__ import annotations
@@ -18,14 +19,19 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import pyarrow as pa
 
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run import Run
-from harness.errors import Place, UserError, relative
-from harness.trec import Ids, safe_names, write_qrels, write_run
+from harness.errors import MissingLibrary, Place, UserError, relative
+from harness.manifest import MANIFEST, write_manifest
+from harness.tables import Source, ask, read_table
+from harness.trec import Ids, lines_checksum, safe_names, write_qrels, write_run
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 FORMAT = 1
 """Raise it when a reader of the old format would misread the new one, and keep a reader of the old one."""
@@ -34,6 +40,8 @@ PER_QUERY_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "query_id", "quantity")] + [("value", pa.float64())]
 )
 TAGS_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("dataset", "query_id", "tag")])
+NUMBERS = {"value": "DOUBLE", "n": "BIGINT", "low": "DOUBLE", "high": "DOUBLE"}
+"""Columns of `measurements` that are no text, as SQL calls their types."""
 
 
 @dataclass(frozen=True)
@@ -100,7 +108,7 @@ class Results:
         """Read a result folder, or that of a run.json. Raises UserError where it is damaged, foreign or too new."""
         path = Path(path)
         folder = path.parent if path.name == RUN else path
-        return cls(folder, _read_run(folder), tuple(_read_measurements(folder / MEASUREMENTS)))
+        return cls(folder, read_facts(folder), tuple(_read_measurements(folder / MEASUREMENTS)))
 
     @property
     def id(self) -> str:
@@ -147,7 +155,7 @@ class Results:
 
     @cached_property
     def _per_query(self) -> pa.Table:
-        return _read_table(self.folder / PER_QUERY, PER_QUERY_SCHEMA)
+        return read_table(self.folder / PER_QUERY, PER_QUERY_SCHEMA)
 
     def per_query(self) -> pa.Table:
         """Return all values a query (PER_QUERY_SCHEMA), no rows where none were kept."""
@@ -155,7 +163,48 @@ class Results:
 
     def tags(self) -> pa.Table:
         """Return the tags of the queries (TAGS_SCHEMA), no rows where there are none."""
-        return _read_table(self.folder / TAGS, TAGS_SCHEMA)
+        return read_table(self.folder / TAGS, TAGS_SCHEMA)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return the measurements as a data frame, one row a number; MissingLibrary where pandas is not installed."""
+        try:
+            import pandas
+        except ImportError:
+            raise MissingLibrary("pandas", "pandas", "a data frame") from None
+        names = [field.name for field in fields(Measurement)]
+        frame = pandas.DataFrame([asdict(row) for row in self.measurements], columns=names)
+        return frame.astype({"value": "float64", "n": "Int64", "low": "float64", "high": "float64"})
+
+    def query(self, sql: str) -> pa.Table:
+        """Ask DuckDB about this run; see `query`."""
+        return query([self], sql)
+
+
+def query(runs: Results | Path | str | Iterable[Results | Path | str], sql: str) -> pa.Table:
+    """Ask DuckDB about any number of runs, in their files, and return the answer as an Arrow table.
+
+    A run is a Results, its folder, or a folder in which runs lie (`results`, `results/quickstart`). The tables are
+    `runs`, `measurements`, `per_query`, `tags` and whatever other Parquet file a run has; each has the column `run`.
+    Raises UserError where there is no run, and for what DuckDB cannot answer.
+    """
+    given = [runs] if isinstance(runs, Results | Path | str) else list(runs)
+    loaded = [found for one in given for found in _runs_at(one)]
+    if not loaded:
+        raise UserError("the query names no run: give at least one result folder")
+    columns = {field.name: NUMBERS.get(field.name, "VARCHAR") for field in fields(Measurement)}
+    tables = {"per_query": PER_QUERY_SCHEMA, "tags": TAGS_SCHEMA}
+    return ask(list(dict.fromkeys(loaded)), columns, tables, sql)
+
+
+def _runs_at(one: Results | Path | str) -> list[Source]:
+    """Return the run that is meant, or those that lie in the folder, at most two levels below."""
+    if isinstance(one, Results):
+        return [Source(one.id, one.folder.resolve())]
+    path = Path(one)
+    folder = path.parent if path.name == RUN else path
+    below = [] if (folder / RUN).is_file() else sorted({*folder.glob(f"*/{RUN}"), *folder.glob(f"*/*/{RUN}")})
+    folders = [file.parent for file in below if not file.parent.name.startswith(".")] or [folder]
+    return [Source(str(read_facts(found).get("run", found.name)), found.resolve()) for found in folders]
 
 
 def write_results(
@@ -201,12 +250,13 @@ def _write_all(
     for (name, table), schema in zip(tables, (PER_QUERY_SCHEMA, TAGS_SCHEMA), strict=True):
         if table is not None:
             pq.write_table(table.select(schema.names).cast(schema), folder / name, compression="zstd")
-    said = {"format": FORMAT, **facts, "files": _write_trec(folder, runs, qrels)}
+    said = {"format": FORMAT, **facts, "files": _write_trec(folder, runs, qrels), "manifest": MANIFEST}
     (folder / RUN).write_text(json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    write_manifest(folder)
 
 
 def _write_trec(folder: Path, runs: list[RunFile], qrels: Mapping[str, Qrels]) -> dict[str, Any]:
-    """Write the TREC files and say where each one lies: a name may be no name for a file."""
+    """Write the TREC files and say where each one lies (a name may be no name for a file), and what its lines are."""
     datasets = safe_names([*qrels, *(run.dataset for run in runs)])
     systems = safe_names(run.system for run in runs)
     files: dict[str, Any] = {"qrels": {}, "runs": {}}
@@ -219,14 +269,16 @@ def _write_trec(folder: Path, runs: list[RunFile], qrels: Mapping[str, Qrels]) -
         files["runs"].setdefault(dataset, {})[system] = place
         (folder / place).parent.mkdir(parents=True, exist_ok=True)
         write_run(folder / place, run, query_ids, doc_ids, systems[system])
-    return files
+    written = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.trec.gz"))
+    return files | {"sha256": {place: lines_checksum(folder / place) for place in written}}
 
 
 def _order(first: Iterable[str], others: Iterable[str]) -> list[str]:
     return list(dict.fromkeys([*first, *others]))
 
 
-def _read_run(folder: Path) -> dict[str, Any]:
+def read_facts(folder: Path) -> dict[str, Any]:
+    """Read run.json. Raises UserError where there is none, and where it is damaged, foreign or too new."""
     file = folder / RUN
     if not file.is_file():
         inside = sorted(path.parent.name for path in folder.glob(f"*/{RUN}")) if folder.is_dir() else []
@@ -259,15 +311,3 @@ def _read_measurements(file: Path) -> Iterator[Measurement]:
             yield Measurement(**{key: value for key, value in said.items() if key in known})
         except (ValueError, TypeError, AttributeError) as error:
             raise UserError(f"damaged: {error}", Place(relative(file), number)) from None
-
-
-def _read_table(file: Path, schema: pa.Schema) -> pa.Table:
-    if not file.is_file():
-        return schema.empty_table()
-    import pyarrow.parquet as pq
-
-    try:
-        table = pq.read_table(file, partitioning=None)
-        return table.select(schema.names).cast(schema)
-    except (pa.ArrowException, KeyError, OSError) as error:
-        raise UserError(f"damaged: {error}", Place(relative(file))) from None

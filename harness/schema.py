@@ -17,7 +17,7 @@ def suite_schema() -> dict[str, Any]:
     found = SuiteFile.model_json_schema()
     definitions = found.setdefault("$defs", {})
     chain = {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/stage"}}
-    definitions["stage"] = {"anyOf": [_from(), *_stages(definitions)]}
+    definitions["stage"] = {"anyOf": [_from(), _runfile(definitions), *_stages(definitions)]}
     matrix = {"type": "object", "additionalProperties": {"type": "array", "minItems": 1}}
     grid = {
         "type": "object",
@@ -34,6 +34,13 @@ def suite_schema() -> dict[str, Any]:
 def _from() -> dict[str, Any]:
     text = {"type": "string", "description": "Go on from where another system ends."}
     return {"type": "object", "properties": {"from": text}, "required": ["from"], "additionalProperties": False}
+
+
+def _runfile(definitions: dict[str, Any]) -> dict[str, Any]:
+    found = _object({}, [STAGES["runfile/trec"]], definitions)
+    path = {"type": "string", "description": "A TREC run of another system; '{dataset}' is the name of the data set."}
+    found["properties"]["runfile"] = path
+    return found | {"description": "The run of a system that is not ours.", "required": ["runfile"]}
 
 
 def _datasets(definitions: dict[str, Any]) -> list[dict[str, Any]]:

@@ -6,17 +6,22 @@ leaves of a suite again costs nothing while the marks stand.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from harness.artifacts.base import Artifact
+from harness.artifacts.judgements import Qrels
 from harness.artifacts.model import Model
+from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import Dataset
 from harness.errors import DataError, UserError
 from harness.fingerprint import Fingerprint, fingerprint, stamp
+from harness.hygiene import examine
 from harness.models import ModelSpec, content_of, find_weights, model_files
+from harness.runfiles import Runfile
 from harness.stage import CorpusSource, ModelSource, Node, QrelsSource, QueriesSource, ReferencesSource, Source
 from harness.store import Entry, Store
 
@@ -26,6 +31,8 @@ PARTS: dict[str, type[Source]] = {
     "qrels": QrelsSource,
     "references": ReferencesSource,
 }
+RECEIPT = 2
+"""Raise it when more, or something else, is noted of a data set when it is taken in."""
 UNKNOWN = "unknown:"
 """Begins the content of a leaf that was not read yet; nothing that hangs on it can be in the store."""
 
@@ -41,7 +48,7 @@ class Collection:
     qrels: Node
     references: Node | None
     facts: Mapping[str, Any]
-    """Counts of `corpus`, `queries` and `qrels`, and `notes` for the reader; empty while it was not read."""
+    """Counts of `corpus`, `queries` and `qrels`, `notes` for the reader, `hygiene`; empty while it was not read."""
 
     @property
     def known(self) -> bool:
@@ -49,9 +56,14 @@ class Collection:
         return bool(self.facts)
 
     @property
+    def ignore_identical_ids(self) -> bool:
+        """Whether a document that bears its query's id is taken out of every run."""
+        return bool(self.facts.get("ignore_identical_ids", self.dataset.identical_ids))
+
+    @property
     def about(self) -> dict[str, Any]:
         """What it is called, for people."""
-        return {"source": self.dataset.source, **self.dataset.model_dump(mode="json", exclude_none=True)}
+        return _about(self.dataset)
 
 
 @dataclass(frozen=True)
@@ -84,12 +96,17 @@ class Leaves:
 
     collections: dict[str, Collection] = field(default_factory=dict)
     models: dict[str, Weighed] = field(default_factory=dict)
+    runfiles: Mapping[tuple[str, str], Runfile] = field(default_factory=dict)
+    """By data set and the word in the suite; see `find_runfiles`."""
+
+    def _single(self) -> tuple[Weighed | Runfile, ...]:
+        return (*self.models.values(), *self.runfiles.values())
 
     def loader(self, name: Fingerprint) -> Callable[[], Artifact]:
         """Return the function that reads a leaf. KeyError for what is no leaf of this suite."""
-        for weighed in self.models.values():
-            if weighed.node.fingerprint == name:
-                return weighed.load
+        for leaf in self._single():
+            if leaf.node.fingerprint == name:
+                return leaf.load
         for collection in self.collections.values():
             for part in PARTS:
                 node = getattr(collection, part)
@@ -99,9 +116,9 @@ class Leaves:
 
     def about(self, name: Fingerprint) -> dict[str, Any] | None:
         """Return what a leaf is called, for people; None for what is no leaf."""
-        for weighed in self.models.values():
-            if weighed.node.fingerprint == name:
-                return weighed.about
+        for leaf in self._single():
+            if leaf.node.fingerprint == name:
+                return leaf.about
         for collection in self.collections.values():
             if name in {n.fingerprint for n in (collection.corpus, collection.queries, collection.qrels)}:
                 return collection.about
@@ -116,13 +133,14 @@ def find_leaves(
     Raises UserError for a model that cannot be found and DataError for damaged data.
     """
     return Leaves(
-        {name: _collection(name, dataset, store, fetch=fetch) for name, dataset in datasets.items()},
+        {name: find_collection(name, dataset, store, fetch=fetch) for name, dataset in datasets.items()},
         {name: _weigh(name, spec, base, store, fetch=fetch) for name, spec in models.items()},
     )
 
 
-def _collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -> Collection:
-    key = [dataset.source, dataset.model_dump(mode="json"), dataset.revision]
+def find_collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -> Collection:
+    """Name the parts of a data set, which is read into the store if it was never. Raises DataError for damage."""
+    key = [RECEIPT, dataset.source, dataset.model_dump(mode="json"), dataset.revision]
     facts = store.receipt(key)
     if facts is None and (fetch or dataset.at_hand):
         facts = _take_in(dataset, store)
@@ -137,30 +155,65 @@ def _collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -> Co
 
 
 def _take_in(dataset: Dataset, store: Store) -> dict[str, Any]:
-    """Read a data set into the store and say what was found."""
-    contents, counts = {}, {}
-    for part, source in PARTS.items():
-        artifact = getattr(dataset, part)()
+    """Read a data set into the store, look at it, and say what was found. Judgements first: they are the shortest."""
+    contents, counts, nodes = {}, {}, {}
+    for part in reversed(PARTS):
+        artifact = dataset.part(part)
         if artifact is None:
             continue
         if not len(artifact):
             raise DataError(f"the data set {dataset.source!r} has no {part}")
-        contents[part] = artifact.checksum()
-        counts[part] = len(artifact)
-        node = Node(source(content=contents[part]))
-        if node.fingerprint not in store:
-            about = {"source": dataset.source, **dataset.model_dump(mode="json", exclude_none=True)}
-            store.save(artifact, Entry(node.fingerprint, node.recipe, about=about))
-    return {"contents": contents, "counts": counts, "notes": dataset.notes()}
+        contents[part], counts[part] = artifact.checksum(), len(artifact)
+        nodes[part] = Node(PARTS[part](content=contents[part]))
+        if nodes[part].fingerprint not in store:
+            store.save(artifact, Entry(nodes[part].fingerprint, nodes[part].recipe, about=_about(dataset)))
+    return {
+        "contents": contents,
+        "counts": counts,
+        "notes": [*dataset.said(), *dataset.notes()],
+        "origin": dataset.origin(),
+        "ignore_identical_ids": dataset.ignore_identical_ids,
+        "hygiene": _examine(dataset, nodes, store),
+    }
+
+
+def _examine(dataset: Dataset, nodes: Mapping[str, Node], store: Store) -> dict[str, Any]:
+    """Look at what was taken in, and whether the same words stood for something else before."""
+    corpus = store.load(nodes["corpus"].fingerprint, Corpus)
+    queries = store.load(nodes["queries"].fingerprint, Queries)
+    qrels = store.load(nodes["qrels"].fingerprint, Qrels)
+    found = examine(corpus, queries, qrels, ignore_identical_ids=dataset.ignore_identical_ids).document()
+    found["findings"] += _other_contents(dataset, nodes, store)
+    return found
+
+
+def _other_contents(dataset: Dataset, nodes: Mapping[str, Node], store: Store) -> Iterator[str]:
+    """Say which parts were others when the same words were read before: numbers of then are of another data set."""
+    about = json.dumps(_about(dataset), sort_keys=True)
+    for part, node in nodes.items():
+        before = {
+            entry.recipe["content"]
+            for entry in store.ledger()
+            if entry.about and json.dumps(entry.about, sort_keys=True) == about
+            if entry.recipe.get("stage") == node.recipe["stage"]
+        } - {node.recipe["content"]}
+        if before:
+            yield (
+                f"more than one revision: the {part} of this data set had other content when it was read before "
+                f"({', '.join(sorted(content[:12] for content in before))}); numbers of then do not compare with these"
+            )
+
+
+def _about(dataset: Dataset) -> dict[str, Any]:
+    return {"source": dataset.source, **dataset.model_dump(mode="json", by_alias=True, exclude_none=True)}
 
 
 def _read(dataset: Dataset, part: str, content: str) -> Artifact:
     """Read a part that should have a known content; DataError if it has another by now."""
-    artifact = getattr(dataset, part)()
+    artifact = dataset.part(part)
     if artifact is None or artifact.checksum() != content:
         raise DataError(f"the {part} of the data set {dataset.source!r} changed while it was in use: run again")
-    found: Artifact = artifact
-    return found
+    return artifact
 
 
 def _weigh(name: str, spec: ModelSpec, base: Path, store: Store, *, fetch: bool) -> Weighed:

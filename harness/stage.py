@@ -14,6 +14,7 @@ from harness.artifacts.index import Index
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.model import Model
 from harness.artifacts.run import Run
+from harness.artifacts.run_lines import RunLines
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
@@ -158,6 +159,32 @@ class Reranker(Stage):
         raise NotImplementedError
 
 
+class Filter(Stage):
+    """A run to the same run without some documents, cut at `depth`. No suite names it: the data set asks for it."""
+
+    role = "filter"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Run
+    depth: int
+
+    def open(self, runtime: Runtime, corpus: Corpus, queries: Queries) -> Callable[[Run], Run]:
+        """The call takes documents out of a Run, whose `rows` are rows of `queries`."""
+        raise NotImplementedError
+
+
+class RunReader(Stage):
+    """A run file of another system to a run of a data set's queries. `depth` is how many documents are kept."""
+
+    role = "runfile"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Queries,)
+    gives: ClassVar[type[Artifact]] = Run
+    depth: int
+
+    def open(self, runtime: Runtime, lines: RunLines, corpus: Corpus) -> Callable[[Queries], Run]:
+        """The call gives the run of Queries, in rows of the corpus."""
+        raise NotImplementedError
+
+
 class Scorer(Stage):
     """A run and what is known to be right to one value a query."""
 
@@ -210,6 +237,13 @@ class ReferencesSource(Source):
 
     name = "references"
     gives = References
+
+
+class RunfileSource(Source):
+    """A run file of a system that is not ours."""
+
+    name = "runfile"
+    gives = RunLines
 
 
 class ModelSource(Source):

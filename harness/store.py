@@ -200,7 +200,7 @@ def write_whole(draft: Path, place: Path, artifact: Artifact, recipe: dict[str, 
         for path in sorted(draft.rglob("*"))
         if path.is_file()
     }
-    manifest = {"format": FORMAT, "kind": type(artifact).__name__, "files": files}
+    manifest = {"format": FORMAT, "kind": artifact.kind, "files": files}
     (draft / MANIFEST).write_text(json.dumps(manifest, indent=1, sort_keys=True), "utf-8")
     place.parent.mkdir(parents=True, exist_ok=True)
     try:

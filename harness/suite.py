@@ -116,7 +116,7 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
         text=text,
         words=document.values,
         name=said.name,
-        datasets={name: _dataset(name, spec, base, document) for name, spec in said.datasets.items()},
+        datasets={name: make_dataset(name, spec, base, document) for name, spec in said.datasets.items()},
         models=said.models,
         measures=measures,
         precision=precision,
@@ -152,20 +152,30 @@ def _validate(model: type[BaseModel], values: Any, at: At, document: Document) -
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise _explained(error, model.model_fields, at, document) from None
+        raise _explained(error, model, at, document) from None
 
 
-def _explained(error: ValidationError, fields: Iterable[str], at: At, document: Document) -> SuiteError:
+def _explained(error: ValidationError, model: type[BaseModel], at: At, document: Document) -> SuiteError:
     """Turn pydantic's first complaint, a misspelt word before all others, into one sentence with its place."""
     first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
     where = (*at, *first["loc"])
     word = first["loc"][-1] if first["loc"] else ""
     if first["type"] == "extra_forbidden":
-        known = ModelSpec.model_fields if where[0] == "models" and len(where) > 1 else fields
+        known = _words(ModelSpec if where[0] == "models" and len(where) > 1 else model, first["loc"][:-1])
         return SuiteError(f"unknown word {word!r}; {nearest(str(word), known)}", document.place(where))
     if first["type"] == "missing":
         return SuiteError(f"the word {word!r} is missing here", document.place(where))
     return SuiteError(f"{word}: {first['msg']}, found {first['input']!r}", document.place(where))
+
+
+def _words(model: type[BaseModel], path: At) -> list[str]:
+    """Name what can be said in a model, or in the one that a path of its fields leads to."""
+    for word in path:
+        field = next((f for name, f in model.model_fields.items() if word in (name, f.alias)), None)
+        inner = field.annotation if field else None
+        if isinstance(inner, type) and issubclass(inner, BaseModel):
+            model = inner
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def with_place(work: Any, document: Document, at: At) -> Any:
@@ -201,15 +211,15 @@ def _check_depths(systems: dict[str, System], measures: tuple[str, ...], documen
                 )
 
 
-def _dataset(name: str, spec: dict[str, Any], base: Path, document: Document) -> Dataset:
+def make_dataset(name: str, spec: dict[str, Any], base: Path, document: Document) -> Dataset:
+    """Build a data set from its words; a relative path begins at `base`. Raises SuiteError for a wrong one."""
     at = ("datasets", name)
     if "source" not in spec:
         raise SuiteError(f"a data set says its source; {nearest('', DATASETS.names())}", document.place(at))
     kind = with_place(lambda: DATASETS[spec["source"]], document, (*at, "source"))
     settings = {key: value for key, value in spec.items() if key != "source"}
-    if isinstance(settings.get("path"), str):
-        settings["path"] = str((base / Path(settings["path"]).expanduser()).resolve())
-    found: Dataset = _validate(kind, settings, at, document)
+    settings = kind.located(settings, base)
+    found: Dataset = with_place(lambda: _validate(kind, settings, at, document), document, at)
     return found
 
 

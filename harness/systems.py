@@ -19,8 +19,10 @@ from harness.stage import Stage
 
 PAIRS = {"index": ("index", "search")}
 """A word that stands for two stages: the settings of each go to whichever declares them."""
-HIDDEN = {"search", "score"}
-"""Roles that no suite names: the one is implied by its index, the other by the measures."""
+HIDDEN = {"search", "score", "runfile", "filter"}
+"""Roles whose words no suite names: implied by an index, the measures, the path of a run file, and by the data set."""
+DATASET = "{dataset}"
+"""Stands in the path of a run file for the name of the data set."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +106,7 @@ def _put(value: Any, chosen: Mapping[str, Any], at: At, document: Document) -> A
         return [_put(item, chosen, at, document) for item in value]
     if not isinstance(value, str):
         return value
+    chosen = {"dataset": DATASET, **chosen}
     for word in re.findall(r"\{(\w+)\}", value):
         if word not in chosen:
             raise SuiteError(f"the matrix has no {word!r}; {nearest(word, chosen)}", document.place(at))
@@ -115,7 +118,7 @@ def _step(words: Any, defaults: Defaults, at: At, document: Document) -> Step:
     place = document.place(at)
     if not isinstance(words, dict):
         raise SuiteError(f"a stage is written as {{role: word, ...}}, found {words!r}", place)
-    roles = {name.split("/")[0] for name in STAGES.names()} - HIDDEN | {"from"}
+    roles = {name.split("/")[0] for name in STAGES.names()} - HIDDEN | {"from", "runfile"}
     named = [key for key in words if key in roles]
     if len(named) != 1:
         found = ", ".join(repr(key) for key in words) or "nothing"
@@ -131,7 +134,7 @@ def _step(words: Any, defaults: Defaults, at: At, document: Document) -> Step:
     if role == "fuse" and not of:
         raise SuiteError("'fuse' names the systems it joins: of: [a, b]", place)
     model = settings.pop("model", None)
-    stages = _stages(role, word, settings, model, defaults, at, document)
+    stages = _stages(role, "trec" if role == "runfile" else word, settings, model, defaults, at, document)
     return Step(role, word, place, stages, model, of)
 
 

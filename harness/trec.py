@@ -59,6 +59,12 @@ def write_qrels(path: Path, qrels: Qrels) -> None:
     _write(path, columns)
 
 
+def lines_checksum(path: Path) -> str:
+    """Return the SHA-256 of the text that a gzipped file holds; what `gzip.open` raises where it is damaged."""
+    with gzip.open(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
 def safe_names(names: Iterable[str]) -> dict[str, str]:
     """Give each name a file name that no system stumbles over and no two names share.
 

@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
 
 class Artifact(ABC):
     """Something a stage gives. What `save` writes, `load` reads back equal, mapping it into memory where it can."""
+
+    @property
+    def kind(self) -> str:
+        """What a manifest calls it."""
+        return type(self).__name__
 
     @abstractmethod
     def save(self, folder: Path) -> None:
@@ -42,6 +51,27 @@ class Rows(Artifact):
     @abstractmethod
     def join(cls, parts: Sequence[Self]) -> Self:
         """Put consecutive parts back together; ValueError if they are not consecutive."""
+
+    @classmethod
+    def save_joined(cls, parts: Iterable[Self], rows: int, folder: Path) -> None:
+        """Write what `join` of the parts would be, `rows` rows in all, as `save` writes it, to the last bit.
+
+        What may be larger than memory overrides it and holds one part at a time.
+        """
+        del rows
+        cls.join(list(parts)).save(folder)
+
+
+def find_ids(ids: pa.Array | pa.ChunkedArray, known: pa.Array | pa.ChunkedArray) -> np.ndarray:
+    """Return the place of each id among the known ones as int32, -1 where it is not there.
+
+    >>> find_ids(pa.array(["b", "z"]), pa.array(["a", "b"])).tolist()
+    [1, -1]
+    """
+    chunks = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([ids])
+    values = known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known
+    found: np.ndarray = pc.fill_null(pc.index_in(chunks, value_set=values), -1).to_numpy()
+    return found
 
 
 def joined(parts: Sequence[Rows]) -> range:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -108,6 +108,19 @@ class Qrels(Table):
         """The grades, int32[judgements]."""
         found: np.ndarray = self.table["grade"].to_numpy()
         return found
+
+    def graded(self, grades: Mapping[int, int]) -> Self:
+        """Read each grade as another; DataError for a grade that the map does not name."""
+        published, place = np.unique(self.grades, return_inverse=True)
+        for grade in published.tolist():
+            if grade not in grades:
+                row = self.table.slice(int(np.argmax(self.grades == grade)), 1).to_pylist()[0]
+                raise DataError(
+                    f"the document {row['doc_id']!r} is judged as {grade} for the query {row['query_id']!r}, "
+                    f"and `grades` maps only {', '.join(map(str, sorted(grades)))}"
+                )
+        read = np.array([grades[grade] for grade in published.tolist()], np.int32)[place]
+        return type(self)(self.table.set_column(2, "grade", pa.array(read, pa.int32())))
 
 
 class References(Table):

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
+from contextlib import suppress
+from itertools import chain, islice
 from pathlib import Path
 from typing import Self
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.artifacts.base import Rows, joined
-from harness.errors import DataError, RepeatedId
+from harness.errors import DataError, RepeatedId, UserError
 
 SCHEMA = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
 BATCH = 65_536
+"""Rows that are held as Python objects at a time, at most."""
+CHARACTERS = 16_777_216
+"""Characters that are, at most but for the last text."""
 
 
 class Texts(Rows):
@@ -33,14 +39,16 @@ class Texts(Rows):
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
-        """Build from (id, text) pairs in any order.
+        """Build from (id, text) pairs in any order. What is more than one batch is kept in a temporary file, mapped.
 
         Raises DataError for an empty id and for a text that is None or not Unicode, RepeatedId for a repeated id.
         """
-        table = pa.Table.from_batches(_batches(pairs), schema=SCHEMA).combine_chunks()
+        table = _kept(_batches(pairs))
         order = pc.sort_indices(table["id"])
-        parts = [table.take(order.slice(start, BATCH)) for start in range(0, len(order), BATCH)]
-        table = pa.concat_tables(parts) if parts else table
+        if (order.to_numpy() != np.arange(len(order))).any():
+            size = max(1, min(BATCH, len(order) * CHARACTERS // max(table.nbytes, 1)))
+            parts = (table.take(order.slice(start, size)) for start in range(0, len(order), size))
+            table = _kept(part.combine_chunks().to_batches()[0] for part in parts)
         cls._check(table)
         return cls(table)
 
@@ -111,13 +119,51 @@ class Texts(Rows):
 
 def _batches(pairs: Iterable[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
     """Turn pairs to Arrow as they come, so that a large collection never stands in memory as Python objects."""
-    pairs = iter(pairs)
-    while batch := list(islice(pairs, BATCH)):
+    ids: list[str] = []
+    texts: list[str] = []
+    room = CHARACTERS
+    for key, text in pairs:
+        ids.append(key)
+        texts.append(text)
+        room -= len(text or "")
+        if room < 0 or len(ids) == BATCH:
+            yield _batch(ids, texts)
+            ids, texts, room = [], [], CHARACTERS
+    if ids:
+        yield _batch(ids, texts)
+
+
+def _batch(ids: list[str], texts: list[str]) -> pa.RecordBatch:
+    try:
+        return pa.record_batch([pa.array(column, pa.large_string()) for column in (ids, texts)], schema=SCHEMA)
+    except UnicodeEncodeError as error:
+        raise DataError(f"half a character, which is not Unicode text: {error}") from None
+
+
+def _kept(batches: Iterator[pa.RecordBatch]) -> pa.Table:
+    """Return a table of batches: one batch as it is, more by a file in the folder for temporary files.
+
+    The file has lost its name by then, so the system takes it back when nothing maps it any more.
+    """
+    first = list(islice(batches, 2))
+    if len(first) < 2:
+        return pa.Table.from_batches(first, schema=SCHEMA)
+    with tempfile.NamedTemporaryFile(suffix=".arrow", delete=False) as file:
+        path = Path(file.name)
         try:
-            columns = [pa.array(column, pa.large_string()) for column in zip(*batch, strict=True)]
-        except UnicodeEncodeError as error:
-            raise DataError(f"half a character, which is not Unicode text: {error}") from None
-        yield pa.record_batch(columns, schema=SCHEMA)
+            with pa.ipc.new_file(file, SCHEMA) as writer:
+                for batch in chain(first, batches):
+                    writer.write_batch(batch)
+            file.flush()
+            return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
+        except OSError as error:
+            reason = (
+                f"texts cannot be kept in {path.parent} while they are sorted ({error}); TMPDIR names another folder"
+            )
+            raise UserError(reason) from None
+        finally:
+            with suppress(PermissionError):  # where a mapped file keeps its name, it stays until the folder is cleared
+                path.unlink()
 
 
 class Corpus(Texts):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Self
 
@@ -34,6 +35,31 @@ class Vectors(Rows):
         np.save(folder / self.file, self.array, allow_pickle=False)
 
     @classmethod
+    def save_joined(cls, parts: Iterable[Self], rows: int, folder: Path) -> None:
+        """Write the parts behind each other; ValueError where one does not fit those before."""
+        parts = iter(parts)
+        first = next(parts)
+        shape, dtype = (rows, *first.array.shape[1:]), first.array.dtype
+        with (folder / cls.file).open("wb") as file:
+            header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": shape}
+            np.lib.format.write_array_header_1_0(file, header)
+            for part in _fitting(chain([first], parts), shape, dtype):
+                np.ascontiguousarray(part.array).tofile(file)
+
+    @classmethod
     def load(cls, folder: Path) -> Self:
         """Map the array into memory, read only."""
         return cls(np.load(folder / cls.file, mmap_mode="r", allow_pickle=False))
+
+
+def _fitting(parts: Iterable[Vectors], shape: tuple[int, ...], dtype: np.dtype) -> Iterator[Vectors]:
+    """Give the parts; ValueError where they are not consecutive, of one width and kind, and `shape[0]` rows in all."""
+    done = 0
+    for part in parts:
+        if part.rows.start != done or part.array.shape[1:] != shape[1:] or part.array.dtype != dtype:
+            found = f"rows {part.rows} of {part.array.dtype}{part.array.shape}"
+            raise ValueError(f"{found} do not continue {done} rows of {dtype}{shape}")
+        done = part.rows.stop
+        yield part
+    if done != shape[0]:
+        raise ValueError(f"the parts hold {done} rows of {shape[0]}")

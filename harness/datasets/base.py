@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import ClassVar
+from pathlib import Path
+from typing import Any, ClassVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.text import Corpus, Queries
@@ -20,11 +21,33 @@ class Dataset(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
     source: ClassVar[str]
     """The word in the suite, given by the registry."""
+    brief: ClassVar[tuple[str, ...]] = ("path", "split")
+    """The settings that `harness data WORD:VALUE:VALUE` gives, in this order."""
+
+    grades: dict[int, int] | None = None
+    """Which grade to read for each published one; it must name every grade that occurs. Any source takes it."""
+    identical_ids: bool | None = Field(default=None, alias="ignore_identical_ids")
+    """Whether a document that bears its query's id is taken out of what was found, before the cut. Any source takes it.
+
+    Left out, it is as the collection says, else no.
+    """
+
+    @classmethod
+    def located(cls, settings: dict[str, Any], base: Path) -> dict[str, Any]:
+        """Return the settings of a suite with its paths made absolute; a relative one begins at `base`."""
+        if isinstance(settings.get("path"), str):
+            return settings | {"path": str((base / Path(settings["path"]).expanduser()).resolve())}
+        return settings
 
     @property
     @abstractmethod
     def revision(self) -> str:
         """What tells, without reading the collection, that it may have changed (file stamps, a version, a commit)."""
+
+    @property
+    def ignore_identical_ids(self) -> bool:
+        """Whether a document that bears its query's id is taken out; may read the collection."""
+        return bool(self.identical_ids)
 
     @property
     def at_hand(self) -> bool:
@@ -50,6 +73,27 @@ class Dataset(BaseModel):
     def notes(self) -> list[str]:
         """Say what a reader of the numbers must know of this collection; called after the parts were loaded."""
         return []
+
+    def origin(self) -> dict[str, Any]:
+        """Say what its publisher calls it (task, revision, languages, …); called after the parts were loaded."""
+        return {}
+
+    def part(self, name: str) -> Corpus | Queries | Qrels | References | None:
+        """Load `corpus`, `queries`, `qrels` or `references` as the harness reads it: grades are mapped."""
+        found: Corpus | Queries | Qrels | References | None = getattr(self, name)()
+        if self.grades is not None and isinstance(found, Qrels):
+            return found.graded(self.grades)
+        return found
+
+    def said(self) -> list[str]:
+        """Say what the settings that any source takes change of the collection as it was published."""
+        notes = []
+        if self.grades is not None:
+            pairs = ", ".join(f"{grade} as {read}" for grade, read in sorted(self.grades.items()))
+            notes.append(f"grades are read otherwise than published: {pairs}")
+        if self.ignore_identical_ids:
+            notes.append("a document that bears its query's id is taken out of what was found, before the cut")
+        return notes
 
 
 def document_text(title: str | None, text: str | None) -> str:

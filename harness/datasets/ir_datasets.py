@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from contextlib import redirect_stderr
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from harness.artifacts.judgements import Judgement, Qrels
 from harness.artifacts.text import Corpus, Queries
@@ -29,12 +29,12 @@ NOT_DOCUMENTS = ("irds_version", "quer", "qrel", "topic", "tmp")
 class IrDatasets(Dataset):
     """`id` is the library's name of a collection with documents, queries and judgements.
 
-    `grades` maps the collection's grades to those that measures read, and must name each that occurs. `fields` names
-    the fields that make a document's text, in this order; left empty, it is the text that the library calls default.
+    `fields` names the fields that make a document's text, in this order; left empty, it is the text that the library
+    calls default.
     """
 
+    brief: ClassVar[tuple[str, ...]] = ("id",)
     id: str
-    grades: dict[int, int] | None = None
     fields: tuple[str, ...] = ()
 
     @property
@@ -67,31 +67,14 @@ class IrDatasets(Dataset):
         return queries
 
     def qrels(self) -> Qrels:
-        """Load the judgements, their grades mapped."""
-        return Qrels.of(
-            Judgement(row.query_id, row.doc_id, self._grade(row.query_id, row.doc_id, row.relevance))
-            for row in self._rows("qrels")
-        )
+        """Load the judgements."""
+        return Qrels.of(Judgement(row.query_id, row.doc_id, row.relevance) for row in self._rows("qrels"))
 
     def notes(self) -> list[str]:
         """Say what the settings change of the collection as it was published."""
-        notes = []
-        if self.grades is not None:
-            pairs = ", ".join(f"{grade} as {read}" for grade, read in sorted(self.grades.items()))
-            notes.append(f"the grades of {self.id} are read otherwise than published: {pairs}")
-        if self.fields:
-            notes.append(f"the text of a document of {self.id} is made of: {', '.join(self.fields)}")
-        return notes
-
-    def _grade(self, query: str, document: str, grade: int) -> int:
-        if self.grades is None:
-            return grade
-        if grade not in self.grades:
-            raise DataError(
-                f"{self.id!r} judges document {document!r} as {grade} for query {query!r}, "
-                f"and `grades` maps only {', '.join(map(str, sorted(self.grades)))}"
-            )
-        return self.grades[grade]
+        if not self.fields:
+            return []
+        return [f"the text of a document of {self.id} is made of: {', '.join(self.fields)}"]
 
     def _load(self) -> Any:
         """Return the library's object; UnknownName for another id, UserError where a part is not published."""

@@ -13,7 +13,7 @@ from functools import cache
 from importlib.util import find_spec
 from itertools import accumulate, pairwise
 from pathlib import Path
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from harness.artifacts.judgements import Judgement, Known, Qrels, References
 from harness.artifacts.text import Corpus, Queries
@@ -70,6 +70,8 @@ class Judged(NamedTuple):
 
 class PythonDocs(Dataset):
     """The text differs a little between versions of Python, so compare numbers of one version only."""
+
+    brief: ClassVar[tuple[str, ...]] = ()
 
     @property
     def revision(self) -> str:

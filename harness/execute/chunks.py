@@ -5,12 +5,35 @@ from __future__ import annotations
 import json
 import shutil
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Self
 
-from harness.artifacts.base import Rows
+from harness.artifacts.base import Artifact, Rows
 from harness.errors import StoreError
 from harness.stage import Node
 from harness.store import RECIPE, Store, verify, write_whole
+
+
+class Pieces(Artifact):
+    """All pieces of an artifact, which are written behind each other and never in memory together."""
+
+    def __init__(self, chunks: Chunks) -> None:
+        self.chunks = chunks
+
+    @property
+    def kind(self) -> str:
+        """That of the whole."""
+        return self.chunks.kind.__name__
+
+    def save(self, folder: Path) -> None:
+        """Write the whole, as the undivided artifact would be."""
+        self.chunks.kind.save_joined(self.chunks.pieces(), self.chunks.borders[-1].stop, folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> Self:
+        """What was written is the whole; nothing loads it as pieces."""
+        raise NotImplementedError
 
 
 class Chunks:
@@ -21,21 +44,25 @@ class Chunks:
 
     def __init__(self, store: Store, node: Node, rows: int) -> None:
         size = node.stage.chunk_rows
-        self.kind = node.gives
+        assert issubclass(node.gives, Rows)  # noqa: S101  what a stage that works row by row gives
+        self.kind: type[Rows] = node.gives
         self.folder = store.root / "chunks" / f"{node.fingerprint}-{size}"
         self.borders = [slice(start, min(start + size, rows)) for start in range(0, rows, size)] or [slice(0, 0)]
-        self.parts: dict[int, Rows] = {}
+        self.only: Rows | None = None
+        """The piece of an artifact that has only one."""
+        self.finished: set[int] = set()
+        """Where the pieces begin that are written."""
         self.seconds = 0.0
         """What all pieces took, those of earlier processes too."""
         if len(self.borders) > 1:
             for border in self.borders:
                 self._take_over(border)
-        self.finished_rows = sum(len(part) for part in self.parts.values())
+        self.finished_rows = sum(border.stop - border.start for border in self.borders if border.start in self.finished)
 
     @property
     def missing(self) -> list[slice]:
         """The pieces that are still to be made."""
-        return [border for border in self.borders if border.start not in self.parts]
+        return [border for border in self.borders if border.start not in self.finished]
 
     def keep(self, rows: slice, part: Rows, seconds: float) -> None:
         """Take in a piece. Raises TypeError or ValueError if it is not what was asked for."""
@@ -44,18 +71,23 @@ class Chunks:
         if len(part) != rows.stop - rows.start:
             raise ValueError(f"gave {len(part)} rows for rows {rows.start} to {rows.stop}")
         self.seconds += seconds
+        self.finished.add(rows.start)
         if len(self.borders) == 1:
-            self.parts[rows.start] = part
+            self.only = part
             return
         draft = self.folder / uuid.uuid4().hex
         write_whole(draft, self._place(rows), part, {"rows": [rows.start, rows.stop], "seconds": seconds})
-        self._load(rows)
 
-    def join(self) -> Rows:
-        """Put all pieces together."""
-        if len(self.borders) == 1:
-            return self.parts[self.borders[0].start]
-        return type(self.parts[0]).join([self.parts[border.start] for border in self.borders])
+    def join(self) -> Artifact:
+        """Put all pieces together: what `Store.save` then writes is the whole."""
+        return Pieces(self) if self.only is None else self.only
+
+    def pieces(self) -> Iterator[Rows]:
+        """Load one piece after the other."""
+        for border in self.borders:
+            part = self.kind.load(self._place(border))
+            part.rows = range(border.start, border.stop)
+            yield part
 
     def drop(self) -> None:
         """Delete the files, once the whole is in the store."""
@@ -72,10 +104,4 @@ class Chunks:
         except (StoreError, KeyError, ValueError):
             shutil.rmtree(place, ignore_errors=True)
             return
-        self._load(rows)
-
-    def _load(self, rows: slice) -> None:
-        part = self.kind.load(self._place(rows))
-        assert isinstance(part, Rows)  # noqa: S101  `keep` and the manifest saw to it
-        part.rows = range(rows.start, rows.stop)
-        self.parts[rows.start] = part
+        self.finished.add(rows.start)

@@ -140,8 +140,8 @@ class _Loop:
             self.progress.started(node, None)
             call, opened = timed(lambda: self.open(node, static))
             artifact, called = timed(lambda: call(*stream))
-        if not isinstance(artifact, node.gives):
-            raise TypeError(f"gave {type(artifact).__name__}, not {node.gives.__name__}")
+            if not isinstance(artifact, node.gives):
+                raise TypeError(f"gave {type(artifact).__name__}, not {node.gives.__name__}")
         cost = Cost(
             machine=machine.describe().id,
             device=self.runtime.device,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -12,10 +12,11 @@ from harness.measures.judgements import Judgements
 from harness.measures.kernel import Kernel
 from harness.measures.names import Measure
 from harness.measures.parse import arguments, is_native, parse
+from harness.measures.ranked import Ranked
 from harness.registry import METRICS
 
 
-def evaluate(measures: Iterable[Measure | str], run: Run, judgements: Judgements) -> dict[str, np.ndarray]:
+def evaluate(measures: Iterable[Measure | str], run: Run | Ranked, judgements: Judgements) -> dict[str, np.ndarray]:
     """Return float64[len(run)] for each measure, by canonical name.
 
     The one rule of who counts: a query that is judged counts, with 0 if the run found nothing for it or if nothing is
@@ -26,10 +27,14 @@ def evaluate(measures: Iterable[Measure | str], run: Run, judgements: Judgements
     wanted = [parse(measure) if isinstance(measure, str) else measure for measure in measures]
     known = judgements.take(run.rows)
     values: dict[Measure, np.ndarray] = {}
-    hits = known.find(run.documents)
+    documents: Sequence[np.ndarray] | np.ndarray
+    if isinstance(run, Ranked):
+        hits, documents = known.find_in(run.documents, run.borders, run.retrieved), run.lists()
+    else:
+        hits, documents = known.find(run.documents), run.documents
     others = [measure for measure in wanted if not is_native(measure)]
     if others:
-        values |= foreign.calculate(others, run.documents, known)
+        values |= foreign.calculate(others, documents, known)
     for measure in wanted:
         if measure in others:
             continue
@@ -37,5 +42,5 @@ def evaluate(measures: Iterable[Measure | str], run: Run, judgements: Judgements
         if isinstance(function, Kernel):
             values[measure] = function(hits, **arguments(measure))
         else:
-            values[measure] = per_query.calculate(function, run.documents, known, arguments(measure))
+            values[measure] = per_query.calculate(function, documents, known, arguments(measure))
     return {str(measure): np.where(known.judged, values[measure], np.nan) for measure in wanted}

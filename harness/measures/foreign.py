@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from importlib.metadata import version
 from types import ModuleType
 
@@ -59,7 +59,9 @@ def provider() -> str:
     return f"ir_measures/{version('ir_measures')}"
 
 
-def calculate(measures: Iterable[Measure], documents: np.ndarray, known: Judgements) -> dict[Measure, np.ndarray]:
+def calculate(
+    measures: Iterable[Measure], documents: Sequence[np.ndarray] | np.ndarray, known: Judgements
+) -> dict[Measure, np.ndarray]:
     """Return the values of all queries; 0 where nothing was retrieved, and of no account where nothing is judged.
 
     ir_measures receives row numbers for ids and scores that fall by one a rank, so that neither ties nor the precision
@@ -80,11 +82,12 @@ def calculate(measures: Iterable[Measure], documents: np.ndarray, known: Judgeme
 def _graded(known: Judgements) -> dict[str, dict[str, int]]:
     """Write the judgements as dictionaries.
 
-    Where all grades of a query are negative they become -1: pytrec_eval 0.5.11 ends the process on anything lower.
+    Where all grades of a query are negative they become 0, which says as little: pytrec_eval 0.5.11 writes beyond its
+    memory otherwise, and the process hangs or ends some queries later.
     """
     best = np.full(known.queries, np.iinfo(np.int32).min)
     np.maximum.at(best, known.rows, known.grades)
-    grades = np.where(best[known.rows] < 0, -1, known.grades)
+    grades = np.where(best[known.rows] < 0, 0, known.grades)
     qrels: dict[str, dict[str, int]] = {}
     for row, document, grade in zip(known.rows.tolist(), known.documents.tolist(), grades.tolist(), strict=True):
         qrels.setdefault(str(row), {})[str(document)] = grade

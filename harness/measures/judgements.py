@@ -93,24 +93,30 @@ class Judgements:
         return Judgements(self.rows[part] - rows.start, self.documents[part], self.grades[part], len(rows), names)
 
     def find(self, documents: np.ndarray) -> Hits:
-        """Find the judged documents of each query in `documents` int32[queries, depth], the arrays of a Run.
+        """Find the judged documents of each query in `documents` int32[queries, depth], the arrays of a Run."""
+        borders = np.arange(len(documents) + 1) * documents.shape[1]
+        return self.find_in(documents.reshape(-1), borders, np.count_nonzero(documents != NONE, axis=1))
 
-        One table over the documents serves all queries in turn: its entries are set for one query and cleared again.
-        For 2,000 queries, 1,000 deep, that takes 8 ms where a binary search for every place takes 95 ms.
+    def find_in(self, documents: np.ndarray, borders: np.ndarray, retrieved: np.ndarray) -> Hits:
+        """Find the judged documents of each query in lists that stand behind each other.
+
+        `documents` int32[places] hold those of query i from `borders[i]` to `borders[i + 1]`. One table over the
+        documents serves all queries in turn: its entries are set for one query and cleared again. For 2,000 queries,
+        1,000 deep, that takes 8 ms where a binary search for every place takes 95 ms.
         """
         size = int(max(documents.max(initial=NONE), self.documents.max(initial=NONE))) + 3
         slots = np.where(self.documents < 0, size - 2, self.documents)  # no run holds it; NONE reads the last slot
         entries = np.arange(1, len(slots) + 1, dtype=np.int32)
         table = np.zeros(size, dtype=np.int32)
-        places = np.zeros(documents.shape, dtype=np.int32)
+        places = np.zeros(len(documents), dtype=np.int32)
         for row in np.flatnonzero(self.judged):
-            part = slice(self.starts[row], self.starts[row + 1])
+            part, mine = slice(self.starts[row], self.starts[row + 1]), slice(borders[row], borders[row + 1])
             table[slots[part]] = entries[part]
-            places[row] = table[documents[row]]
+            places[mine] = table[documents[mine]]
             table[slots[part]] = 0
-        rows, columns = np.nonzero(places)
-        retrieved = np.count_nonzero(documents != NONE, axis=1)
-        return Hits(rows, columns + 1, self.grades[places[rows, columns] - 1], retrieved, self.ideal)
+        found = np.flatnonzero(places)
+        rows = np.searchsorted(borders, found, side="right") - 1
+        return Hits(rows, found - borders[rows] + 1, self.grades[places[found] - 1], retrieved, self.ideal)
 
 
 @lru_cache(maxsize=4)

@@ -8,6 +8,8 @@ from harness.errors import UserError, nearest
 from harness.measures.hits import Hits, ratio
 from harness.measures.kernel import kernel
 
+HIGHEST = 1000
+"""The highest grade that an exponential gain can take in: 2 to that many is near the end of a float64."""
 GAINS = {"log2": lambda grades: grades, "exp-log2": lambda grades: np.exp2(grades) - 1}
 
 
@@ -25,6 +27,8 @@ def ndcg(hits: Hits, k: int | None = None, dcg: str = "log2") -> np.ndarray:
 
 
 def discounted_gain(hits: Hits, dcg: str) -> np.ndarray:
-    """Return the DCG of each query."""
+    """Return the DCG of each query; UserError where a grade is beyond what an exponential gain can hold."""
+    if dcg != "log2" and hits.grades.max(initial=0) > HIGHEST:
+        raise UserError(f"dcg={dcg!r} takes grades up to {HIGHEST}, found {hits.grades.max()}")
     gains = GAINS[dcg](np.maximum(hits.grades, 0).astype(np.float64))
     return hits.total(gains / np.log2(hits.ranks + 1))

@@ -101,6 +101,16 @@ def arguments(measure: Measure) -> dict[str, Any]:
     return dict(measure.parameters) | ({} if measure.at is None else {"k": measure.at})
 
 
+def settings(measure: Measure) -> dict[str, Any]:
+    """Return all parameters of a measure that is calculated here, defaults too; `k` is None where nothing is cut.
+
+    >>> settings(parse("P(rel=2)@10")) == {"k": 10, "rel": 2}
+    True
+    """
+    known = parameters(METRICS[measure.base])
+    return {name: p.default for name, p in known.items() if p.default is not Parameter.empty} | arguments(measure)
+
+
 def is_native(measure: Measure) -> bool:
     """Tell whether a registered kernel or function calculates the measure; ir_measures does it otherwise."""
     if measure.base not in METRICS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,14 +12,17 @@ from harness.measures.judgements import Judgements
 
 
 def calculate(
-    function: Callable[..., float], documents: np.ndarray, known: Judgements, parameters: dict[str, Any]
+    function: Callable[..., float],
+    documents: Sequence[np.ndarray] | np.ndarray,
+    known: Judgements,
+    parameters: dict[str, Any],
 ) -> np.ndarray:
     """Call `function(ranked, judged, **parameters)` for each judged query: the ids found, best first, and the grades.
 
     The ids are those of the corpus; judgements that were made of bare arrays show row numbers instead.
     """
     values = np.zeros(known.queries)
-    for row in np.flatnonzero(known.judged):
+    for row in np.flatnonzero(known.judged).tolist():
         part = slice(known.starts[row], known.starts[row + 1])
         found = documents[row][documents[row] != NONE]
         if known.names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -9,6 +10,16 @@ from harness.report import numbers
 from harness.report.document import Block, Cell, Code, Column, Items, Section, Table, pairs, say
 from harness.results import Measurement, Results
 
+RULES = ("ties", "queries", "unjudged")
+"""What all measures of a run have in common."""
+COUNTED = re.compile(r"(missing|empty|no_relevant)_queries|(tied|unjudged)_at_\d+")
+BESIDE = (
+    "Judged queries that the system did not answer, found nothing for, or that have no relevant document: each "
+    "counts 0. "
+    "Tied at k: queries whose documents at ranks k and k + 1 have the same score, so that the tie rule decides. "
+    "Unjudged at k: documents in the first k that nobody judged, a query; where it differs much between systems, "
+    "so may the numbers, for that reason alone."
+)
 SHORT = 12
 """Characters of a checksum that a table shows; run.json has all."""
 WORKED = ("encode_rate", "build_seconds")
@@ -20,6 +31,8 @@ def background(results: Results) -> Iterator[Section]:
     yield from throughput(results)
     yield from failures(results)
     yield from checks(results)
+    yield from definitions(results)
+    yield from counts(results)
     yield from datasets(results)
     yield from models(results)
     yield from systems(results)
@@ -100,8 +113,39 @@ def checks(results: Results) -> Iterator[Section]:
     yield Section("Checks against published numbers", (Table("What the suite expects.", columns, tuple(rows)),))
 
 
+def definitions(results: Results) -> Iterator[Section]:
+    """Say what each measure means: what two numbers must share to be compared."""
+    said = [_object(value) for value in results.part("definitions").values()]
+    if not said:
+        return
+    words = ("measure", "cutoff", "gain", "relevant_from", "parameters", "calculated_by")
+    rows = tuple(tuple(Cell(numbers.fact(one.get(word))) for word in words) for one in said)
+    rules = {word: numbers.some(list(dict.fromkeys(numbers.fact(one.get(word)) for one in said))) for word in RULES}
+    caption = " ".join(f"{word.capitalize()}: {rule}." for word, rule in rules.items())
+    columns = tuple(Column(word.replace("_", " ")) for word in words)
+    yield Section("What the measures mean", (Table(caption, columns, rows),))
+
+
+def counts(results: Results) -> Iterator[Section]:
+    """List what stands beside the measures, for every system: missing and empty queries, ties, unjudged documents."""
+    whole = [row for row in results.measurements if row.stage is None and row.value is not None]
+    names = list(dict.fromkeys(row.quantity for row in whole if COUNTED.fullmatch(row.quantity)))
+    if not names:
+        return
+    found: dict[tuple[str, str], dict[str, float | None]] = {}
+    for row in whole:
+        if row.quantity in names:
+            found.setdefault((row.dataset, row.system), {})[row.quantity] = row.value
+    rows = []
+    for (dataset, system), values in found.items():
+        texts = (numbers.NOTHING if (v := values.get(name)) is None else f"{v:,.4g}" for name in names)
+        rows.append(tuple(map(Cell, (dataset, system, *texts))))
+    columns = (Column("data set"), Column("system"), *(Column(n.replace("_", " "), numeric=True) for n in names))
+    yield Section("Beside the numbers", (Table(BESIDE, columns, tuple(rows)),))
+
+
 def datasets(results: Results) -> Iterator[Section]:
-    """List the data sets: how large, where from, which content."""
+    """List the data sets: how large, where from, which content, and what is odd about them."""
     rows, notes = [], []
     for name, said in results.part("datasets").items():
         facts = _object(said)
@@ -109,7 +153,8 @@ def datasets(results: Results) -> Iterator[Section]:
         sizes = (numbers.count(_number(facts.get(key))) for key in ("documents", "queries", "judgements"))
         sums = (_short(facts.get(key)) for key in ("corpus", "queries_checksum", "qrels"))
         rows.append(tuple(map(Cell, (name, numbers.fact(facts.get("source")), settings, *sizes, *sums))))
-        notes += [f"{name}: {note}" for note in facts.get("notes") or ()]
+        found = _object(facts.get("hygiene")).get("findings") or ()
+        notes += [f"{name}: {note}" for note in (*(facts.get("notes") or ()), *found)]
     if not rows:
         return
     heads = ("data set", "source", "settings", "documents", "queries", "judgements", "corpus", "query file", "qrels")

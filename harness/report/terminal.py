@@ -25,9 +25,19 @@ def summary(results: Results) -> Group:
     parts: list[Table | Text] = []
     for dataset in results.datasets:
         comparison = compare(results, dataset)
-        parts += [systems_table(comparison), Text(_sentence(headline(comparison)) + "\n")]
+        said = [_sentence(headline(comparison)), *_read_otherwise(results, dataset)]
+        parts += [systems_table(comparison), Text("\n".join(said) + "\n")]
     parts += [Text(plain(line)) for line in _checks(results)]
     return Group(*parts)
+
+
+def _read_otherwise(results: Results, dataset: str) -> Iterator[str]:
+    """Say where a suite maps grades or takes documents out, since no other number then compares with these."""
+    facts = results.part("datasets").get(dataset) or {}
+    if grades := (facts.get("settings") or {}).get("grades"):
+        yield plain("grades are read as: " + ", ".join(f"{grade} as {read}" for grade, read in grades.items()))
+    if facts.get("ignore_identical_ids"):
+        yield "a document that bears its query's id is taken out of what was found, before the cut"
 
 
 def _checks(results: Results) -> Iterator[str]:

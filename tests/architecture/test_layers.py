@@ -11,20 +11,24 @@ import harness
 
 ROOT = Path(harness.__file__).parent
 LINES: dict[int, set[str]] = {
-    7: {"cli", "pytest_plugin", "__main__"},
+    7: {"cli", "pytest_plugin", "__main__", "adapters"},
     6: {"execute", "record", "timing", "check", "diagnose", "outlook", "preview", "progress"}
-    | {"doctor", "janitor", "inventory", "schema"},
+    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe"},
     5: {"plan", "selection"},
-    4: {"suite", "systems", "sources", "stages", "words"},
-    3: {"stage", "datasets", "report", "measures", "models"},
+    4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
+    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene"},
     2: {
         "artifacts",
         "registry",
         "store",
         "meter",
         "results",
+        "manifest",
+        "tables",
         "prices",
         "trec",
+        "trec_columns",
+        "trec_read",
         "lexicon",
         "postings",
         "fusion",
@@ -36,6 +40,8 @@ LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
     "ir_measures",
     "ranx",
+    "numba",
+    "pandas",
     "altair",
     "vl_convert",
     "duckdb",

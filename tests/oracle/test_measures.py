@@ -60,9 +60,8 @@ def make_case(seed, documents=150, queries=40, depth=None):
 
 
 def survivable(judged):
-    """pytrec_eval 0.5.11 crashes (segmentation fault) on a query whose grades are all below -1; -1 says as little."""
-    return {q: {d: max(grade, -1) for d, grade in some.items()} if max(some.values()) < 0 else some
-            for q, some in judged.items()}  # fmt: skip
+    """pytrec_eval 0.5.11 writes beyond its memory on a query whose grades are all negative; 0 says as little."""
+    return {q: dict.fromkeys(some, 0) if max(some.values()) < 0 else some for q, some in judged.items()}
 
 
 def ours(case, names):

@@ -177,7 +177,7 @@ def test_judged_queries_must_be_there_once(folder):
     [
         ({"split": "tset"}, r"the file tset.tsv \(or tset.tsv.gz\) is not in .*qrels; did you mean 'test.tsv'\?"),
         ({"path": "toi"}, r"the folder toi is not in .*; did you mean 'toy'\?"),
-        ({"path": "toy/qrels/test.tsv"}, "is a file, not the folder of a collection"),
+        ({"path": "toy/qrels/test.tsv"}, "is a file, neither the folder of a collection nor a zip of one"),
     ],
 )
 def test_what_is_missing_is_answered_with_what_is_there(folder, settings, message):

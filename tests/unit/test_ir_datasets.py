@@ -121,10 +121,10 @@ def test_fields_make_the_text():
 
 def test_grades_are_mapped_and_each_must_be_named():
     data = IrDatasets(id="toy/test", grades={4: 1, -1: 0})
-    assert data.qrels().grades.tolist() == [1, 0]
-    assert data.notes() == ["the grades of toy/test are read otherwise than published: -1 as 0, 4 as 1"]
-    with pytest.raises(DataError, match="judges document 'd2' as -1 for query 'q2', and `grades` maps only 1, 4"):
-        IrDatasets(id="toy/test", grades={4: 1, 1: 4}).qrels()
+    assert data.part("qrels").grades.tolist() == [1, 0]
+    assert data.said() == ["grades are read otherwise than published: -1 as 0, 4 as 1"]
+    with pytest.raises(DataError, match="'d2' is judged as -1 for the query 'q2', and `grades` maps only 1, 4"):
+        IrDatasets(id="toy/test", grades={4: 1, 1: 4}).part("qrels")
 
 
 def test_an_unknown_id_and_a_part_that_is_not_published():
@@ -198,7 +198,7 @@ from harness.errors import UserError
 data = IrDatasets(**json.loads(sys.argv[1]))
 assert "ir_datasets" not in sys.modules
 try:
-    parts = {part: getattr(data, part)() for part in ("corpus", "queries", "qrels")}
+    parts = {part: data.part(part) for part in ("corpus", "queries", "qrels")}
     found = {part: [len(rows), rows.checksum()] for part, rows in parts.items()}
 except UserError as error:
     found = {"error": str(error)}

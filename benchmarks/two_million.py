@@ -1,0 +1,108 @@
+"""Measure time and resident memory of a large corpus of short documents: load it, index it in BM25, encode it.
+
+    python benchmarks/two_million.py [--documents 2000000] [--dim 256] [--folder FOLDER]
+
+Documents are about 20 words each, drawn from 200,000 words by Zipf's law, and written as a BEIR folder in an order that
+is not that of their ids. Each phase is a process of its own over one store, so that its peak is its own; the last does
+all of them in one, from an empty store. The peak is the operating system's (ru_maxrss), mapped files counted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from harness.execute.local import execute
+from harness.plan import make_plan
+from harness.progress import Silent
+from harness.sources import find_leaves
+from harness.stage import Runtime
+from harness.store import Store
+from harness.suite import load_suite
+
+SUITE = """
+name: large
+datasets: {{data: {{source: beir, path: data}}}}
+measures: [nDCG@10]
+systems:
+  bm25: [{{index: bm25}}]
+  dense: [{{encode: hashing, dim: {dim}}}, {{index: flat}}]
+"""
+PHASES = ("load", "bm25", "encode", "all")
+QUERIES, WORDS, VOCABULARY, BATCH = 1000, 20, 200_000, 10_000
+
+
+def write(folder: Path, documents: int) -> None:
+    """Write the collection; ids are a fixed permutation, so that the rows must be sorted."""
+    (folder / "qrels").mkdir(parents=True)
+    rng = np.random.default_rng(2)
+    words = np.array([np.base_repr(int(n), 36).lower() for n in rng.permutation(VOCABULARY) + 36**3])
+    weights = 1 / np.arange(1, VOCABULARY + 1)
+    bounds, step = np.cumsum(weights / weights.sum()), 7_919
+    asked: list[str] = []
+    with (folder / "corpus.jsonl").open("w") as file:
+        for start in range(0, documents, BATCH):
+            count = min(BATCH, documents - start)
+            drawn = words[np.searchsorted(bounds, rng.random((count, WORDS))).clip(0, VOCABULARY - 1)]
+            for number, row in enumerate(drawn, start):
+                key, text = f"d{number * step % documents:08}", " ".join(row)
+                file.write(json.dumps({"_id": key, "text": text}) + "\n")
+                if number % (documents // QUERIES) == 0:
+                    asked.append(json.dumps({"_id": f"q{key}", "text": " ".join(row[:5])}))
+    (folder / "queries.jsonl").write_text("\n".join(asked) + "\n")
+    rows = (f"{json.loads(line)['_id']}\t{json.loads(line)['_id'][1:]}\t1\n" for line in asked)
+    (folder / "qrels/test.tsv").write_text("".join(rows))
+
+
+def work(folder: Path, store: Path, phase: str, dim: int) -> None:
+    """Do one phase in this process and print its seconds and its peak."""
+    (folder / "large.yaml").write_text(SUITE.format(dim=dim))
+    start = time.perf_counter()
+    suite, opened = load_suite(folder / "large.yaml"), Store(store)
+    leaves = find_leaves(suite.datasets, suite.models, suite.base, opened, fetch=True)
+    plan = make_plan(suite, leaves)
+    by_name = {target.system: target for target in plan.targets}
+    dense = by_name["dense"]
+    encode = replace(dense, run=dense.line.docs, scores={})
+    targets = {"load": (), "bm25": (by_name["bm25"],), "encode": (encode,), "all": (by_name["bm25"], encode)}[phase]
+    outcome = execute(replace(plan, targets=targets), opened, Runtime(threads=1), Silent())
+    if outcome.failed:
+        raise SystemExit("\n".join(outcome.tracebacks))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+    print(f"{phase:<8} {time.perf_counter() - start:>7.1f} s {peak / 1e9:>6.2f} GB", flush=True)
+
+
+def main() -> None:
+    """Write the collection and measure the phases."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--documents", type=int, default=2_000_000)
+    parser.add_argument("--dim", type=int, default=256)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--phase", choices=PHASES, help=argparse.SUPPRESS)
+    parser.add_argument("--store", type=Path, help=argparse.SUPPRESS)
+    said = parser.parse_args()
+    if said.phase:
+        work(said.folder, said.store, said.phase, said.dim)
+        return
+    with tempfile.TemporaryDirectory(dir=said.folder) as place:
+        folder = Path(place)
+        write(folder / "data", said.documents)
+        size = (folder / "data/corpus.jsonl").stat().st_size
+        print(f"{said.documents:,} documents, {size / 1e6:,.0f} MB; dim {said.dim}", flush=True)
+        for phase in PHASES:
+            store = folder / ("store-all" if phase == "all" else "store")
+            words = ["--folder", folder, "--store", store, "--phase", phase, "--dim", said.dim]
+            subprocess.run([sys.executable, __file__, *map(str, words)], check=True)
+
+
+if __name__ == "__main__":
+    main()

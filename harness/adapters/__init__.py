@@ -1,0 +1,1 @@
+"""Our systems handed to other tools, one file a tool."""

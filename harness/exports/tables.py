@@ -1,0 +1,29 @@
+"""The two tables of a run as others read them: every number, and every value a query, named by run and suite."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, fields
+
+import pyarrow as pa
+
+from harness.results import Measurement, Results
+
+KINDS = {"value": pa.float64(), "n": pa.int64(), "low": pa.float64(), "high": pa.float64()}
+SCHEMA = pa.schema([(field.name, KINDS.get(field.name, pa.string())) for field in fields(Measurement)])
+
+
+def measurements(results: Results) -> pa.Table:
+    """Return one row a number, with the columns of measurements.jsonl."""
+    return _named(pa.Table.from_pylist([asdict(row) for row in results.measurements], SCHEMA), results)
+
+
+def per_query(results: Results) -> pa.Table:
+    """Return one row a value a query."""
+    return _named(results.per_query(), results)
+
+
+def _named(table: pa.Table, results: Results) -> pa.Table:
+    """Put run and suite in front, so that tables of several runs can stand in one."""
+    for position, (name, value) in enumerate((("run", results.id), ("suite", results.suite))):
+        table = table.add_column(position, name, pa.repeat(pa.scalar(value, pa.string()), table.num_rows))
+    return table

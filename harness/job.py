@@ -1,0 +1,87 @@
+"""The straight line from a suite to its results, for the command line and for Python alike."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from contextlib import nullcontext
+from dataclasses import replace
+from datetime import UTC, datetime
+from os import PathLike
+from pathlib import Path
+
+from harness.execute.local import Progress, execute
+from harness.machine import default_device, threads
+from harness.plan import Plan, make_plan
+from harness.progress import Reporter, Silent
+from harness.record import Job, record
+from harness.results import Results
+from harness.runfiles import find_runfiles
+from harness.selection import models_of, only, select_datasets, select_systems
+from harness.sources import find_leaves
+from harness.stage import Runtime
+from harness.store import Store
+from harness.suite import load_suite
+
+
+def run(
+    suite: str | PathLike[str],
+    *,
+    only: Iterable[str] | None = None,
+    datasets: Iterable[str] | None = None,
+    results: str | PathLike[str] = "results",
+    reports: str | PathLike[str] | None = None,
+    store: str | PathLike[str] | None = None,
+    device: str = "auto",
+    quiet: bool = True,
+) -> Results:
+    """Run a suite file, as `harness run` does, and return what was recorded under `results`.
+
+    `only` are patterns of systems, `datasets` names of data sets, `store` is the folder of artifacts (by default
+    $HARNESS_STORE or .harness/store), `device` is auto, cpu or cuda. A report is written where `reports` names a
+    folder. A system that fails is in the results, with `status` "failed" and its reason. Raises UserError for a
+    mistake in the suite.
+    """
+    started = datetime.now(UTC)
+    place = Path(store) if store is not None else None
+    plan, opened = lay_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
+    job = Job(started, f"harness.run({str(suite)!r})", Runtime(default_device(device), threads()))
+    with nullcontext(Silent()) if quiet else Reporter(sys.stderr) as progress:
+        recorded = carry_out(plan, opened, job, Path(results), progress)
+    if reports is not None:
+        from harness.report import render
+
+        render([recorded], Path(reports) / recorded.suite / recorded.id)
+    return recorded
+
+
+def lay_plan(
+    path: Path,
+    patterns: Iterable[str] | None,
+    datasets: Iterable[str] | None,
+    folder: Path | None,
+    device: str,
+    *,
+    fetch: bool,
+) -> tuple[Plan, Store]:
+    """Load a suite, name its leaves and lay its plan. Raises UserError for a mistake of whoever asks."""
+    store = Store.at(folder)
+    suite = load_suite(path, device=default_device(device))
+    systems = select_systems(suite, patterns)
+    wanted, models = select_datasets(suite, datasets), models_of(suite, systems)
+    leaves = find_leaves(wanted, models, suite.base, store, fetch=fetch)
+    leaves = replace(leaves, runfiles=find_runfiles(suite, systems, wanted, store))
+    return make_plan(suite, leaves, only(systems)), store
+
+
+def carry_out(plan: Plan, store: Store, job: Job, results: Path, progress: Progress) -> Results:
+    """Make what the plan owes, record it under `results`, and return what was recorded."""
+    outcome = execute(plan, store, job.runtime, progress)
+    return Results.load(record(plan, outcome, store, job, results))
+
+
+def _words(given: Iterable[str] | None) -> list[str] | None:
+    """Take one word for a list of one."""
+    if given is None:
+        return None
+    return [given] if isinstance(given, str) else list(given)

@@ -1,0 +1,34 @@
+"""What a number means, in words that are stored with it: ties, gain, threshold, queries, and what calculated it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.measures.names import Measure
+from harness.measures.parse import is_native, parse, provider, settings
+
+TIES = "score (float32) descending, then document id descending"
+QUERIES = "all judged queries; one that the run lacks, finds nothing for, or has nothing relevant to it counts 0"
+UNJUDGED = "not relevant"
+GAIN = {"log2": "the grade; a negative one gains 0", "exp-log2": "2^grade - 1; a negative grade gains 0"}
+
+
+def definition(measure: Measure | str) -> dict[str, Any]:
+    """Return what a number of this measure means: all that two numbers must share to be compared.
+
+    >>> definition("P(rel=2)@10")["relevant_from"], definition("nDCG@10")["calculated_by"]
+    (2, 'harness/1 (kernel nDCG)')
+    """
+    wanted = parse(measure) if isinstance(measure, str) else measure
+    said: dict[str, Any] = {"measure": str(wanted), "ties": TIES, "queries": QUERIES, "unjudged": UNJUDGED}
+    said["cutoff"] = wanted.at
+    by = provider(wanted)
+    if not is_native(wanted):
+        return said | {"parameters": dict(wanted.parameters), "calculated_by": by}
+    given = settings(wanted)
+    given.pop("k", None)
+    if "rel" in given:
+        said["relevant_from"] = given.pop("rel")
+    if "dcg" in given:
+        said["gain"] = GAIN[given.pop("dcg")]
+    return said | {"parameters": given, "calculated_by": f"{by} (kernel {wanted.base})"}

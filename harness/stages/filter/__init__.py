@@ -1,0 +1,1 @@
+"""Stages that take documents out of a run."""

@@ -1,0 +1,1 @@
+"""Runs that somebody else's system made."""

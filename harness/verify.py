@@ -1,0 +1,292 @@
+"""A result folder held against itself: checksums, the stored runs scored again, and what run.json says of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from harness.artifacts.judgements import Qrels
+from harness.errors import DataError, Place, UserError, relative
+from harness.fingerprint import fingerprint
+from harness.manifest import DAMAGED, MANIFEST, Finding, check_manifest
+from harness.measures.names import Measure
+from harness.measures.parse import parse
+from harness.places import read
+from harness.rescore import Renaming, Scored, as_written, read_qrels, read_run, rescore, with_spaces
+from harness.results import MEASUREMENTS, PER_QUERY, RUN, Measurement, Results, read_facts
+from harness.statistics import mean_interval
+from harness.trec import lines_checksum
+
+TOLERANCE = 1e-12
+"""Two calculations of one number on different machines may differ in the last bits."""
+SHOWN = 20
+"""How many differences are printed before they are only counted."""
+
+
+@dataclass
+class Verdict:
+    """What a check of one result folder found."""
+
+    folder: str
+    checked: list[str] = field(default_factory=list)
+    differs: list[Finding] = field(default_factory=list)
+    unchecked: list[str] = field(default_factory=list)
+    """What could not be checked, and why."""
+
+    def text(self) -> str:
+        """Write it for a person, the differences first."""
+        lines = [f"differs: {finding}" for finding in self.differs[:SHOWN]]
+        if len(self.differs) > SHOWN:
+            lines.append(f"differs: {len(self.differs) - SHOWN} more")
+        lines += [f"not checked: {text}" for text in self.unchecked] + [f"checked: {text}" for text in self.checked]
+        count = len(self.differs)
+        verdict = f"{count} {'difference' if count == 1 else 'differences'}" if count else "nothing differs"
+        return "\n".join([f"{self.folder}: {verdict}", *(f"  {line}" for line in lines)])
+
+    def as_document(self) -> dict[str, Any]:
+        """Give it for a program."""
+        differs = [{**finding.place._asdict(), "message": finding.message} for finding in self.differs]
+        return {"folder": self.folder, "differs": differs, "unchecked": self.unchecked, "checked": self.checked}
+
+
+def verify(path: Path) -> Verdict:
+    """Check every checksum, score the stored runs again, and compare with what was recorded.
+
+    Checksums find every changed byte. The scoring knows nothing of them, so it finds a changed number, judgement or
+    order even where somebody wrote the checksums anew. Raises UserError where there is no result folder.
+    """
+    folder = path.parent if path.name == RUN else path
+    verdict = Verdict(relative(folder))
+    if (folder / MANIFEST).is_file():
+        verdict.differs += check_manifest(folder)
+        verdict.checked.append("every file against the checksums of its manifest")
+    elif read_facts(folder).get("manifest"):
+        verdict.differs.append(Finding(Place(relative(folder / MANIFEST)), "is missing, and run.json names it"))
+    else:
+        verdict.checked.append("no checksums: the result is older than manifests are, so that only numbers are checked")
+    try:
+        _Checker(Results.load(folder), verdict).check()
+    except UserError as error:
+        verdict.differs.append(Finding(error.place or Place(relative(folder)), error.message))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of parts that are no longer what they were
+        message = f"does not hold what a result holds, so that nothing more can be checked: {error}"
+        verdict.differs.append(Finding(Place(relative(folder / RUN)), message))
+    return verdict
+
+
+class _Key(NamedTuple):
+    dataset: str
+    system: str
+    measure: str
+
+    def __str__(self) -> str:
+        return f"{self.measure} of {self.system} on {self.dataset}"
+
+
+class _Checker:
+    """Scores every stored run of one result folder and holds the recorded numbers against the scores."""
+
+    def __init__(self, results: Results, verdict: Verdict) -> None:
+        self.results, self.verdict = results, verdict
+        self.files = results.part("files")
+
+    def differs(self, name: str, message: str, line: int | None = None) -> None:
+        found = Finding(Place(relative(self.results.folder / name), line), message)
+        if found not in self.verdict.differs:
+            self.verdict.differs.append(found)
+
+    def check(self) -> None:
+        before = len(self.verdict.differs)
+        measures = self.measures()
+        self.lines()
+        scored = {dataset: self.dataset(dataset, measures) for dataset in self.files.get("runs", {})}
+        for dataset, systems in scored.items():
+            for system, values in systems.items():
+                for measure in self.results.measures:
+                    self.number(_Key(dataset, system, measure), values)
+                if values is not None:
+                    self.counts(dataset, system, values)
+        self.strangers({(dataset, system) for dataset, systems in scored.items() for system in systems})
+        self.facts()
+        runs = sum(map(len, scored.values()))
+        if len(self.verdict.differs) == before:
+            self.verdict.checked.append(
+                f"{len(measures)} measures of {runs} runs scored again: means, intervals, counts and values a query"
+            )
+
+    def lines(self) -> None:
+        """Hold the lines of the TREC files against what run.json says of them: a second record, beside the manifest."""
+        for place, checksum in self.files.get("sha256", {}).items():
+            try:
+                if lines_checksum(self.results.folder / place) != checksum:
+                    self.differs(place, f"its lines are not those whose checksum {RUN} gives under files")
+            except DAMAGED as error:
+                self.differs(place, f"cannot be unpacked: {error}")
+
+    def measures(self) -> dict[str, Measure]:
+        """Return the measures that can be calculated here."""
+        found = {}
+        for name in self.results.measures:
+            try:
+                found[name] = parse(name)
+            except UserError as error:
+                self.verdict.unchecked.append(f"{name} is not scored again, only averaged: {error}")
+        return found
+
+    def dataset(self, dataset: str, measures: Mapping[str, Measure]) -> dict[str, Scored | None]:
+        """Score all runs of a data set; None for a run that cannot be read."""
+        runs = self.files["runs"][dataset]
+        place = self.files.get("qrels", {}).get(dataset)
+        try:
+            if place is None:
+                raise DataError(f"names no judgements of {dataset!r}", Place(relative(self.results.folder / RUN)))
+            qrels, renamed = self.qrels(dataset, self.results.folder / place)
+        except DataError as error:
+            self.note(error)
+            return dict.fromkeys(runs)
+        return {system: self.score(runs[system], qrels, renamed, measures) for system in runs}
+
+    def score(self, place: str, qrels: Qrels, renamed: Renaming, measures: Mapping[str, Measure]) -> Scored | None:
+        try:
+            return rescore(read_run(self.results.folder / place, renamed), qrels, list(measures.values()))
+        except DataError as error:
+            self.note(error)
+            return None
+
+    def note(self, error: DataError) -> None:
+        self.verdict.differs.append(Finding(error.place or Place(self.verdict.folder), error.message))
+
+    def qrels(self, dataset: str, file: Path) -> tuple[Qrels, Renaming]:
+        """Read the judgements, hold them against what run.json says of them, and say how ids are to be read."""
+        said = self.results.part("datasets").get(dataset, {})
+        for renamed in (with_spaces, as_written):
+            qrels = read_qrels(file, renamed)
+            if qrels.checksum() == said.get("qrels"):
+                return qrels, renamed
+        name = file.relative_to(self.results.folder).as_posix()
+        self.differs(name, f"the checksum of the judgements is not the one that {RUN} gives for {dataset}")
+        return read_qrels(file, with_spaces), with_spaces
+
+    @cached_property
+    def rows(self) -> dict[_Key, list[tuple[int, Measurement]]]:
+        """The measurements of whole systems, with their lines."""
+        text = (self.results.folder / MEASUREMENTS).read_bytes()
+        numbers = [number for number, line in enumerate(text.split(b"\n"), 1) if line.strip()]
+        found: dict[_Key, list[tuple[int, Measurement]]] = {}
+        for number, row in zip(numbers, self.results.measurements, strict=True):
+            if row.stage is None:
+                found.setdefault(_Key(row.dataset, row.system, row.quantity), []).append((number, row))
+        return found
+
+    @cached_property
+    def kept(self) -> dict[_Key, dict[str, float]]:
+        """The values a query of per_query.parquet."""
+        table = self.results.per_query()
+        found: dict[_Key, dict[str, float]] = {}
+        columns = (table[name].to_pylist() for name in ("dataset", "system", "quantity", "query_id", "value"))
+        for dataset, system, measure, query, value in zip(*columns, strict=True):
+            values = found.setdefault(_Key(dataset, system, measure), {})
+            if query in values:
+                self.differs(PER_QUERY, f"{_Key(dataset, system, measure)} stands twice for the query {query!r}")
+            values[query] = value
+        return found
+
+    def number(self, key: _Key, scored: Scored | None) -> None:
+        """Hold the values a query and their mean against the scores; without those, the mean against the values."""
+        rows = [(line, row) for line, row in self.rows.get(key, []) if not row.failed]
+        if not self.rows.get(key):
+            self.differs(MEASUREMENTS, f"{key} is missing, and there is a run of it")
+        if not rows:
+            return
+        kept = self.kept.get(key, {})
+        if scored is not None and key.measure in scored.failed:
+            self.verdict.unchecked.append(f"{key} cannot be scored again: {scored.failed[key.measure]}")
+        if scored is not None and key.measure in scored.values:
+            values = dict(zip(scored.query_ids, scored.values[key.measure].tolist(), strict=True))
+            self.per_query(key, kept, values)
+        else:
+            values = kept
+        expected = mean_interval(np.array([values[query] for query in sorted(values)]))
+        for line, row in rows:
+            for name, due in (("value", expected.mean), ("low", expected.low), ("high", expected.high)):
+                self.compare(f"{key}: {name}", getattr(row, name), due, line)
+            if row.n != expected.n:
+                self.differs(MEASUREMENTS, f"{key}: n is {row.n}, but {expected.n} queries are judged", line)
+
+    def counts(self, dataset: str, system: str, scored: Scored) -> None:
+        """Hold the counts that stand beside the measures against those of the files."""
+        missing = self.results.value(dataset, system, "missing_queries") or 0
+        for quantity, count in scored.counts.items():
+            due = (
+                count - missing if quantity == "empty_queries" else missing if quantity == "missing_queries" else count
+            )
+            for line, row in self.rows.get(_Key(dataset, system, quantity), []):
+                self.compare(f"{quantity} of {system} on {dataset}", row.value, due, line)
+
+    def compare(self, what: str, found: float | None, due: float, line: int) -> None:
+        if found is None or not abs(found - due) <= TOLERANCE:
+            self.differs(MEASUREMENTS, f"{what} is {found!r}, but the stored run gives {due!r}", line)
+
+    def per_query(self, key: _Key, kept: Mapping[str, float], due: Mapping[str, float]) -> None:
+        """Name the first value that differs, and how many more."""
+        wrong = list(_differences(kept, due))
+        if wrong:
+            more = f", and {len(wrong) - 1} more queries differ" if len(wrong) > 1 else ""
+            self.differs(PER_QUERY, f"{key}: {wrong[0]}{more}")
+
+    def strangers(self, scored: set[tuple[str, str]]) -> None:
+        """Name numbers that no stored run stands behind."""
+        measures = set(self.results.measures)
+        for key, rows in self.rows.items():
+            if key.measure in measures and (key.dataset, key.system) not in scored:
+                for line, row in rows:
+                    if not row.failed:
+                        self.differs(MEASUREMENTS, f"{key}: {RUN} names no run file behind it", line)
+        for key in self.kept:
+            if key not in self.rows:
+                self.differs(PER_QUERY, f"{key} stands here and not in {MEASUREMENTS}")
+
+    def facts(self) -> None:
+        """Hold run.json against the numbers and against itself."""
+        suite = self.results.part("suite")
+        try:
+            named = fingerprint(read(str(suite.get("text")), str(suite.get("file"))).values)
+        except (UserError, TypeError, ValueError):
+            named = None
+        if named != suite.get("fingerprint"):
+            self.differs(RUN, "the fingerprint under suite is not that of its text")
+        for check in self.results.run.get("checks") or ():
+            self.expectation(check)
+        failed = any(row.failed for row in self.results.measurements)
+        if self.results.run.get("status") != ("failed" if failed else "complete"):
+            self.differs(
+                RUN, f"status is {self.results.run.get('status')!r}, but {'some' if failed else 'no'} rows failed"
+            )
+
+    def expectation(self, check: Mapping[str, Any]) -> None:
+        key = _Key(*(str(check.get(name)) for name in ("dataset", "system", "quantity")))
+        value = self.results.value(*key)
+        if check.get("value") != value:
+            self.differs(RUN, f"the check of {key} says {check.get('value')!r}, {MEASUREMENTS} {value!r}")
+        try:
+            met = value is not None and abs(value - check["expected"]) <= check["within"]
+        except (KeyError, TypeError):
+            met = False
+        status = "failed" if value is None else "met" if met else "missed"
+        if check.get("status") != status:
+            self.differs(RUN, f"the check of {key} says {check.get('status')!r}; by its numbers it is {status!r}")
+
+
+def _differences(kept: Mapping[str, float], due: Mapping[str, float]) -> Iterator[str]:
+    for query in sorted({*kept, *due}):
+        if query not in kept:
+            yield f"the query {query!r} is missing"
+        elif query not in due:
+            yield f"the query {query!r} is not judged"
+        elif not abs(kept[query] - due[query]) <= TOLERANCE:
+            yield f"the query {query!r} has {kept[query]!r}, but the stored run gives {due[query]!r}"
