@@ -27,7 +27,8 @@ from harness.datasets.base import document_text
 from harness.machine import threads
 from harness.models import bundled_folder
 from harness.stage import Runtime
-from harness.stages.encode.dense import DenseEncoder, load
+from harness.encoders import load
+from harness.stages.encode.dense import DenseEncoder
 
 BATCH_SIZES = (8, 16, 32, 64, 128)
 PRECISIONS = ("fp32", "bf16")
@@ -73,7 +74,7 @@ def competitors(corpus: Corpus, model: Model, runtime: Runtime) -> dict[str, Cal
     texts, works = corpus.texts, dict[str, Callable[[], Any]]()
     for precision in PRECISIONS:
         stage = DenseEncoder.model_validate({"precision": precision})
-        encode, weights = stage.open(runtime, model), load(model, stage, runtime.device)
+        encode, weights = stage.open(runtime, model), load("SentenceTransformer", model, stage, runtime)
         size = best_batch_size(weights, texts)
         print(f"{precision}: best batch size by hand {size}", flush=True)
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 from harness.artifacts.model import Model
 from harness.errors import MissingLibrary, UserError, nearest
 from harness.fingerprint import file_checksum, fingerprint
+from harness.prompts import Side
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -39,8 +40,8 @@ class ModelSpec(BaseModel):
     """The commit under which a published model was fetched; without one the model is unpinned."""
     precision: Precision | None = None
     """Of the weights; by default what suits the machine."""
-    prompts: dict[Literal["query", "document"], str] | None = None
-    """Text put before each query and each document; by default what the model itself says."""
+    prompts: dict[Side, str] | str | None = None
+    """Text put before each query and each document, or one word for both; by default what the model itself says."""
     max_length: int | None = None
     """Tokens of a text that are read; by default what the model itself says."""
     normalize: bool | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, ClassVar, Literal, Self
+from typing import Any, ClassVar, Self
 
 from pydantic import BaseModel, ConfigDict
 
@@ -19,8 +19,7 @@ from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.fingerprint import Fingerprint, fingerprint
-
-Side = Literal["document", "query"]
+from harness.prompts import Side
 
 
 @dataclass(frozen=True)

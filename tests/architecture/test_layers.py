@@ -16,7 +16,7 @@ LINES: dict[int, set[str]] = {
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe"},
     5: {"plan", "selection"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
-    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene"},
+    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders"},
     2: {
         "artifacts",
         "registry",
@@ -34,7 +34,7 @@ LINES: dict[int, set[str]] = {
         "fusion",
         "neighbours",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places"},
+    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {

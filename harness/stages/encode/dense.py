@@ -2,87 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from typing import Any, Literal, NamedTuple, Self
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 import numpy as np
-from pydantic import Field, field_validator
 
 from harness.artifacts.model import Model
-from harness.artifacts.text import Queries, Texts
+from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
-from harness.errors import UserError
-from harness.stage import Encoder, Runtime, Side
-
-OWN = "model"
-"""The prompt that the model's own configuration says."""
-PROMPTS: dict[Side, tuple[str, ...]] = {"query": ("query",), "document": ("document", "passage", "corpus")}
-"""The names under which models keep the prompt of a side."""
-TOKENS = {"cpu": 3072, "cuda": 32_768}
-"""Tokens of a batch, padding counted, where no batch size is said. On 2 CPU cores, of 1,024 to 8,192 with
-all-MiniLM-L6-v2, the best in fp32 and within 4 % of the best in bf16; for a GPU a guess, not measured."""
+from harness.encoders import Batches, TextEncoder, load, refuse_nan, side_of
+from harness.prompts import Side
+from harness.stage import Runtime
 
 
-class DenseEncoder(Encoder):
-    """One vector a text, float32 whatever the precision of the weights; model, prompt and length decide it.
+class DenseEncoder(TextEncoder):
+    """One vector a text, float32 whatever the precision of the weights; model, prompt and length decide it."""
 
-    A batch holds texts of like length and about the same number of tokens. Its borders depend on the texts of the call
-    alone, so a chunk has the same bits however many chunks this process made before.
-    """
-
-    precision: Literal["fp32", "bf16", "fp16"]
-    """Of the weights and of what is calculated inside the model."""
-    prompts: dict[Side, str] = Field(default_factory=dict)
-    """Text put before each text of a side; "model", or nothing said: what the model's own configuration says."""
-    max_length: int | None = Field(default=None, ge=1)
-    """Tokens of a text that are read; None: as many as the model's own configuration says."""
     normalize: bool | None = None
     """Whether vectors are brought to length 1; None: as the model does."""
 
-    @field_validator("prompts", mode="before")
-    @classmethod
-    def _said(cls, prompts: Any) -> Any:
-        """Drop what says no more than the default, so that it has one name."""
-        if isinstance(prompts, dict):
-            return {side: prompt for side, prompt in prompts.items() if prompt not in (None, OWN)}
-        return {} if prompts is None else prompts
-
-    def on(self, side: Side) -> Self:
-        """Leave out the prompt of the other side."""
-        return self.model_copy(update={"prompts": {s: p for s, p in self.prompts.items() if s == side}})
-
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
         """Load the weights; the call encodes Corpus or Queries. UserError for a model that cannot be loaded."""
-        import torch
-
-        if model is None:
-            raise UserError(f"{self.word()} needs a model")
-        torch.set_num_threads(runtime.threads)
-        weights = load(model, self, runtime.device)
-        unit = self._prepare(weights)
-        embed = Embedding(weights, runtime.batch_size, TOKENS.get(runtime.device.split(":")[0], TOKENS["cuda"]))
+        weights = load("SentenceTransformer", model, self, runtime)
+        self.cut(weights)
+        unit = self._normalizes(weights)
+        batches = Batches(weights, runtime)
+        width = weights.get_embedding_dimension() or 0
 
         def encode(texts: Texts) -> Vectors:
-            side: Side = "query" if isinstance(texts, Queries) else "document"
-            prompt = self.prompts.get(side)
-            array = embed(texts.texts, side, own_prompt(weights, side) if prompt is None else prompt)
-            _refuse_nan(array, texts, self)
+            side = side_of(texts)
+            array = np.empty((len(texts), width), np.float32)
+            prompt = self.prompt(weights, side)
+            for places, vectors in list(batches(texts.texts, side, prompt, partial(embed, weights, side))):
+                array[places] = vectors.cpu().numpy()
+            refuse_nan(array, texts, self)
             if unit:
                 array /= np.maximum(np.sqrt((array * array).sum(axis=1, keepdims=True)), np.finfo(np.float32).tiny)
             return Vectors(array, texts.rows)
 
         return encode
 
-    def _prepare(self, weights: Any) -> bool:
-        """Set what the suite says of the model; return whether vectors are to have length 1."""
+    def _normalizes(self, weights: Any) -> bool:
+        """Take the model's own normalisation out where the suite wants none; return whether vectors get length 1."""
         from sentence_transformers.base.modules import Normalize
 
-        if self.max_length is not None:
-            longest = getattr(getattr(weights.transformers_model, "config", None), "max_position_embeddings", None)
-            if longest is not None and self.max_length > longest:
-                raise UserError(f"{self.word()}: max_length: {self.max_length} is more than the model's {longest}")
-            weights.max_seq_length = self.max_length
         own = [name for name, module in weights.named_children() if isinstance(module, Normalize)]
         if self.normalize is False:
             for name in own:
@@ -90,150 +54,6 @@ class DenseEncoder(Encoder):
         return bool(own) if self.normalize is None else self.normalize
 
 
-def load(model: Model, stage: DenseEncoder, device: str) -> Any:
-    """Load a SentenceTransformer without a word on the terminal. UserError says why it cannot be done."""
-    from pathlib import Path
-
-    import torch
-    from sentence_transformers import SentenceTransformer
-
-    kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
-    try:
-        with silence():
-            return SentenceTransformer(
-                model.path,
-                revision=model.revision,
-                device=device,
-                trust_remote_code=model.trust_remote_code,
-                local_files_only=Path(model.path).is_dir(),
-                model_kwargs={"dtype": kinds[stage.precision]},
-            ).eval()
-    except (OSError, ValueError, ImportError, KeyError) as error:
-        if "trust_remote_code" in str(error) and not model.trust_remote_code:
-            reason = "it brings Python code of its own, which runs only if the suite says trust_remote_code: true"
-        else:
-            reason = str(error)
-        raise UserError(f"{stage.word()}: the model {model.path!r} cannot be loaded: {reason}") from error
-
-
-@contextmanager
-def silence() -> Iterator[None]:
-    """Keep progress bars and hints of the libraries off the terminal."""
-    import huggingface_hub.utils
-    import transformers.utils.logging
-
-    hub: Any = huggingface_hub.utils
-    logging: Any = transformers.utils.logging
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    hub_bars = not hub.are_progress_bars_disabled()
-    logging.disable_progress_bar()
-    logging.set_verbosity_error()
-    hub.disable_progress_bars()
-    try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-        if hub_bars:
-            hub.enable_progress_bars()
-
-
-def own_prompt(weights: Any, side: Side) -> str | None:
-    """Return the prompt that a model's configuration says for a side, as SentenceTransformer chooses it."""
-    names = (*PROMPTS[side], weights.default_prompt_name)
-    return next((weights.prompts[name] for name in names if name in weights.prompts), None)
-
-
-class Batch(NamedTuple):
-    """Places of texts that are encoded together, and the width they are padded to."""
-
-    places: np.ndarray
-    width: int
-
-
-class Embedding:
-    """Texts to an array, batch by batch. Texts are turned into tokens once, and a batch is cut out of these."""
-
-    def __init__(self, weights: Any, batch_size: int | None, tokens: int) -> None:
-        self.weights = weights
-        self.batch_size = batch_size
-        self.tokens = tokens
-
-    def __call__(self, texts: list[str], side: Side, prompt: str | None) -> np.ndarray:
-        """Return float32[texts, dimensions]. After a lack of GPU memory it goes on with batches half as large."""
-        import torch
-
-        if not texts:
-            return np.empty((0, self.weights.get_embedding_dimension() or 0), np.float32)
-        with torch.inference_mode():
-            cut, lengths = self._tokens(texts, side, prompt)
-            places, parts, done, share = np.argsort(-lengths, kind="stable"), [], 0, 1
-            while done < len(texts):
-                batch = self._next(places[done:], lengths, share)
-                try:
-                    parts.append(self.weights(cut(batch), task=side)["sentence_embedding"].float())
-                except torch.cuda.OutOfMemoryError:
-                    if len(batch.places) == 1:
-                        raise
-                    torch.cuda.empty_cache()
-                    share *= 2
-                else:
-                    done += len(batch.places)
-            found = torch.cat(parts).cpu().numpy()
-        array = np.empty_like(found)
-        array[places] = found
-        return array
-
-    def _next(self, places: np.ndarray, lengths: np.ndarray, share: int) -> Batch:
-        width = int(lengths[places[0]])
-        count = self.batch_size or max(1, self.tokens // max(width, 1))
-        return Batch(places[: max(1, count // share)], width)
-
-    def _tokens(self, texts: list[str], side: Side, prompt: str | None) -> tuple[Callable[[Batch], Any], np.ndarray]:
-        """Return how to cut a batch out of all tokens, and the length of each text."""
-        import torch
-        from sentence_transformers.util import batch_to_device
-
-        weights, device = self.weights, self.weights.device
-        features = weights.preprocess(texts, prompt=prompt, task=side)
-        if not sliceable(features, len(texts)):
-            lengths = np.array([len(text) // 4 + 2 for text in texts])
-            return lambda batch: batch_to_device(self._again(texts, side, prompt, batch), device), lengths
-        features = {
-            key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
-        }
-        mask = features["attention_mask"]
-        padded_left = not bool(mask[:, 0].all())
-
-        def cut(batch: Batch) -> Any:
-            rows = torch.from_numpy(batch.places).to(device)
-            columns = slice(mask.shape[1] - batch.width, None) if padded_left else slice(batch.width)
-            return {k: v[rows, columns] if isinstance(v, torch.Tensor) else v for k, v in features.items()}
-
-        return cut, mask.sum(dim=1).cpu().numpy()
-
-    def _again(self, texts: list[str], side: Side, prompt: str | None, batch: Batch) -> Any:
-        return self.weights.preprocess([texts[place] for place in batch.places], prompt=prompt, task=side)
-
-
-def sliceable(features: Any, count: int) -> bool:
-    """Tell whether features are tables of tokens, one row a text, so that a batch is a cut of each.
-
-    Models without attention, or whose inputs are flattened, are not so and get their tokens batch by batch.
-    """
-    tables = [value for value in features.values() if hasattr(value, "shape")]
-    mask = features.get("attention_mask")
-    if mask is None or mask.ndim != 2 or any(table.shape != mask.shape for table in tables):
-        return False
-    return len(mask) == count and bool(mask[:, 0].all() or mask[:, -1].all())
-
-
-def _refuse_nan(array: np.ndarray, texts: Texts, stage: DenseEncoder) -> None:
-    if np.isfinite(array).all():
-        return
-    bad = int(np.flatnonzero(~np.isfinite(array).all(axis=1))[0])
-    key = texts.ids[bad]
-    raise UserError(
-        f"{stage.word()}: the vector of {key!r} (row {texts.rows[bad]}) is not finite at precision: {stage.precision}"
-    )
+def embed(weights: Any, side: Side, features: Any) -> Any:
+    """Return the vectors of a batch, a float32 tensor [texts, dimensions] on the device, which may still be at it."""
+    return weights(features, task=side)["sentence_embedding"].float()
