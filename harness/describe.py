@@ -37,6 +37,8 @@ def find_dataset(said: str, name: str | None = None) -> tuple[str, Dataset]:
         document = read(said, SAID)
     else:
         word, *values = said.split(":", 1)
+        if not values and word not in DATASETS and Path(said).exists():
+            raise UserError(f"{said!r} is a path: say what lies there, as beir:{said} or csv:{said}", Place(SAID))
         brief = DATASETS[word].brief
         given = values[0].split(":", max(len(brief) - 1, 0)) if values else []
         if len(given) > len(brief):

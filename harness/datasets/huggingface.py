@@ -155,12 +155,16 @@ class HuggingFace(Dataset):
 
     def notes(self) -> list[str]:
         """Name the commits, and say which nobody pinned."""
-        found = {}
+        found: dict[str, set[str]] = {}
         for about in self.origin().values():
             commit = about["revision"] or "a commit that is not known"
             loose = "" if about["pinned"] else ", unpinned: give its revision, so that nobody gets other data"
-            found[about["repository"]] = f"{about['repository']} at {commit}{loose}"
-        return list(found.values())
+            found.setdefault(about["repository"], set()).add(f"{commit}{loose}")
+        return [
+            f"{repository} at {commit}" + (" (more than one revision)" if len(commits) > 1 else "")
+            for repository, commits in found.items()
+            for commit in sorted(commits)
+        ]
 
     def _repository(self, name: PartName) -> str | None:
         part = self.parts.get(name)

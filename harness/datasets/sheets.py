@@ -46,6 +46,10 @@ class Sheet(ABC):
     def columns(self) -> list[str]:
         """Name the columns."""
 
+    def holds(self, name: str) -> bool:
+        """Tell whether any row has that column."""
+        return name in self.columns()
+
     @abstractmethod
     def rows(self, names: Sequence[str], optional: Collection[str] = ()) -> Iterator[Row]:
         """Give the values of some columns, row by row; None where the row lacks one that is optional."""
@@ -61,6 +65,10 @@ class Jsonl(Sheet):
         for _, row in json_objects(self.file, "an object"):
             return list(row)
         raise self.file.refuse("no object in the file")
+
+    def holds(self, name: str) -> bool:
+        """Tell whether any object has that field; reads as far as the first that does."""
+        return any(name in row for _, row in json_objects(self.file, "an object"))
 
     def rows(self, names: Sequence[str], optional: Collection[str] = ()) -> Iterator[Row]:
         """Give the values of some fields."""
