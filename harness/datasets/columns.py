@@ -103,6 +103,8 @@ def choose(sheet: Sheet, part: str, said: CorpusColumns | QueriesColumns | Qrels
 
 
 def _there(sheet: Sheet, part: str, word: str, name: str, there: Sequence[str]) -> str:
+    if there.count(name) > 1:
+        raise sheet.file.refuse(f"the column {name!r}, which is to be the {word}, stands more than once", sheet.head)
     if name in there or (word == "title" and sheet.holds(name)):
         return name
     where = f"`columns: {{{part}: {{{word}: …}}}}`"
@@ -143,12 +145,12 @@ def _near(name: str, there: Sequence[str]) -> str:
 
 
 def _parted(there: Sequence[str]) -> str:
-    r"""Say what seems to part the columns of a file that has only one.
+    """Say what seems to part the columns of a file that has only one.
 
-    >>> _parted(["id;text"]), _parted(["id	text"]), _parted(["id", "te;xt"])
-    ('; if its columns are parted by ";", say `delimiter: ";"`', '; if its columns are parted by "\t", say `delimiter: "\t"`', '')
+    >>> _parted(["id;text"]), _parted(["id", "te;xt"])
+    ('; if its columns are parted by ";", say `delimiter: ";"`', '')
     """
-    mark = max(";	,|", key=there[0].count) if len(there) == 1 else ""
+    mark = max(";\t,|", key=there[0].count) if len(there) == 1 else ""
     if not mark or mark not in there[0]:
         return ""
     return f"; if its columns are parted by {json.dumps(mark)}, say `delimiter: {json.dumps(mark)}`"

@@ -47,16 +47,13 @@ def load_queries(entries: Iterable[Entry], wanted: set[str], file: File, judge: 
     """Load the queries of a file that `judge` (the split, the file of judgements) judges; DataError where one lacks."""
     seen: dict[str, Entry] = {}
 
-    def judged() -> Iterator[tuple[str, str]]:
+    def pairs() -> Iterator[tuple[str, str]]:
         for entry in entries:
-            if entry.id not in wanted:
-                continue
-            if entry.id in seen:
-                raise _repeated(seen[entry.id], entry)
-            seen[entry.id] = entry
+            if entry.id in wanted and (first := seen.setdefault(entry.id, entry)) is not entry:
+                raise _repeated(first, entry)
             yield entry.id, entry.text
 
-    queries = Queries.of(judged())
+    queries = Queries.judged(pairs(), wanted)
     if missing := sorted(wanted.difference(seen)):
         raise file.refuse(
             f"{len(missing)} of the {len(wanted)} queries that {judge} judges are not here, {missing[0]!r} among them"

@@ -124,8 +124,13 @@ class HuggingFace(Dataset):
     def queries(self) -> Queries:
         """Load the queries that the split judges; DataError where one of them is missing."""
         wanted, part = set(self.qrels().query_ids), self._open("queries")
-        found = ((key(id_, part.title, row), text, row) for row, (id_, text) in enumerate(_rows(part, "id", "text"), 1))
-        queries = Queries.of((id_, _text(None, text, part.title, row)) for id_, text, row in found if id_ in wanted)
+        queries = Queries.judged(
+            (
+                (key(id_, part.title, row), _text(None, text, part.title, row))
+                for row, (id_, text) in enumerate(_rows(part, "id", "text"), 1)
+            ),
+            wanted,
+        )
         if missing := sorted(wanted.difference(queries.ids)):
             raise DataError(
                 f"{part.title}: {len(missing)} of the {len(wanted)} queries that the split {self.split!r} judges are "

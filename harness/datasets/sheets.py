@@ -94,7 +94,7 @@ class Csv(Sheet):
         del optional
         records = self._records()
         header = self._header(records)
-        places = [self._place(header, name) for name in names]
+        places = [header.index(name) for name in names]
         for line, record in records:
             if len(record) != len(header):
                 hint = self._hint(record, header)
@@ -105,11 +105,6 @@ class Csv(Sheet):
         for _, record in records:
             return [name.strip() for name in record]
         raise self.file.refuse("the file is empty; expected a first line with the names of the columns")
-
-    def _place(self, header: list[str], name: str) -> int:
-        if header.count(name) > 1:
-            raise self.file.refuse(f"the column {name!r} stands {header.count(name)} times in the first line", 1)
-        return header.index(name)
 
     @property
     def _parting(self) -> tuple[str, bool]:

@@ -195,6 +195,20 @@ def test_a_wrong_delimiter_is_hinted_at_where_columns_are_named(tmp_path):
         Files(path=root, columns={"corpus": {"id": "Nr"}}).corpus()
 
 
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_column_that_stands_twice_is_refused_only_if_it_is_read(tmp_path, ending):
+    root = folder(tmp_path, ending)
+    if ending == "csv":
+        (root / "corpus.csv").write_text("id,text,note,note\nd1,x,y,z\n")
+    else:
+        pq.write_table(
+            pa.table([["d1"], ["x"], ["y"], ["z"]], names=["id", "text", "note", "note"]), root / "corpus.parquet"
+        )
+    assert Files(path=root).corpus().texts == ["x"]
+    with pytest.raises(DataError, match="the column 'note', which is to be the title, stands more than once"):
+        Files(path=root, columns={"corpus": {"title": "note"}}).corpus()
+
+
 def test_a_title_that_only_some_objects_have_is_read_and_a_wrong_name_refused(tmp_path):
     (tmp_path / "corpus.jsonl").write_text('{"id": "d1", "text": "x"}\n{"id": "d2", "Head": "On", "text": "y"}\n')
     titled = JsonlFiles(path=tmp_path, columns={"corpus": {"title": "Head"}})

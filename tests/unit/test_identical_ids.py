@@ -1,4 +1,4 @@
-"""A document that bears its query's id is taken out of what was found, before any cut, where the data set asks for it."""
+"""A document that bears its query's id is taken out of what was found, before any cut, where the data ask for it."""
 
 from __future__ import annotations
 
