@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.arrow import to_arrow, to_numpy
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run_lines import RunLines
 from harness.errors import DataError, Place, relative
@@ -103,14 +104,14 @@ def read_qrels(path: Path) -> Qrels:
             )
     kept = np.setdiff1d(np.arange(len(lines.query)), repeats)
     kept = kept[np.lexsort((lines.document[kept], lines.query[kept]))]
-    ids = [lines.queries.take(pa.array(lines.query[kept])), lines.documents.take(pa.array(lines.document[kept]))]
-    return Qrels(pa.Table.from_arrays([*ids, pa.array(lines.values[kept])], schema=Qrels.schema))
+    ids = [lines.queries.take(to_arrow(lines.query[kept])), lines.documents.take(to_arrow(lines.document[kept]))]
+    return Qrels(pa.Table.from_arrays([*ids, to_arrow(lines.values[kept])], schema=Qrels.schema))
 
 
 def _scores(block: Block) -> np.ndarray:
     words = block.column(4)
     try:
-        scores = pc.cast(words, pa.float64()).to_numpy()
+        scores = to_numpy(pc.cast(words, pa.float64()))
     except pa.ArrowInvalid:
         line = _first_wrong(words, pa.float64())
         raise block.refuse(line, f"the score should be a number, found {block.word(line, 4)!r}") from None
@@ -129,13 +130,11 @@ def _grades(block: Block) -> np.ndarray:
         raise block.refuse(line, f"the grade should be a whole number, found {block.word(line, 3)!r}")
     words = pc.utf8_ltrim(words, "+")
     try:
-        grades = pc.cast(words, pa.int32()).to_numpy()
+        return to_numpy(pc.cast(words, pa.int32()))
     except pa.ArrowInvalid:
         line = _first_wrong(words, pa.int32())
         said = f"the grade should lie between {GRADES.min} and {GRADES.max}, found {block.word(line, 3)!r}"
         raise block.refuse(line, said) from None
-    found: np.ndarray = grades
-    return found
 
 
 def _first_wrong(words: pa.Array, kind: pa.DataType) -> int:
@@ -169,5 +168,5 @@ def _number(encoded: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     ids = encoded.chunk(encoded.num_chunks - 1).dictionary
     order = pc.sort_indices(ids)
     ranks = np.empty(len(ids), dtype=np.int32)
-    ranks[order.to_numpy()] = np.arange(len(ids), dtype=np.int32)
-    return ids.take(order), ranks[np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])]
+    ranks[to_numpy(order)] = np.arange(len(ids), dtype=np.int32)
+    return ids.take(order), ranks[np.concatenate([to_numpy(chunk.indices) for chunk in encoded.chunks])]
