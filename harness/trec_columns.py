@@ -22,6 +22,8 @@ LONGEST_BYTES = 1 << 26
 SPACE = np.zeros(256, dtype=bool)
 SPACE[[9, 10, 11, 12, 13, 32]] = True
 """What ends a word: the white space of C, as in trec_eval. Others, such as U+00A0, belong to an id."""
+SHOWN = 80
+"""Characters of a word that a message repeats."""
 NOBODY = 255
 """No layout has so many columns."""
 GZIP = b"\x1f\x8b"
@@ -75,6 +77,15 @@ class Block:
     def refuse(self, line: int, message: str) -> DataError:
         """Say what is wrong with a line, counted within the block."""
         return DataError(message, Place(relative(self.path), int(self.lines[line])))
+
+
+def quoted(word: str) -> str:
+    """Quote a word for a message; of a very long one the beginning.
+
+    >>> quoted("one"), quoted("9" * 1000)[-23:]
+    ("'one'", "999'… (1000 characters)")
+    """
+    return repr(word) if len(word) <= SHOWN else f"{word[:SHOWN]!r}… ({len(word)} characters)"
 
 
 def read_blocks(path: Path, layout: Layout) -> Iterator[Block]:

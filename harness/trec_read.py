@@ -13,7 +13,7 @@ from harness.arrow import to_arrow, to_numpy
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run_lines import RunLines
 from harness.errors import DataError, Place, relative
-from harness.trec_columns import Block, Layout, read_blocks
+from harness.trec_columns import Block, Layout, quoted, read_blocks
 
 RUN = Layout("a run", ("query", "Q0", "document", "rank", "score", "tag"))
 QRELS = Layout("judgements", ("query", "0", "document", "grade"))
@@ -64,8 +64,8 @@ class _Lines:
 
     def refuse(self, place: int, said: str) -> DataError:
         """Say what is wrong with the document of a line."""
-        names = self.documents[self.document[place]].as_py(), self.queries[self.query[place]].as_py()
-        message = f"the document {names[0]!r} of the query {names[1]!r} {said}"
+        document, query = self.documents[self.document[place]].as_py(), self.queries[self.query[place]].as_py()
+        message = f"the document {quoted(document)} of the query {quoted(query)} {said}"
         return DataError(message, Place(relative(self.path), int(self.numbers[place])))
 
 
@@ -114,12 +114,12 @@ def _scores(block: Block) -> np.ndarray:
         scores = to_numpy(pc.cast(words, pa.float64()))
     except pa.ArrowInvalid:
         line = _first_wrong(words, pa.float64())
-        raise block.refuse(line, f"the score should be a number, found {block.word(line, 4)!r}") from None
+        raise block.refuse(line, f"the score should be a number, found {quoted(block.word(line, 4))}") from None
     with np.errstate(over="ignore"):
         narrow: np.ndarray = scores.astype(np.float32)
     if not np.isfinite(narrow).all():
         line = int(np.argmin(np.isfinite(narrow)))
-        raise block.refuse(line, f"the score should be finite and fit float32, found {block.word(line, 4)!r}")
+        raise block.refuse(line, f"the score should be finite and fit float32, found {quoted(block.word(line, 4))}")
     return narrow
 
 
@@ -127,13 +127,13 @@ def _grades(block: Block) -> np.ndarray:
     words = block.column(3)
     if not pc.all(whole := pc.match_substring_regex(words, WHOLE)).as_py():
         line = pc.index(whole, False).as_py()
-        raise block.refuse(line, f"the grade should be a whole number, found {block.word(line, 3)!r}")
+        raise block.refuse(line, f"the grade should be a whole number, found {quoted(block.word(line, 3))}")
     words = pc.utf8_ltrim(words, "+")
     try:
         return to_numpy(pc.cast(words, pa.int32()))
     except pa.ArrowInvalid:
         line = _first_wrong(words, pa.int32())
-        said = f"the grade should lie between {GRADES.min} and {GRADES.max}, found {block.word(line, 3)!r}"
+        said = f"the grade should lie between {GRADES.min} and {GRADES.max}, found {quoted(block.word(line, 3))}"
         raise block.refuse(line, said) from None
 
 
