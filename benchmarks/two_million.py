@@ -91,6 +91,7 @@ def work(folder: Path, store: Path, phase: str, dim: int) -> None:
     plan = make_plan(suite, leaves)
     target = {one.system: replace(one, scores={}) for one in plan.targets}
     search, dense = target["bm25"], target["dense"]
+    assert search.line.index is not None
     index, encode = replace(search, run=search.line.index), replace(dense, run=dense.line.docs)
     targets = {"load": (), "index": (index,), "search": (search,), "encode": (encode,), "all": (search, encode)}[phase]
     outcome = execute(replace(plan, targets=targets), opened, Runtime(threads=1), Silent())
