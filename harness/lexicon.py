@@ -95,32 +95,45 @@ class Collection(NamedTuple):
 def collect(corpus: Texts, cutting: Cutting) -> Collection:
     """Count the terms of a corpus, and turn the counts over from documents to terms.
 
-    Only the counts are held, about eight bytes for each term of each document, and twice that while they turn.
+    Only the counts are held, some six bytes for each term of each document, and eight more while they turn.
+    """
+    lexicon = Lexicon(cutting)
+    parts = [
+        _narrowed(lexicon.count(corpus.take(slice(start, start + BATCH)).texts))
+        for start in range(0, max(len(corpus), 1), BATCH)
+    ]
+    lengths = np.concatenate([part.lengths for part in parts])
+    vocabulary, rank = _sorted(lexicon.vocabulary)
+    del lexicon
+    return Collection(pack(vocabulary), *_turned(parts, rank), lengths)
+
+
+def _narrowed(part: Counts) -> Counts:
+    """Hold the counts in as few bytes as they need: one, mostly."""
+    return part._replace(times=part.times.astype(np.min_scalar_type(part.times.max(initial=0))))
+
+
+def _turned(parts: list[Counts], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn counts over from documents to terms under their new numbers: starts, documents and times of a Collection.
+
+    Every part is turned by itself, copied behind what its terms already have, and let go of.
     """
     from scipy import sparse
 
-    lexicon = Lexicon(cutting)
-    parts = [
-        lexicon.count(corpus.take(slice(start, start + BATCH)).texts) for start in range(0, max(len(corpus), 1), BATCH)
-    ]
-    starts = np.concatenate([[0], *(np.diff(part.starts) for part in parts)]).cumsum()
-    lengths = np.concatenate([part.lengths for part in parts])
-    vocabulary, rank = _sorted(lexicon.vocabulary)
-    shape = (len(corpus), len(vocabulary))
-    turned = sparse.csr_matrix((*_gathered(parts, rank), starts), shape=shape).tocsc()
-    return Collection(pack(vocabulary), turned.indptr.astype(np.int64), turned.indices, turned.data, lengths)
-
-
-def _gathered(parts: list[Counts], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join times and new numbers of the terms of all parts, and let go of each part as soon as it is copied."""
-    size = sum(len(part.terms) for part in parts)
-    terms, times, at = np.empty(size, np.int32), np.empty(size, np.float32), 0
+    frequencies = sum((np.bincount(rank[part.terms], minlength=len(rank)) for part in parts), np.int64(0))
+    starts = np.concatenate([[0], np.cumsum(frequencies)])
+    documents, times = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    free, done = starts[:-1].copy(), 0
     parts.reverse()
     while parts:
         part = parts.pop()
-        stop = at + len(part.terms)
-        terms[at:stop], times[at:stop], at = rank[part.terms], part.times, stop
-    return times, terms
+        shape = (len(part.starts) - 1, len(rank))
+        turned = sparse.csr_matrix((part.times, rank[part.terms], part.starts), shape=shape).tocsc()
+        held = np.diff(turned.indptr)
+        places = np.arange(len(turned.data)) + np.repeat(free - turned.indptr[:-1], held)
+        documents[places], times[places] = turned.indices + done, turned.data
+        free, done = free + held, done + shape[0]
+    return starts, documents, times
 
 
 def _sorted(terms: list[str]) -> tuple[list[str], np.ndarray]:

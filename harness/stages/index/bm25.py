@@ -16,6 +16,8 @@ from harness.postings import Postings
 from harness.stage import Indexer, Runtime, Searcher
 from harness.terms import Cutting
 
+BLOCK = 1_000_000
+"""Postings that are weighed at a time."""
 Method = Literal["lucene", "robertson", "atire", "bm25l", "bm25+"]
 
 
@@ -86,7 +88,7 @@ def weigh(collection: Collection, stage: Bm25Indexer) -> tuple[np.ndarray, np.nd
     stretch = 1 - stage.b + stage.b * collection.lengths / mean
     absent = idf * saturate(np.zeros(1), np.ones(1), stage)
     weights = np.empty(len(collection.times), np.float32)
-    for terms, entries in blocks(collection.starts):
+    for terms, entries in blocks(collection.starts, BLOCK):
         times = collection.times[entries].astype(np.float64)
         gain = np.repeat(idf[terms], frequencies[terms]) * saturate(
             times, stretch[collection.documents[entries]], stage
