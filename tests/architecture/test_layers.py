@@ -30,6 +30,7 @@ LINES: dict[int, set[str]] = {
         "trec_columns",
         "trec_read",
         "lexicon",
+        "exhaustive",
         "postings",
         "fusion",
         "neighbours",
