@@ -1,4 +1,4 @@
-"""Small sparse encoders, made and saved by a test: no weights of a real one may be had, and these run in milliseconds."""
+"""Small sparse encoders, made and saved by a test, where no weights of a real one can be had."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def tokenizer(words: Iterable[str]) -> Any:
 
 
 def splade_modules(folder: Path, words: Iterable[str]) -> list[Any]:
-    """A language model with random weights, whose bias makes about half of all dimensions zero; and SPLADE's pooling."""
+    """A language model with random weights, half of whose dimensions are zero for a text, and SPLADE's pooling."""
     import torch
     from sentence_transformers.base.modules import Transformer
     from sentence_transformers.sparse_encoder.modules import SpladePooling
