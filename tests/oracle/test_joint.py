@@ -1,4 +1,4 @@
-"""Joint search against loops over all documents, against the runs it joins at alpha 0 and 1, and what no plan allows."""
+"""Joint search against loops over all documents, and against the runs it joins at alpha 0 and 1; what is refused."""
 
 from __future__ import annotations
 
