@@ -18,7 +18,9 @@ def describe_node(node: Node) -> str:
         return f"read {stage.name}"
     fields = type(stage).model_fields
     said = {
-        key: value for key, value in stage.model_dump().items() if key in fields and value != fields[key].get_default()
+        key: value
+        for key, value in stage.model_dump().items()
+        if key in fields and key not in stage.planned and value != fields[key].get_default()
     }
     settings = " ".join(f"{key}={_plain(value)}" for key, value in said.items() if value not in (None, {}, []))
     return f"{stage.role} {stage.name}" + (f" [{settings}]" if settings else "")
