@@ -33,6 +33,8 @@ LINES: dict[int, set[str]] = {
         "postings",
         "fusion",
         "neighbours",
+        "candidates",
+        "faiss_index",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places"},
 }
@@ -45,6 +47,7 @@ HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_
     "altair",
     "vl_convert",
     "duckdb",
+    "usearch",
 }
 
 
