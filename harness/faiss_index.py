@@ -105,7 +105,7 @@ def exhaustive(word: str, depth: int, index: Index, held: Any, ask: Ask, most: i
 def search_lists(
     word: str, depth: int, nprobe: int, index: Index, device: str, threads: int
 ) -> Callable[[Vectors], Run]:
-    """Search the `nprobe` lists whose centroids are nearest to the query; their ties are broken as those of documents.
+    """Search the `nprobe` lists whose centroids are nearest to the query.
 
     On a GPU faiss searches where it can; MissingLibrary where faiss was built without.
     """
@@ -121,8 +121,11 @@ def search_lists(
 
 
 def _in_lists(lists: Any, similarity: Similarity, threads: int) -> Ask:
-    """Choose the lists by exact scores, so that a query finds the same lists alone and among others."""
-    centroids = lists.quantizer.reconstruct_n(0, lists.nlist)
+    """Choose the lists by exact scores, so that a query finds the same lists alone and among others.
+
+    Of equal centroids faiss filled the first, so they are looked at in reverse: the last row wins a tie here.
+    """
+    centroids = np.ascontiguousarray(lists.quantizer.reconstruct_n(0, lists.nlist)[::-1])
     squares = np.einsum("nd,nd->n", centroids, centroids, dtype=np.float64)
     euclidean = similarity == "euclidean"
     products = on_device(Documents(centroids, squares, "euclidean" if euclidean else "dot"), "cpu", threads)
@@ -130,7 +133,8 @@ def _in_lists(lists: Any, similarity: Similarity, threads: int) -> Ask:
     def ask(queries: np.ndarray, wanted: int) -> Candidates:
         near = nearest(products, queries, lists.nprobe, range(len(queries)))
         coarse = near.scores**2 if euclidean else near.scores
-        distances, documents = lists.search_preassigned(queries, wanted, near.documents.astype(np.int64), coarse)
+        chosen = lists.nlist - 1 - near.documents.astype(np.int64)
+        distances, documents = lists.search_preassigned(queries, wanted, chosen, coarse)
         return candidates(distances, documents, similarity)
 
     return ask
