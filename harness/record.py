@@ -70,7 +70,7 @@ class _Recorder:
         self.values = {
             (target.dataset, target.system, name): self.load(node).values
             for target in plan.targets
-            for name, node in target.scores.items()
+            for name, node in target.numbers.items()
             if node.fingerprint not in outcome.failed
         }
         self.intervals = dict(self._intervals())
@@ -86,7 +86,7 @@ class _Recorder:
 
     def rows(self, target: Target) -> Iterator[Measurement]:
         """Give the rows of one system on one data set: its measures, its sizes, its stages."""
-        for name, node in target.scores.items():
+        for name, node in target.numbers.items():
             yield self.measured(target, name, node)
         if target.run.fingerprint not in self.outcome.failed:
             yield from self.counts(target)
@@ -113,6 +113,8 @@ class _Recorder:
         if indexes and all(node.fingerprint in self.store for node in indexes):
             count = sum(self.store.bytes(node.fingerprint) for node in indexes)
             yield self.row(target, target.run, "index_bytes", count, "bytes")
+            arrays = [array for node in indexes for array in self.load(node).arrays.values()]
+            yield self.row(target, target.run, "index_memory_bytes", sum(a.nbytes for a in arrays), "bytes")
             for node in indexes:
                 index, stage = self.load(node), f"{node.stage.role}/{node.stage.name}"
                 if Postings.are_in(index):

