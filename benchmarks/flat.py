@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 python benchmarks/flat.py [--threads 1] [--rounds 5] [--documents 200000] [--dimensions 384]
 
-Documents and queries lie around 2,000 random centres, all of length 1. Loading, normalising of documents and opening are
-outside the times. Needs faiss.
+Documents and queries lie around 2,000 random centres, all of length 1. Building an index and opening it are outside the
+times. Needs faiss.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ def main() -> None:
     faiss.omp_set_num_threads(said.threads)
     runtime = Runtime(threads=said.threads)
     documents = clustered(said.documents, said.dimensions, 1)
-    index = STAGES["index/flat"](similarity="dot").open(runtime)(Vectors(documents))  # type: ignore[attr-defined]
+    index = STAGES["index/flat"](similarity="dot").open(runtime)(Vectors(documents))
     theirs = faiss.IndexFlatIP(said.dimensions)
     theirs.add(documents)
     print(f"{'queries':>7} {'depth':>5}  {'harness':>9}  {'faiss':>9}  ratio  (rounds)")
     for count in said.queries:
         queries = clustered(count, said.dimensions, 2)
         for depth in said.depths:
-            search = STAGES["search/flat"](depth=depth).open(runtime, index)  # type: ignore[attr-defined]
+            search = STAGES["search/flat"](depth=depth).open(runtime, index)
             pairs = [
                 (seconds(lambda: search(Vectors(queries))), seconds(lambda: theirs.search(queries, depth)))  # noqa: B023
                 for _ in range(said.rounds + 1)
@@ -72,7 +72,10 @@ def main() -> None:
             ratios = sorted(mine / other for mine, other in pairs)
             mine, other = (1e3 * median(column) for column in zip(*pairs, strict=True))
             spread = f"({ratios[0]:.2f} to {ratios[-1]:.2f})"
-            print(f"{count:>7} {depth:>5}  {mine:>6.0f} ms  {other:>6.0f} ms  {median(ratios):>5.2f}  {spread}", flush=True)
+            print(
+                f"{count:>7} {depth:>5}  {mine:>6.0f} ms  {other:>6.0f} ms  {median(ratios):>5.2f}  {spread}",
+                flush=True,
+            )
 
 
 if __name__ == "__main__":

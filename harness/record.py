@@ -16,7 +16,7 @@ from harness import __version__, machine
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.vectors import Table
 from harness.beside import Beside
 from harness.execute.local import Outcome
 from harness.measures.definition import definition
@@ -112,10 +112,11 @@ class _Recorder:
             count = sum(self.store.bytes(node.fingerprint) for node in indexes)
             yield self.row(target, target.run, "index_bytes", count, "bytes")
         docs = target.line.docs
-        if docs.gives is Vectors and docs.fingerprint in self.store:
-            array = self.load(docs).array
-            yield self.row(target, docs, "dimensions", array.shape[1], "dimensions")
-            yield self.row(target, docs, "vector_bytes", array.shape[1] * array.itemsize, "bytes/document")
+        if issubclass(docs.gives, Table) and docs.fingerprint in self.store:
+            vectors = self.load(docs)
+            size = vectors.array.shape[1] * vectors.array.itemsize
+            yield self.row(target, docs, "dimensions", vectors.dimensions, "dimensions")
+            yield self.row(target, docs, "vector_bytes", size, "bytes/document")
 
     def stages(self, target: Target) -> Iterator[Measurement]:
         """Give the throughput of stages from their cost records: what they took when made, wherever that was."""

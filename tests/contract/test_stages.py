@@ -23,7 +23,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries, Texts
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.registry import STAGES
 from harness.stage import Runtime, Stage, TwoSided
 from tests.acceptance.made import lines
@@ -61,6 +61,10 @@ def vectors(rows: int, seed: int) -> Vectors:
     return Vectors(np.random.default_rng(seed).standard_normal((rows, 16), dtype=np.float32))
 
 
+def bytes_of(rows: int, width: int, dtype: type[np.generic]) -> np.ndarray:
+    return np.random.default_rng(rows).integers(0, 256, (rows, width), np.uint8).view(dtype)
+
+
 def runs(seed: int) -> Run:
     scores = np.random.default_rng(seed).normal(size=(len(QUERIES), len(CORPUS))).round(1)
     return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
@@ -84,10 +88,13 @@ class Case:
 
     def _streams(self) -> list[tuple[Artifact, ...]]:
         """Return what may flow in: every kind that it takes, and for a fusion one, two and three runs."""
+        rows = len(CORPUS) if self.stage.role == "index" else len(QUERIES)
         samples = {
             Corpus: CORPUS,
             Queries: QUERIES,
-            Vectors: vectors(len(CORPUS) if self.stage.role == "index" else len(QUERIES), 1),
+            Vectors: vectors(rows, 1),
+            Int8Vectors: Int8Vectors(bytes_of(rows, 16, np.int8)),
+            BitVectors: BitVectors(bytes_of(rows, 2, np.uint8)),
             Run: runs(1),
         }
         if self.stage.role == "fuse":
@@ -113,7 +120,9 @@ class Case:
             return (CORPUS, QUERIES)
         if self.stage.role == "score":
             return (CORPUS, QUERIES, QRELS)
-        if self.stage.role in ("index", "reduce", "fuse"):
+        if self.stage.role == "reduce":
+            return (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else ()
+        if self.stage.role in ("index", "fuse"):
             return ()
         pytest.skip(f"the toy data set knows no {self.stage.role}")
 
@@ -154,7 +163,7 @@ def same(one: Any, other: Any, *, rounded: bool = False) -> None:
 
 def arrays(thing: Any) -> list[np.ndarray]:
     match thing:
-        case Vectors():
+        case Table():
             return [thing.array]
         case Run():
             return [thing.documents, thing.scores]
