@@ -20,8 +20,8 @@ SAMPLE = 4096
 """Documents whose scores set the first bar."""
 CROWD = 4096
 """Candidates beyond the depth with which exact scores are called in early: so many near the border are equal ones."""
-CONVERTED = 8_388_608
-"""Coordinates of reduced vectors that are held in float32 at a time, 32 MiB of them."""
+CONVERTED = 1_048_576
+"""Coordinates of reduced vectors that are held in float32 at a time, 4 MiB of them, so that they stay in the cache."""
 COORDINATES = 1_048_576
 """Coordinates that are held in float64 at a time, 8 MiB of them."""
 ROUNDING = 2.0**-24
