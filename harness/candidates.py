@@ -29,6 +29,8 @@ Ask = Callable[[np.ndarray, int], Candidates]
 class Stored:
     """Vectors that an engine holds, read by row as an array is: what `neighbours.exact` wants of them."""
 
+    dtype = np.dtype(np.float32)
+
     def __init__(self, fetch: Callable[[np.ndarray], np.ndarray], count: int, dimensions: int) -> None:
         self.fetch, self.shape = fetch, (count, dimensions)
 

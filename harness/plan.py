@@ -9,7 +9,7 @@ from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.registry import STAGES
 from harness.sources import Collection, Leaves
-from harness.stage import ExhaustiveSearcher, Indexer, Node, ScoreFuser, Searcher, Stage, TwoSided
+from harness.stage import ExhaustiveSearcher, Indexer, Node, Reducer, ScoreFuser, Searcher, Stage, TwoSided
 from harness.suite import Suite
 from harness.systems import Step, System
 
@@ -95,8 +95,10 @@ def _encode(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
 
 
 def _reduce(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
-    docs, asks = _both_sides(step, line.docs, line.asks, ())
-    return replace(line, docs=docs, asks=asks)
+    stage = step.stages["reduce"]
+    static = (line.docs,) if isinstance(stage, Reducer) and stage.fitted else ()
+    docs, asks = _both_sides(step, line.docs, line.asks, static)
+    return replace(line, docs=docs, asks=asks if not isinstance(stage, Reducer) or stage.of_queries else line.asks)
 
 
 def _index(step: Step, line: Line, _: Callable[[str], Line]) -> Line:

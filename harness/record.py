@@ -17,7 +17,7 @@ from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.vectors import Table
 from harness.beside import Beside
 from harness.execute.local import Outcome
 from harness.measures.definition import definition
@@ -120,10 +120,11 @@ class _Recorder:
                 if Postings.are_in(index):
                     yield self.row(target, node, "postings_bytes", Postings.of(index).nbytes, "bytes", stage)
         docs = target.line.docs
-        if docs.gives is Vectors and docs.fingerprint in self.store:
-            array = self.load(docs).array
-            yield self.row(target, docs, "dimensions", array.shape[1], "dimensions")
-            yield self.row(target, docs, "vector_bytes", array.shape[1] * array.itemsize, "bytes/document")
+        if issubclass(docs.gives, Table) and docs.fingerprint in self.store:
+            vectors = self.load(docs)
+            size = vectors.array.shape[1] * vectors.array.itemsize
+            yield self.row(target, docs, "dimensions", vectors.dimensions, "dimensions")
+            yield self.row(target, docs, "vector_bytes", size, "bytes/document")
         if docs.gives is SparseVectors and docs.fingerprint in self.store:
             yield from self.sparse_sizes(target)
 

@@ -101,9 +101,16 @@ class Reducer(TwoSided):
     role = "reduce"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Vectors,)
     gives: ClassVar[type[Artifact]] = Vectors
+    fitted: ClassVar[bool] = False
+    """Whether it must see all documents' vectors first, on either side."""
 
-    def open(self, runtime: Runtime) -> Callable[[Any], Rows]:
-        """The call reduces Vectors."""
+    @property
+    def of_queries(self) -> bool:
+        """Whether queries are reduced too; else they stay what they are."""
+        return True
+
+    def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Any], Rows]:
+        """Fit to the documents' vectors where it is `fitted`; the call reduces Vectors."""
         raise NotImplementedError
 
 

