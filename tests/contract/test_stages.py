@@ -134,28 +134,30 @@ class Case:
         return stage.open(RUNTIME, *held)  # type: ignore[attr-defined, no-any-return]
 
     def _held(self) -> tuple[Any, ...]:
-        if self.stage.role == "encode":
-            uses = getattr(self.stage, "uses_model", False)
-            if self.stage.name == "static":
-                return (static(),)
-            return ((splade() if self.stage.gives is SparseVectors else minilm()) if uses else None,)
         if isinstance(self.stage, ScoreFuser):
             return tuple(arm._index() for arm in self._arms())
-        if self.stage.role == "search":
-            return (self._index(),)
-        if self.stage.role == "runfile":
-            return (LINES, CORPUS)
-        if self.stage.role == "filter":
-            return (CORPUS, QUERIES)
         if isinstance(self.stage, Comparison):
             return (runs(2),)
-        if self.stage.role == "score":
-            return (CORPUS, QUERIES, QRELS)
-        if self.stage.role == "reduce":
-            return (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else ()
-        if self.stage.role in ("index", "fuse"):
-            return ()
-        pytest.skip(f"the toy data set knows no {self.stage.role}")
+        held: dict[str, Callable[[], tuple[Any, ...]]] = {
+            "encode": lambda: (self._model(),),
+            "reduce": lambda: (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else (),
+            "index": tuple,
+            "search": lambda: (self._index(),),
+            "fuse": tuple,
+            "filter": lambda: (CORPUS, QUERIES),
+            "runfile": lambda: (LINES, CORPUS),
+            "score": lambda: (CORPUS, QUERIES, QRELS),
+        }
+        if self.stage.role not in held:
+            pytest.skip(f"the toy data set knows no {self.stage.role}")
+        return held[self.stage.role]()
+
+    def _model(self) -> Model | None:
+        if not getattr(self.stage, "uses_model", False):
+            return None
+        if self.stage.name == "static":
+            return static()
+        return splade() if self.stage.gives is SparseVectors else minilm()
 
     @staticmethod
     def _arms() -> list[Case]:

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.artifacts.vectors import BitVectors, Vectors
 from harness.errors import UserError
-from harness.stage import Reducer, Runtime, Side
+from harness.prompts import Side
+from harness.stage import Reducer, Runtime
 
 
 class Binary(Reducer):

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.artifacts.vectors import Int8Vectors, Vectors
 from harness.errors import UserError
-from harness.stage import Reducer, Runtime, Side
+from harness.prompts import Side
+from harness.stage import Reducer, Runtime
 
 TOP = 127
 """The greatest code; -128 is not used, so that a vector and its negative have codes of one size."""
