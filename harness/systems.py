@@ -107,7 +107,8 @@ def _label(value: Any) -> Any:
     """
     if not isinstance(value, dict | list):
         return value
-    return "-".join(re.findall(r"\w+", str(value)))[:60]
+    parts = [f"{key} {item}" for key, item in value.items()] if isinstance(value, dict) else map(str, value)
+    return "-".join(re.findall(r"\w+", " ".join(parts)))[:60]
 
 
 def _put(value: Any, chosen: Mapping[str, Any], at: At, document: Document) -> Any:

@@ -227,7 +227,8 @@ def test_a_run_that_met_its_budget_goes_on_where_it_stood(served: Served, harnes
         path.write_text(head + systems)
         return harness("run", path, LOOPBACK_KEY=KEY)
 
-    stopped = run(30_000)
+    lines = [json.loads(line) for line in (tmp_path / "toy" / "corpus.jsonl").read_text().splitlines()]
+    stopped = run(endpoint.bound([f"{line['title']} {line['text']}" for line in lines[:256]]) + 100)
     assert stopped.returncode != 0 and "the budget of the endpoint" in stopped.stdout + stopped.stderr
     before = len(served.texts)
     assert 256 <= before < 600
