@@ -27,6 +27,10 @@ bench: $(VENV)/.developer
 	$(BIN)/python benchmarks/encode.py
 	$(BIN)/python benchmarks/startup.py
 
+# The result and the report that lie in the repository; ir_datasets fetches the collection, or finds it in IR_DATASETS_HOME.
+example: $(VENV)/.developer
+	$(BIN)/harness run suites/scifact.yaml
+
 $(VENV)/.user: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) -e '.[offline]'

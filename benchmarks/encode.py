@@ -24,10 +24,10 @@ from harness.artifacts.model import Model
 from harness.artifacts.text import Corpus
 from harness.artifacts.vectors import Vectors
 from harness.datasets.base import document_text
+from harness.encoders import load
 from harness.machine import threads
 from harness.models import bundled_folder
 from harness.stage import Runtime
-from harness.encoders import load
 from harness.stages.encode.dense import DenseEncoder
 
 BATCH_SIZES = (8, 16, 32, 64, 128)

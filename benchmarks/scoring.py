@@ -4,7 +4,8 @@
 
 One made run, twelve measures. The contestants take turns within one process (ranx and the commands: a process each, as
 a cold start is what is asked), so that whatever else the machine does meets them alike. pytrec_eval gets its
-dictionaries and its evaluator ready-made. Prints one JSON document; every number is the median over the rounds.
+dictionaries and its evaluator ready-made. Prints a table; every number is the median over the rounds. By the clock a
+busy machine slows what happens to run then; seconds of processors hardly depend on it.
 """
 
 from __future__ import annotations
@@ -105,20 +106,10 @@ def _processor() -> float:
     return sum(one.ru_utime + one.ru_stime for one in used)
 
 
-def medians(times: dict[str, list[Seconds]]) -> dict[str, dict[str, float]]:
+def medians(times: dict[str, list[Seconds]]) -> dict[str, Seconds]:
     """Return the median of each kind of seconds."""
     return {
-        name: {kind: statistics.median(getattr(one, kind) for one in some) for kind in Seconds._fields}
-        for name, some in times.items()
-    }
-
-
-def ratios(found: dict[str, dict[str, float]], base: str) -> dict[str, dict[str, float]]:
-    """Return how many times as long as `base` the others take."""
-    return {
-        f"{name} / {base}": {kind: some[kind] / max(found[base][kind], 1e-9) for kind in some}
-        for name, some in found.items()
-        if name != base
+        name: Seconds(*(statistics.median(kind) for kind in zip(*some, strict=True))) for name, some in times.items()
     }
 
 
@@ -134,7 +125,7 @@ def write_files(folder: Path, qrels: dict[str, Any], found: dict[str, Any]) -> t
 
 
 def from_arrays(run: Run, known: Judgements, qrels: Any, scored: Any, folder: Path, rounds: int) -> dict[str, Any]:
-    """Take turns: our kernels, pytrec_eval, a cold ranx."""
+    """Take turns: our kernels, pytrec_eval, a cold ranx; the seconds, and the largest difference to pytrec_eval."""
     import pytrec_eval
 
     evaluator = pytrec_eval.RelevanceEvaluator(qrels, set(MEASURES.values()))
@@ -156,26 +147,33 @@ def from_arrays(run: Run, known: Judgements, qrels: Any, scored: Any, folder: Pa
             for name in ("ranx, cold", "ranx, compiled before"):
                 done = subprocess.run([sys.executable, script, given], capture_output=True, check=True, env=kept)
                 times[name].append(Seconds(*json.loads(done.stdout.splitlines()[-1])))
-    found = medians(times)
-    return {"seconds": found, "ratios": ratios(found, "harness"), "largest difference to pytrec_eval": worst}
+    return {"from arrays": medians(times), "worst": worst}
 
 
-def from_files(qrels: Path, run: Path, rounds: int) -> dict[str, Any]:
+def from_files(qrels: Path, run: Path, rounds: int) -> dict[str, Seconds]:
     """Take turns: `harness score` and `ir_measures`, both as commands on the same files."""
     names = list(MEASURES)
     words = {
         "harness score": [sys.executable, "-m", "harness", "score", qrels, run, *(w for n in names for w in ("-m", n))],
-        "ir_measures": [Path(sys.executable).with_name("ir_measures"), qrels, run, *names],
+        "ir_measures": [sys.executable, "-m", "ir_measures", qrels, run, *names],
     }
     times: dict[str, list[Seconds]] = {name: [] for name in words}
     for _ in range(rounds):
         for name, command in words.items():
             times[name].append(timed(partial(subprocess.run, command, capture_output=True, check=True))[0])
-    found = medians(times)
-    return {"seconds": found, "ratios": ratios(found, "harness score")}
+    return medians(times)
 
 
-def large_file(folder: Path, queries: int) -> dict[str, Any]:
+class Large(NamedTuple):
+    """What the large file took; `peak` in bytes."""
+
+    lines: int
+    bytes: int
+    seconds: Seconds
+    peak: int
+
+
+def large_file(folder: Path, queries: int) -> Large:
     """Score a run of 1,000 documents a query over a corpus of a million; time and the peak of resident memory."""
     rng, path, qrels = np.random.default_rng(1), folder / "large.run", folder / "large.qrels"
     with path.open("w") as file, qrels.open("w") as judged:
@@ -187,13 +185,7 @@ def large_file(folder: Path, queries: int) -> dict[str, Any]:
             judged.writelines(f"q{query} 0 doc-{d:09} {1 + d % 3}\n" for d in documents[::50])
     command = [sys.executable, "-c", MEMORY, "score", str(qrels), str(path), "-m", "nDCG@10", "-m", "R@100"]
     seconds, done = timed(lambda: subprocess.run(command, capture_output=True, text=True, check=True))
-    peak = int(done.stderr.splitlines()[-1]) / 1e6
-    return {
-        "lines": queries * 1000,
-        "bytes": path.stat().st_size,
-        "seconds": seconds._asdict(),
-        "peak resident GB": peak,
-    }
+    return Large(queries * 1000, path.stat().st_size, seconds, int(done.stderr.splitlines()[-1]) * 1024)
 
 
 def main() -> None:
@@ -207,13 +199,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         run, known, qrels, found = made(asked.queries, asked.depth)
-        said: dict[str, Any] = {"queries": asked.queries, "depth": asked.depth, "measures": len(MEASURES)}
-        said["from arrays"] = from_arrays(run, known, qrels, found, folder, asked.rounds)
+        said = from_arrays(run, known, qrels, found, folder, asked.rounds)
         paths = write_files(folder, qrels, found)
         del qrels, found
         said["from files"] = from_files(*paths, max(1, asked.rounds // 2))
         said["large file"] = large_file(folder, asked.files)
-    print(json.dumps(said, indent=1))
+    print(f"{asked.queries:,} queries, {asked.depth:,} deep, {len(MEASURES)} measures")
+    for part in ("from arrays", "from files"):
+        print(f"{part:<28} {'clock s':>9} {'CPU s':>9} {'ratio':>9} {'of CPU':>9}")
+        times = said[part]
+        base = next(iter(times))
+        for name, some in times.items():
+            ratio = [there / ours for there, ours in zip(some, times[base], strict=True)]
+            print(f"  {name:<26} {some.clock:>9.3f} {some.processor:>9.3f} {ratio[0]:>9.1f} {ratio[1]:>9.1f}")
+    print(f"largest difference to pytrec_eval: {said['worst']:.1e}")
+    large = said["large file"]
+    print(f"harness score, {large.lines:,} lines, {large.bytes / 1e6:,.0f} MB: {large.seconds.clock:.1f} s,", end=" ")
+    print(f"{large.seconds.processor:.1f} s CPU, {large.peak / 1e9:.2f} GB resident at most")
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.text import BATCH, Corpus, Queries, Texts
 from harness.datasets.base import Dataset
-from harness.errors import Place, UserError, nearest
+from harness.errors import Place, UserError, nearest, relative
 from harness.places import Document, read
 from harness.registry import DATASETS
 from harness.sources import PARTS, Collection, find_collection
@@ -37,6 +37,8 @@ def find_dataset(said: str, name: str | None = None) -> tuple[str, Dataset]:
         document = read(said, SAID)
     else:
         word, *values = said.split(":", 1)
+        if not values and word not in DATASETS and Path(said).exists():
+            raise UserError(f"{said!r} is a path: say what lies there, as beir:{said} or csv:{said}", Place(SAID))
         brief = DATASETS[word].brief
         given = values[0].split(":", max(len(brief) - 1, 0)) if values else []
         if len(given) > len(brief):
@@ -116,8 +118,7 @@ def _spread(counts: np.ndarray) -> dict[str, float]:
 
 def as_lines(said: dict[str, Any]) -> Iterator[str]:
     """Write a description for people."""
-    settings = ", ".join(f"{key}: {value}" for key, value in said["settings"].items())
-    yield f"{said['name']}: {said['source']}" + (f" ({settings})" if settings else "")
+    yield f"{said['name']}: {said['source']}" + (f" ({settings})" if (settings := _settings(said["settings"])) else "")
     yield f"{said['documents']:,} documents, {said['queries']:,} queries, {said['judgements']:,} judgements"
     yield ""
     yield f"{'':<24}" + "".join(f"{word:>10}" for word in ("mean", *QUANTILES))
@@ -136,6 +137,12 @@ def as_lines(said: dict[str, Any]) -> Iterator[str]:
         yield f"look: {finding}"
     if not said["hygiene"]["findings"]:
         yield "nothing odd was found"
+
+
+def _settings(settings: dict[str, Any]) -> str:
+    """Write the settings in one line; what is nested, as the names of columns, is told by the notes."""
+    plain = settings | ({"path": relative(Path(settings["path"]))} if settings.get("path") else {})
+    return ", ".join(f"{key}: {value}" for key, value in plain.items() if not isinstance(value, dict))
 
 
 def _row(name: str, spread: dict[str, float]) -> str:

@@ -20,17 +20,15 @@ MANY_SHARED = 0.01
 """Beyond this share of the queries, an id that is a document's too is no accident."""
 HIGHEST = 4
 """A grade above it is rare in published judgements."""
-
-
 SAID: dict[str, str] = {
-    "judged_documents_missing": "{} judgements are of documents that the corpus does not hold: nobody can find them",
-    "judged_queries_missing": "{} judged queries are not among the queries, and are not asked",
-    "empty_documents": "{} documents have no text",
-    "empty_queries": "{} queries have no text: nothing can be found for them, and each counts 0",
-    "duplicate_documents": "{} documents have the text of another one: equals are ranked by id, judged or not",
-    "duplicate_queries": "{} queries have the text of another one",
-    "queries_without_relevant": "{} queries have no relevant document: each counts 0 for every system",
-    "positives_equal_to_query": "{} judgements above 0 are of a document that has the text of its query",
+    "judged_documents_missing": "judgements of documents that the corpus does not hold, which no system can find",
+    "judged_queries_missing": "judged queries that are not among the queries and are not asked",
+    "empty_documents": "documents without text",
+    "empty_queries": "queries without text, for which nothing can be found and which count 0",
+    "duplicate_documents": "documents with the text of another one, ranked beside it by id whether judged or not",
+    "duplicate_queries": "queries with the text of another one",
+    "queries_without_relevant": "queries without a relevant document, which count 0 for every system",
+    "positives_equal_to_query": "judgements above 0 of a document that has the text of its query",
 }
 """What is counted, and how it is told. A duplicate is told from the first of its kind by id, and is not empty."""
 
@@ -131,10 +129,10 @@ def _plain(text: str) -> list[str]:
 
 def _say(counts: dict[str, int], examples: dict[str, list[str]]) -> Iterator[str]:
     """Put into sentences what somebody who reads a number should know."""
-    for name, sentence in SAID.items():
+    for name, what in SAID.items():
         if count := counts[name]:
             some = ", ".join(map(repr, examples[name])) + (", …" if count > EXAMPLES else "")
-            yield f"{sentence.format(f'{count:,}')} ({some})"
+            yield f"{what}: {count:,} ({some})"
 
 
 def _say_shared(counts: dict[str, int], queries: int, *, ignored: bool) -> Iterator[str]:
@@ -153,7 +151,7 @@ def _say_shared(counts: dict[str, int], queries: int, *, ignored: bool) -> Itera
         )
     if count := counts["judged_themselves"]:
         what = "it can never be found" if ignored else "any system finds it by its text, if that is the query's"
-        yield f"{count:,} queries have the document of their own id judged relevant: {what}"
+        yield f"queries whose document of the same id is judged relevant: {count:,}; {what}"
 
 
 def _say_grades(grades: list[int]) -> Iterator[str]:

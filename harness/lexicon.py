@@ -1,36 +1,17 @@
-"""Text to words to numbers: the one way in which documents and queries are cut for every lexical index."""
+"""Terms to numbers, and how often each stands in a text: one way for all documents, queries and lexical indexes."""
 
 from __future__ import annotations
 
-import re
 from array import array
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from itertools import pairwise
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
-from pydantic import AfterValidator
 
 from harness.artifacts.text import Texts
+from harness.terms import Cutting
 
-Language = Literal[
-    "arabic", "armenian", "basque", "catalan", "danish", "dutch", "english", "finnish", "french", "german", "greek",
-    "hindi", "hungarian", "indonesian", "irish", "italian", "lithuanian", "nepali", "norwegian", "porter", "portuguese",
-    "romanian", "russian", "serbian", "spanish", "swedish", "tamil", "turkish", "yiddish",
-]  # fmt: skip
-"""The Snowball stemmers, by the names of PyStemmer."""
-
-Words = Annotated[tuple[str, ...], AfterValidator(lambda words: tuple(sorted({word.lower() for word in words})))]
-Stopwords = Literal["en"] | Words | None
-"""Words left out: the English list of Lucene ("en"), a list of one's own, or none."""
-
-ENGLISH = frozenset(
-    {"a", "an", "and", "are", "as", "at", "be", "but", "by", "for", "if", "in", "into", "is", "it", "no", "not", "of"}
-    | {"on", "or", "such", "that", "the", "their", "then", "there", "these", "they", "this", "to", "was", "will"}
-    | {"with"}
-)
-WORD = re.compile(r"\w\w+")
-"""Two or more letters, digits or underscores, as bm25s and scikit-learn cut words."""
 BATCH = 16_384
 ABSENT = -1
 
@@ -53,19 +34,20 @@ class Counts(NamedTuple):
 
 
 class Lexicon:
-    """Numbers for the terms of a collection. A word is lower-cased, dropped if it is a stop word, and stemmed.
+    """Numbers for the terms of a collection, whose texts are cut as `cutting` says.
 
     Without `vocabulary` every new term gets the next number; with it, words that it lacks are left out.
     """
 
-    def __init__(self, stemmer: str | None, stopwords: Stopwords, vocabulary: np.ndarray | None = None) -> None:
-        self._numbers = _Numbers(stemmer, stopwords, None if vocabulary is None else unpack(vocabulary))
+    def __init__(self, cutting: Cutting, vocabulary: np.ndarray | None = None) -> None:
+        self._cut, term = cutting.cutter()
+        self._numbers = _Numbers(term, None if vocabulary is None else unpack(vocabulary))
 
     def count(self, texts: Iterable[str]) -> Counts:
         """Count the terms of each text."""
-        number_of, numbers, ends = self._numbers.__getitem__, array("i"), array("q", [0])
+        cut, number_of, numbers, ends = self._cut, self._numbers.__getitem__, array("i"), array("q", [0])
         for text in texts:
-            numbers.extend(map(number_of, WORD.findall(text.lower())))
+            numbers.extend(map(number_of, cut(text)))
             ends.append(len(numbers))
         found = np.frombuffer(numbers, dtype=np.int32) if numbers else np.empty(0, np.int32)
         rows = np.repeat(np.arange(len(ends) - 1, dtype=np.int64), np.diff(ends))
@@ -80,22 +62,18 @@ class Lexicon:
 
 
 class _Numbers(dict[str, int]):
-    """Words to the numbers of their terms; each word is cut down once, when it is first met."""
+    """Pieces of texts to the numbers of their terms; each piece is cut down once, when it is first met."""
 
-    def __init__(self, stemmer: str | None, stopwords: Stopwords, vocabulary: list[str] | None) -> None:
-        import Stemmer
-
-        self.stem = Stemmer.Stemmer(stemmer).stemWord if stemmer else str
-        self.stopwords = ENGLISH if stopwords == "en" else frozenset(stopwords or ())
+    def __init__(self, term: Callable[[str], str], vocabulary: list[str] | None) -> None:
+        self.term = term
         self.grows = vocabulary is None
         self.terms = {term: number for number, term in enumerate(vocabulary or ())}
 
-    def __missing__(self, word: str) -> int:
-        number = ABSENT
-        if word not in self.stopwords:
-            term = self.stem(word)
+    def __missing__(self, piece: str) -> int:
+        number, term = ABSENT, self.term(piece)
+        if term:
             number = self.terms.setdefault(term, len(self.terms)) if self.grows else self.terms.get(term, ABSENT)
-        self[word] = number
+        self[piece] = number
         return number
 
 
@@ -114,35 +92,48 @@ class Collection(NamedTuple):
     """int64[documents]: the number of terms in each document, repeats counted."""
 
 
-def collect(corpus: Texts, stemmer: str | None, stopwords: Stopwords) -> Collection:
+def collect(corpus: Texts, cutting: Cutting) -> Collection:
     """Count the terms of a corpus, and turn the counts over from documents to terms.
 
-    Only the counts are held, about eight bytes for each term of each document, and twice that while they turn.
+    Only the counts are held, some six bytes for each term of each document, and eight more while they turn.
+    """
+    lexicon = Lexicon(cutting)
+    parts = [
+        _narrowed(lexicon.count(corpus.take(slice(start, start + BATCH)).texts))
+        for start in range(0, max(len(corpus), 1), BATCH)
+    ]
+    lengths = np.concatenate([part.lengths for part in parts])
+    vocabulary, rank = _sorted(lexicon.vocabulary)
+    del lexicon
+    return Collection(pack(vocabulary), *_turned(parts, rank), lengths)
+
+
+def _narrowed(part: Counts) -> Counts:
+    """Hold the counts in as few bytes as they need: one, mostly."""
+    return part._replace(times=part.times.astype(np.min_scalar_type(part.times.max(initial=0))))
+
+
+def _turned(parts: list[Counts], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn counts over from documents to terms under their new numbers: starts, documents and times of a Collection.
+
+    Every part is turned by itself, copied behind what its terms already have, and let go of.
     """
     from scipy import sparse
 
-    lexicon = Lexicon(stemmer, stopwords)
-    parts = [
-        lexicon.count(corpus.take(slice(start, start + BATCH)).texts) for start in range(0, max(len(corpus), 1), BATCH)
-    ]
-    starts = np.concatenate([[0], *(np.diff(part.starts) for part in parts)]).cumsum()
-    lengths = np.concatenate([part.lengths for part in parts])
-    vocabulary, rank = _sorted(lexicon.vocabulary)
-    shape = (len(corpus), len(vocabulary))
-    turned = sparse.csr_matrix((*_gathered(parts, rank), starts), shape=shape).tocsc()
-    return Collection(pack(vocabulary), turned.indptr.astype(np.int64), turned.indices, turned.data, lengths)
-
-
-def _gathered(parts: list[Counts], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join times and new numbers of the terms of all parts, and let go of each part as soon as it is copied."""
-    size = sum(len(part.terms) for part in parts)
-    terms, times, at = np.empty(size, np.int32), np.empty(size, np.float32), 0
+    frequencies = sum((np.bincount(rank[part.terms], minlength=len(rank)) for part in parts), np.int64(0))
+    starts = np.concatenate([[0], np.cumsum(frequencies)])
+    documents, times = np.empty(starts[-1], np.int32), np.empty(starts[-1], np.float32)
+    free, done = starts[:-1].copy(), 0
     parts.reverse()
     while parts:
         part = parts.pop()
-        stop = at + len(part.terms)
-        terms[at:stop], times[at:stop], at = rank[part.terms], part.times, stop
-    return times, terms
+        shape = (len(part.starts) - 1, len(rank))
+        turned = sparse.csr_matrix((part.times, rank[part.terms], part.starts), shape=shape).tocsc()
+        held = np.diff(turned.indptr)
+        places = np.arange(len(turned.data)) + np.repeat(free - turned.indptr[:-1], held)
+        documents[places], times[places] = turned.indices + done, turned.data
+        free, done = free + held, done + shape[0]
+    return starts, documents, times
 
 
 def _sorted(terms: list[str]) -> tuple[list[str], np.ndarray]:

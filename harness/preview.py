@@ -79,6 +79,9 @@ def _notes(plan: Plan) -> Iterator[str]:
     for collection in plan.leaves.collections.values():
         if not collection.known:
             yield f"the data set {collection.name!r} is not here: it is fetched when the suite runs"
+            continue
+        for finding in collection.facts["hygiene"]["findings"]:
+            yield f"look at the data set {collection.name!r}: {finding}"
     for model in plan.leaves.models.values():
         if not model.at_hand:
             yield f"the model {model.name!r} ({model.spec.path}) is not here: it is fetched when the suite runs"

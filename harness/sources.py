@@ -31,7 +31,7 @@ PARTS: dict[str, type[Source]] = {
     "qrels": QrelsSource,
     "references": ReferencesSource,
 }
-RECEIPT = 2
+RECEIPT = 3
 """Raise it when more, or something else, is noted of a data set when it is taken in."""
 UNKNOWN = "unknown:"
 """Begins the content of a leaf that was not read yet; nothing that hangs on it can be in the store."""
@@ -156,13 +156,15 @@ def find_collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -
 
 def _take_in(dataset: Dataset, store: Store) -> dict[str, Any]:
     """Read a data set into the store, look at it, and say what was found. Judgements first: they are the shortest."""
-    contents, counts, nodes = {}, {}, {}
+    contents, counts, nodes, unjudged = {}, {}, {}, []
     for part in reversed(PARTS):
         artifact = dataset.part(part)
         if artifact is None:
             continue
         if not len(artifact):
             raise DataError(f"the data set {dataset.source!r} has no {part}")
+        if isinstance(artifact, Queries) and artifact.unjudged:
+            unjudged = [f"queries that nothing judges, which are not asked: {artifact.unjudged:,}"]
         contents[part], counts[part] = artifact.checksum(), len(artifact)
         nodes[part] = Node(PARTS[part](content=contents[part]))
         if nodes[part].fingerprint not in store:
@@ -170,7 +172,7 @@ def _take_in(dataset: Dataset, store: Store) -> dict[str, Any]:
     return {
         "contents": contents,
         "counts": counts,
-        "notes": [*dataset.said(), *dataset.notes()],
+        "notes": [*dataset.said(), *dataset.notes(), *unjudged],
         "origin": dataset.origin(),
         "ignore_identical_ids": dataset.ignore_identical_ids,
         "hygiene": _examine(dataset, nodes, store),

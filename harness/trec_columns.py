@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -21,6 +22,10 @@ LONGEST_BYTES = 1 << 26
 SPACE = np.zeros(256, dtype=bool)
 SPACE[[9, 10, 11, 12, 13, 32]] = True
 """What ends a word: the white space of C, as in trec_eval. Others, such as U+00A0, belong to an id."""
+SHOWN = 80
+"""Characters of a word that a message repeats."""
+NOBODY = 255
+"""No layout has so many columns."""
 GZIP = b"\x1f\x8b"
 MARK = b"\xef\xbb\xbf"
 FOREIGN = {b"PK\x03\x04": "a zip archive", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"} | {
@@ -51,15 +56,19 @@ class Block:
     lines: np.ndarray
     """int64[lines]: their numbers in the file, from 1."""
 
+    @cached_property
+    def owners(self) -> np.ndarray:
+        """The column that each byte of the text belongs to, NOBODY for white space; uint8[bytes]."""
+        edges = np.stack([self.starts, self.ends], axis=-1).ravel()
+        owner = np.full(len(edges) + 1, NOBODY, dtype=np.uint8)
+        owner[1::2] = np.tile(np.arange(self.starts.shape[1], dtype=np.uint8), len(self.starts))
+        return np.repeat(owner, np.diff(edges, prepend=0, append=len(self.text)))
+
     def column(self, number: int) -> pa.Array:
         """Return a column of words as large strings."""
-        starts, ends = self.starts[:, number], self.ends[:, number]
-        inside = np.zeros(len(self.text), dtype=np.int8)
-        inside[starts] = 1
-        inside[ends] = -1
-        data = self.text[np.cumsum(inside, dtype=np.int8).view(bool)]
-        offsets = np.concatenate([[0], np.cumsum(ends - starts)])
-        return pa.LargeStringArray.from_buffers(len(starts), pa.py_buffer(offsets), pa.py_buffer(data))
+        data = self.text[self.owners == number]
+        offsets = np.concatenate([[0], np.cumsum(self.ends[:, number] - self.starts[:, number])])
+        return pa.LargeStringArray.from_buffers(len(self.lines), pa.py_buffer(offsets), pa.py_buffer(data))
 
     def word(self, line: int, number: int) -> str:
         """Return one word."""
@@ -68,6 +77,15 @@ class Block:
     def refuse(self, line: int, message: str) -> DataError:
         """Say what is wrong with a line, counted within the block."""
         return DataError(message, Place(relative(self.path), int(self.lines[line])))
+
+
+def quoted(word: str) -> str:
+    """Quote a word for a message; of a very long one the beginning.
+
+    >>> quoted("one"), quoted("9" * 1000)[-23:]
+    ("'one'", "999'… (1000 characters)")
+    """
+    return repr(word) if len(word) <= SHOWN else f"{word[:SHOWN]!r}… ({len(word)} characters)"
 
 
 def read_blocks(path: Path, layout: Layout) -> Iterator[Block]:

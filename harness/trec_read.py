@@ -9,10 +9,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.arrow import to_arrow, to_numpy
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run_lines import RunLines
 from harness.errors import DataError, Place, relative
-from harness.trec_columns import Block, Layout, read_blocks
+from harness.trec_columns import Block, Layout, quoted, read_blocks
 
 RUN = Layout("a run", ("query", "Q0", "document", "rank", "score", "tag"))
 QRELS = Layout("judgements", ("query", "0", "document", "grade"))
@@ -63,8 +64,8 @@ class _Lines:
 
     def refuse(self, place: int, said: str) -> DataError:
         """Say what is wrong with the document of a line."""
-        names = self.documents[self.document[place]].as_py(), self.queries[self.query[place]].as_py()
-        message = f"the document {names[0]!r} of the query {names[1]!r} {said}"
+        document, query = self.documents[self.document[place]].as_py(), self.queries[self.query[place]].as_py()
+        message = f"the document {quoted(document)} of the query {quoted(query)} {said}"
         return DataError(message, Place(relative(self.path), int(self.numbers[place])))
 
 
@@ -103,22 +104,22 @@ def read_qrels(path: Path) -> Qrels:
             )
     kept = np.setdiff1d(np.arange(len(lines.query)), repeats)
     kept = kept[np.lexsort((lines.document[kept], lines.query[kept]))]
-    ids = [lines.queries.take(pa.array(lines.query[kept])), lines.documents.take(pa.array(lines.document[kept]))]
-    return Qrels(pa.Table.from_arrays([*ids, pa.array(lines.values[kept])], schema=Qrels.schema))
+    ids = [lines.queries.take(to_arrow(lines.query[kept])), lines.documents.take(to_arrow(lines.document[kept]))]
+    return Qrels(pa.Table.from_arrays([*ids, to_arrow(lines.values[kept])], schema=Qrels.schema))
 
 
 def _scores(block: Block) -> np.ndarray:
     words = block.column(4)
     try:
-        scores = pc.cast(words, pa.float64()).to_numpy()
+        scores = to_numpy(pc.cast(words, pa.float64()))
     except pa.ArrowInvalid:
         line = _first_wrong(words, pa.float64())
-        raise block.refuse(line, f"the score should be a number, found {block.word(line, 4)!r}") from None
+        raise block.refuse(line, f"the score should be a number, found {quoted(block.word(line, 4))}") from None
     with np.errstate(over="ignore"):
         narrow: np.ndarray = scores.astype(np.float32)
     if not np.isfinite(narrow).all():
         line = int(np.argmin(np.isfinite(narrow)))
-        raise block.refuse(line, f"the score should be finite and fit float32, found {block.word(line, 4)!r}")
+        raise block.refuse(line, f"the score should be finite and fit float32, found {quoted(block.word(line, 4))}")
     return narrow
 
 
@@ -126,16 +127,14 @@ def _grades(block: Block) -> np.ndarray:
     words = block.column(3)
     if not pc.all(whole := pc.match_substring_regex(words, WHOLE)).as_py():
         line = pc.index(whole, False).as_py()
-        raise block.refuse(line, f"the grade should be a whole number, found {block.word(line, 3)!r}")
+        raise block.refuse(line, f"the grade should be a whole number, found {quoted(block.word(line, 3))}")
     words = pc.utf8_ltrim(words, "+")
     try:
-        grades = pc.cast(words, pa.int32()).to_numpy()
+        return to_numpy(pc.cast(words, pa.int32()))
     except pa.ArrowInvalid:
         line = _first_wrong(words, pa.int32())
-        said = f"the grade should lie between {GRADES.min} and {GRADES.max}, found {block.word(line, 3)!r}"
+        said = f"the grade should lie between {GRADES.min} and {GRADES.max}, found {quoted(block.word(line, 3))}"
         raise block.refuse(line, said) from None
-    found: np.ndarray = grades
-    return found
 
 
 def _first_wrong(words: pa.Array, kind: pa.DataType) -> int:
@@ -169,5 +168,5 @@ def _number(encoded: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
     ids = encoded.chunk(encoded.num_chunks - 1).dictionary
     order = pc.sort_indices(ids)
     ranks = np.empty(len(ids), dtype=np.int32)
-    ranks[order.to_numpy()] = np.arange(len(ids), dtype=np.int32)
-    return ids.take(order), ranks[np.concatenate([chunk.indices.to_numpy() for chunk in encoded.chunks])]
+    ranks[to_numpy(order)] = np.arange(len(ids), dtype=np.int32)
+    return ids.take(order), ranks[np.concatenate([to_numpy(chunk.indices) for chunk in encoded.chunks])]

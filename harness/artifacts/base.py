@@ -12,6 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.arrow import to_numpy
+
 
 class Artifact(ABC):
     """Something a stage gives. What `save` writes, `load` reads back equal, mapping it into memory where it can."""
@@ -70,8 +72,7 @@ def find_ids(ids: pa.Array | pa.ChunkedArray, known: pa.Array | pa.ChunkedArray)
     """
     chunks = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([ids])
     values = known.combine_chunks() if isinstance(known, pa.ChunkedArray) else known
-    found: np.ndarray = pc.fill_null(pc.index_in(chunks, value_set=values), -1).to_numpy()
-    return found
+    return to_numpy(pc.index_in(chunks, value_set=values), missing=-1)
 
 
 def joined(parts: Sequence[Rows]) -> range:

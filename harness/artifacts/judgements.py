@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.arrow import to_numpy
 from harness.artifacts.base import Artifact
 from harness.errors import DataError
 
@@ -106,8 +107,7 @@ class Qrels(Table):
     @property
     def grades(self) -> np.ndarray:
         """The grades, int32[judgements]."""
-        found: np.ndarray = self.table["grade"].to_numpy()
-        return found
+        return to_numpy(self.table["grade"])
 
     def graded(self, grades: Mapping[int, int]) -> Self:
         """Read each grade as another; DataError for a grade that the map does not name."""

@@ -49,12 +49,12 @@ class Beir(Dataset):
     def corpus(self) -> Corpus:
         """Load the documents, in bounded memory."""
         file = self._file("corpus.jsonl")
-        return load_corpus(lambda: _entries(file, titled=True))
+        return load_corpus(lambda: _entries(file, titled=True), str(file))
 
     def queries(self) -> Queries:
         """Load the queries that the split judges; DataError where one of them is missing."""
-        wanted = set(self.qrels().query_ids)
-        return load_queries(_entries(self._file("queries.jsonl"), titled=False), wanted, f"the split {self.split!r}")
+        wanted, file = set(self.qrels().query_ids), self._file("queries.jsonl")
+        return load_queries(_entries(file, titled=False), wanted, file, f"the split {self.split!r}")
 
     def qrels(self) -> Qrels:
         """Load the judgements of the split."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -102,10 +103,14 @@ def choose(sheet: Sheet, part: str, said: CorpusColumns | QueriesColumns | Qrels
 
 
 def _there(sheet: Sheet, part: str, word: str, name: str, there: Sequence[str]) -> str:
-    if name in there or (sheet.lenient and word == "title"):
+    if there.count(name) > 1:
+        raise sheet.file.refuse(f"the column {name!r}, which is to be the {word}, stands more than once", sheet.head)
+    if name in there or (word == "title" and sheet.holds(name)):
         return name
     where = f"`columns: {{{part}: {{{word}: …}}}}`"
-    raise sheet.file.refuse(f"there is no column {name!r}, which {where} names; {_near(name, there)}", sheet.head)
+    raise sheet.file.refuse(
+        f"there is no column {name!r}, which {where} names; {_near(name, there)}{_parted(there)}", sheet.head
+    )
 
 
 def _usual(sheet: Sheet, part: str, word: str, there: Sequence[str]) -> tuple[str, ...]:
@@ -120,15 +125,10 @@ def _usual(sheet: Sheet, part: str, word: str, there: Sequence[str]) -> tuple[st
         return (found[0],)
     if word == "title":
         return ("title",) if sheet.lenient else ()
-    more = ""
-    if word == "grade":
-        more = "; or every line is relevant: columns: {qrels: {grade: 1}}"
-    elif len(there) == 1 and any(mark in there[0] for mark in ";\t,|"):
-        mark = max(";\t,|", key=there[0].count)
-        more = f"; if its columns are parted by {mark!r}, say `delimiter: {mark!r}`"
+    more = "; or every line is relevant: columns: {qrels: {grade: 1}}" if word == "grade" else ""
     raise sheet.file.refuse(
         f"no column is called as the {word} usually is ({', '.join(usual[:3])}, …); {_near(usual[0], there)}. "
-        f"Say which it is: {_say(part, word, 'NAME')}{more}",
+        f"Say which it is: {_say(part, word, 'NAME')}{more}{_parted(there)}",
         sheet.head,
     )
 
@@ -139,8 +139,21 @@ def _say(part: str, word: str, name: str) -> str:
 
 def _near(name: str, there: Sequence[str]) -> str:
     """Name all columns, and the nearest if one is near."""
-    hint, listed = nearest(name, there), nearest("", there)
+    named = [column for column in there if column]
+    hint, listed = nearest(name, named), nearest("", named)
     return hint if hint == listed else f"{hint} ({listed})"
+
+
+def _parted(there: Sequence[str]) -> str:
+    """Say what seems to part the columns of a file that has only one.
+
+    >>> _parted(["id;text"]), _parted(["id", "te;xt"])
+    ('; if its columns are parted by ";", say `delimiter: ";"`', '')
+    """
+    mark = max(";\t,|", key=there[0].count) if len(there) == 1 else ""
+    if not mark or mark not in there[0]:
+        return ""
+    return f"; if its columns are parted by {json.dumps(mark)}, say `delimiter: {json.dumps(mark)}`"
 
 
 def _plain(name: str) -> str:

@@ -28,35 +28,35 @@ class Judged(NamedTuple):
     line: int
 
 
-def load_corpus(read: Callable[[], Iterable[Entry]]) -> Corpus:
-    """Load documents in bounded memory; `read` is called again to find the two places of an id that stands twice."""
+def load_corpus(read: Callable[[], Iterable[Entry]], where: str) -> Corpus:
+    """Load documents in bounded memory; DataError where there is none in `where`, and for an id that stands twice.
+
+    `read` is called again to find the two places of such an id.
+    """
     try:
-        return Corpus.of((entry.id, entry.text) for entry in read())
+        corpus = Corpus.of((entry.id, entry.text) for entry in read())
     except RepeatedId as error:
         first, again = [entry for entry in read() if entry.id == error.id][:2]
         raise _repeated(first, again) from None
+    if not len(corpus):
+        raise DataError("no document in the file", Place(where))
+    return corpus
 
 
-def load_queries(entries: Iterable[Entry], wanted: set[str], judge: str) -> Queries:
-    """Load the queries that `judge` (the split, the file of judgements) judges; DataError where one is not there."""
+def load_queries(entries: Iterable[Entry], wanted: set[str], file: File, judge: str) -> Queries:
+    """Load the queries of a file that `judge` (the split, the file of judgements) judges; DataError where one lacks."""
     seen: dict[str, Entry] = {}
-    files: set[File] = set()
 
-    def judged() -> Iterator[tuple[str, str]]:
+    def pairs() -> Iterator[tuple[str, str]]:
         for entry in entries:
-            files.add(entry.file)
-            if entry.id not in wanted:
-                continue
-            if entry.id in seen:
-                raise _repeated(seen[entry.id], entry)
-            seen[entry.id] = entry
+            if entry.id in wanted and (first := seen.setdefault(entry.id, entry)) is not entry:
+                raise _repeated(first, entry)
             yield entry.id, entry.text
 
-    queries = Queries.of(judged())
+    queries = Queries.judged(pairs(), wanted)
     if missing := sorted(wanted.difference(seen)):
-        raise DataError(
-            f"{len(missing)} of the {len(wanted)} queries that {judge} judges are not here, {missing[0]!r} among them",
-            Place(", ".join(map(str, sorted(files)))) if files else None,
+        raise file.refuse(
+            f"{len(missing)} of the {len(wanted)} queries that {judge} judges are not here, {missing[0]!r} among them"
         )
     return queries
 

@@ -86,17 +86,17 @@ class Files(Dataset):
     def corpus(self) -> Corpus:
         """Load the documents, in bounded memory."""
         opened = self._open("corpus")
-        return load_corpus(lambda: _entries(opened))
+        return load_corpus(lambda: _entries(opened), str(opened.sheet.file))
 
     def queries(self) -> Queries:
         """Load the queries that are judged; DataError where one of them is missing."""
-        wanted = set(self.qrels().query_ids)
-        return load_queries(_entries(self._open("queries")), wanted, str(self._file("qrels")))
+        wanted, opened = set(self.qrels().query_ids), self._open("queries")
+        return load_queries(_entries(opened), wanted, opened.sheet.file, str(self._file("qrels")))
 
     def qrels(self) -> Qrels:
         """Load the judgements."""
-        grade = self.columns.qrels.grade
-        return load_qrels(_judgements(self._open("qrels"), grade), self._file("qrels"))
+        opened = self._open("qrels")
+        return load_qrels(_judgements(opened, self.columns.qrels.grade), opened.sheet.file)
 
     def notes(self) -> list[str]:
         """Say which columns were read as what."""
@@ -127,8 +127,8 @@ class Files(Dataset):
         if not found:
             stems = ", ".join(STEMS[part][:3])
             raise UserError(
-                f"no file in {folder} is called as the {part} usually is ({stems}, … .{', .'.join(self.formats)}); "
-                f"{nearest(f'{STEMS[part][0]}.{endings[0]}', there)}. Say which it is: {part}: NAME"
+                f"no file in {folder} is called as the {part} usually is ({stems}, … .{', .'.join(self.formats)}): "
+                f"say which it is (`{part}: NAME`); {nearest(f'{STEMS[part][0]}.{endings[0]}', there)}"
             )
         file = folder.get(found[0])
         assert file is not None  # noqa: S101  it was listed

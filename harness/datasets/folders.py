@@ -161,12 +161,14 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 def raw_lines(file: File, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
     """Give each line with its number and its end, without a byte order mark.
 
-    DataError with the line where it is not of that encoding, and where gzip or zip break off.
+    DataError with the line where it is not of that encoding or holds a zero byte, and where gzip or zip break off.
     """
     number, opening = 0, "utf-8-sig" if encoding == "utf-8" else encoding
     try:
         with file.open() as data:
             for number, line in enumerate(data, 1):
+                if b"\0" in line:
+                    raise file.refuse("a zero byte, which no text holds; is it UTF-16, or no text file?", number)
                 yield number, line.decode(opening if number == 1 else encoding)
     except UnicodeDecodeError as error:
         raise file.refuse(f"not {encoding.upper()}: {error.reason}", number) from None

@@ -124,8 +124,13 @@ class HuggingFace(Dataset):
     def queries(self) -> Queries:
         """Load the queries that the split judges; DataError where one of them is missing."""
         wanted, part = set(self.qrels().query_ids), self._open("queries")
-        found = ((key(id_, part.title, row), text, row) for row, (id_, text) in enumerate(_rows(part, "id", "text"), 1))
-        queries = Queries.of((id_, _text(None, text, part.title, row)) for id_, text, row in found if id_ in wanted)
+        queries = Queries.judged(
+            (
+                (key(id_, part.title, row), _text(None, text, part.title, row))
+                for row, (id_, text) in enumerate(_rows(part, "id", "text"), 1)
+            ),
+            wanted,
+        )
         if missing := sorted(wanted.difference(queries.ids)):
             raise DataError(
                 f"{part.title}: {len(missing)} of the {len(wanted)} queries that the split {self.split!r} judges are "
@@ -155,12 +160,16 @@ class HuggingFace(Dataset):
 
     def notes(self) -> list[str]:
         """Name the commits, and say which nobody pinned."""
-        found = {}
+        found: dict[str, set[str]] = {}
         for about in self.origin().values():
             commit = about["revision"] or "a commit that is not known"
             loose = "" if about["pinned"] else ", unpinned: give its revision, so that nobody gets other data"
-            found[about["repository"]] = f"{about['repository']} at {commit}{loose}"
-        return list(found.values())
+            found.setdefault(about["repository"], set()).add(f"{commit}{loose}")
+        return [
+            f"{repository} at {commit}" + (" (more than one revision)" if len(commits) > 1 else "")
+            for repository, commits in found.items()
+            for commit in sorted(commits)
+        ]
 
     def _repository(self, name: PartName) -> str | None:
         part = self.parts.get(name)

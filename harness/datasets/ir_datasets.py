@@ -61,7 +61,7 @@ class IrDatasets(Dataset):
     def queries(self) -> Queries:
         """Load the queries that are judged; DataError where one of them is missing."""
         wanted = set(self.qrels().query_ids)
-        queries = Queries.of((row.query_id, _query(row)) for row in self._rows("queries") if row.query_id in wanted)
+        queries = Queries.judged(((row.query_id, _query(row)) for row in self._rows("queries")), wanted)
         if missing := sorted(wanted.difference(queries.ids)):
             raise DataError(f"{self.id!r} judges {len(missing)} queries that it lacks, {missing[0]!r} among them")
         return queries

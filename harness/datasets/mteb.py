@@ -74,7 +74,7 @@ class Mteb(Dataset):
 
     def queries(self) -> Queries:
         """Load the queries that are judged; an instruction follows its query, as mteb hands it to a model."""
-        return Queries.of((id_, text) for id_, text in self._asked() if id_ in self._loaded.data["relevant_docs"])
+        return Queries.judged(self._asked(), self._loaded.data["relevant_docs"])
 
     def qrels(self) -> Qrels:
         """Load the judgements of the queries that the task has; mteb leaves out others as well."""

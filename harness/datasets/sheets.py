@@ -46,6 +46,10 @@ class Sheet(ABC):
     def columns(self) -> list[str]:
         """Name the columns."""
 
+    def holds(self, name: str) -> bool:
+        """Tell whether any row has that column."""
+        return name in self.columns()
+
     @abstractmethod
     def rows(self, names: Sequence[str], optional: Collection[str] = ()) -> Iterator[Row]:
         """Give the values of some columns, row by row; None where the row lacks one that is optional."""
@@ -61,6 +65,10 @@ class Jsonl(Sheet):
         for _, row in json_objects(self.file, "an object"):
             return list(row)
         raise self.file.refuse("no object in the file")
+
+    def holds(self, name: str) -> bool:
+        """Tell whether any object has that field; reads as far as the first that does."""
+        return any(name in row for _, row in json_objects(self.file, "an object"))
 
     def rows(self, names: Sequence[str], optional: Collection[str] = ()) -> Iterator[Row]:
         """Give the values of some fields."""
@@ -86,7 +94,7 @@ class Csv(Sheet):
         del optional
         records = self._records()
         header = self._header(records)
-        places = [self._place(header, name) for name in names]
+        places = [header.index(name) for name in names]
         for line, record in records:
             if len(record) != len(header):
                 hint = self._hint(record, header)
@@ -97,11 +105,6 @@ class Csv(Sheet):
         for _, record in records:
             return [name.strip() for name in record]
         raise self.file.refuse("the file is empty; expected a first line with the names of the columns")
-
-    def _place(self, header: list[str], name: str) -> int:
-        if header.count(name) > 1:
-            raise self.file.refuse(f"the column {name!r} stands {header.count(name)} times in the first line", 1)
-        return header.index(name)
 
     @property
     def _parting(self) -> tuple[str, bool]:

@@ -72,7 +72,7 @@ class Trec(Dataset):
 
     def corpus(self) -> Corpus:
         """Load the documents, in bounded memory; UserError where no document has a tag that `text` names."""
-        corpus = load_corpus(self._entries)
+        corpus = load_corpus(self._entries, relative(self._place("documents")))
         if self.text:
             self._check_fields()
         return corpus
@@ -83,7 +83,7 @@ class Trec(Dataset):
         entries = list(_tsv(file, "topic", self.encoding) if not _is_tagged(file, self.encoding) else self._tagged())
         missing = wanted.difference(entry.id for entry in entries)
         entries = [entry._replace(id=bare) if (bare := entry.id.lstrip("0")) in missing else entry for entry in entries]
-        return load_queries(entries, wanted, relative(self._place("qrels")))
+        return load_queries(entries, wanted, file, relative(self._place("qrels")))
 
     def qrels(self) -> Qrels:
         """Load the judgements."""
@@ -162,7 +162,7 @@ class Trec(Dataset):
                 f"{both} in {relative(self.path)} may each be the {part}; say which: {part}: {found[0].name}"
             )
         hint = nearest(part, [one.name for one in there])
-        raise UserError(f"no {part} in {relative(self.path)}; {hint}. Say which it is: {part}: NAME")
+        raise UserError(f"no {part} in {relative(self.path)}: say which it is (`{part}: NAME`); {hint}")
 
 
 def _is_tagged(file: File, encoding: str) -> bool:

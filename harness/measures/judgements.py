@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 
+from harness.arrow import to_arrow, to_numpy
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run import NONE
 from harness.artifacts.text import Corpus, Queries
@@ -54,7 +54,7 @@ class Judgements:
         order = order[rows[order] >= 0]
         found = documents[order].astype(np.int64)
         found = np.where(found < 0, OUTSIDE - np.arange(len(found)), found)
-        names = names and Names(names.corpus, names.judged.take(order))
+        names = names and Names(names.corpus, names.judged.take(to_arrow(order)))
         return cls(rows[order].astype(np.int64), found, grades[order].astype(np.int32), queries, names)
 
     @cached_property
@@ -127,7 +127,7 @@ def resolve(corpus: Corpus, queries: Queries, qrels: Qrels) -> Judgements:
     every measure of a data set asks for the same one.
     """
     rows, documents = (
-        pc.fill_null(texts.find(qrels.table[column]), NONE).to_numpy()
+        to_numpy(texts.find(qrels.table[column]), missing=NONE)
         for texts, column in ((queries, "query_id"), (corpus, "doc_id"))
     )
     names = Names(corpus.table["id"], qrels.table["doc_id"])

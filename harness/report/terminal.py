@@ -25,19 +25,21 @@ def summary(results: Results) -> Group:
     parts: list[Table | Text] = []
     for dataset in results.datasets:
         comparison = compare(results, dataset)
-        said = [_sentence(headline(comparison)), *_read_otherwise(results, dataset)]
+        said = [_sentence(headline(comparison)), *_about(results, dataset)]
         parts += [systems_table(comparison), Text("\n".join(said) + "\n")]
     parts += [Text(plain(line)) for line in _checks(results)]
     return Group(*parts)
 
 
-def _read_otherwise(results: Results, dataset: str) -> Iterator[str]:
-    """Say where a suite maps grades or takes documents out, since no other number then compares with these."""
+def _about(results: Results, dataset: str) -> Iterator[str]:
+    """Say what a suite changes of the data, since no other number then compares with these, and what is odd of them."""
     facts = results.part("datasets").get(dataset) or {}
     if grades := (facts.get("settings") or {}).get("grades"):
         yield plain("grades are read as: " + ", ".join(f"{grade} as {read}" for grade, read in grades.items()))
     if facts.get("ignore_identical_ids"):
         yield "a document that bears its query's id is taken out of what was found, before the cut"
+    for finding in (facts.get("hygiene") or {}).get("findings") or ():
+        yield plain(f"look: {finding}")
 
 
 def _checks(results: Results) -> Iterator[str]:

@@ -30,11 +30,12 @@ LINES: dict[int, set[str]] = {
         "trec_columns",
         "trec_read",
         "lexicon",
+        "terms",
         "postings",
         "fusion",
         "neighbours",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts"},
+    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {

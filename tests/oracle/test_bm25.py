@@ -17,11 +17,13 @@ import pytest
 from harness import lexicon
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
-from harness.lexicon import ENGLISH, Lexicon, blocks, collect
+from harness.lexicon import Lexicon, blocks, collect
 from harness.stage import Runtime
 from harness.stages.index.bm25 import Bm25Indexer, Bm25Searcher, Method
+from harness.terms import ENGLISH, Cutting
 
 TEXTS = ["red red fox", "a quick red dog", "the lazy dog sleeps", "fox", ""]
+PLAIN = Cutting(stemmer=None, stopwords=None)
 
 
 def corpus_of(texts: list[str]) -> Corpus:
@@ -120,9 +122,9 @@ def test_a_collection_without_words(texts: list[str]) -> None:
 
 def test_batches_of_a_collection_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     corpus = corpus_of(random_texts(100, random.Random(1)))
-    whole = collect(corpus, None, None)
+    whole = collect(corpus, PLAIN)
     monkeypatch.setattr(lexicon, "BATCH", 7)
-    for one, other in zip(whole, collect(corpus, None, None), strict=True):
+    for one, other in zip(whole, collect(corpus, PLAIN), strict=True):
         np.testing.assert_array_equal(one, other)
     assert lexicon.unpack(whole.vocabulary) == sorted(lexicon.unpack(whole.vocabulary))
 
@@ -137,7 +139,7 @@ def test_blocks_cover_all_terms_once() -> None:
 
 def test_counts_of_one_text_do_not_depend_on_the_others() -> None:
     vocabulary = lexicon.pack(["dog", "fox", "red"])
-    counted = Lexicon(None, None, vocabulary).count(["fox unknown fox", "", "dog red"])
+    counted = Lexicon(PLAIN, vocabulary).count(["fox unknown fox", "", "dog red"])
     assert counted.starts.tolist() == [0, 1, 1, 3]
     assert counted.terms.tolist() == [1, 0, 2]
     assert counted.times.tolist() == [2, 1, 1]

@@ -160,7 +160,13 @@ def test_line_ends_marks_and_long_values_do_not_matter(tmp_path):
         ("corpus.csv", "Id,ID,text\n", "corpus.csv:1: 'Id' and 'ID' may each be the id; say which"),
         ("corpus.csv", "id,text,text\nd,x,y\n", "corpus.csv:1: 'text' and 'text' may each be"),
         ("corpus.csv", "nr,txt\n", r"corpus.csv:1: no column is called as the id .*; there is 'nr', 'txt'. Say which"),
-        ("corpus.csv", "id;text\nd1;x\n", "corpus.csv:1: no column .* parted by ';', say `delimiter: ';'`"),
+        ("corpus.csv", "id;text\nd1;x\n", 'corpus.csv:1: no column .* parted by ";", say `delimiter: ";"`'),
+        ("corpus.csv", "id\ttext\nd1\tx\n", r'corpus.csv:1: no column .* say `delimiter: "\\t"`'),
+        ("corpus.csv", "id,text\nd1,x\n,\n", "corpus.csv:3: 'id' is empty, and should be an id"),
+        ("corpus.csv", "id,text\n", "corpus.csv: no document in the file"),
+        ("corpus.csv", "id,text\nd1,x\0y\n", "corpus.csv:2: a zero byte, which no text holds"),
+        ("corpus.csv", "id,text\nd1,x\n".encode("utf-16"), "corpus.csv:1: a zero byte, which .* is it UTF-16"),
+        ("queries.csv", "id,text\n", "queries.csv: 2 of the 2 queries that .*qrels.csv judges are not here, 'q1'"),
         ("corpus.csv", b"id,text\nd1,\xfcber\n", "corpus.csv:2: not UTF-8"),
         ("corpus.csv", b"PK\x03\x04\xff\xff", "corpus.csv:1: not UTF-8"),
         ("qrels.csv", "query_id,doc_id,score\nq1,d1,high\n", "qrels.csv:2: 'score' should be a grade, .* found 'high'"),
@@ -180,6 +186,35 @@ def test_damage_is_named(tmp_path, monkeypatch, name, text, message):
     Path(name).write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(DataError, match=f"^{message}"):
         contents(CsvFiles(path=tmp_path))
+
+
+def test_a_wrong_delimiter_is_hinted_at_where_columns_are_named(tmp_path):
+    root = folder(tmp_path, "csv")
+    (root / "corpus.csv").write_text("Nr;text\nd1;x\n")
+    with pytest.raises(DataError, match=r"""corpus.csv:1: there is no column 'Nr', .* say `delimiter: ";"`"""):
+        Files(path=root, columns={"corpus": {"id": "Nr"}}).corpus()
+
+
+@pytest.mark.parametrize("ending", ["csv", "parquet"])
+def test_a_column_that_stands_twice_is_refused_only_if_it_is_read(tmp_path, ending):
+    root = folder(tmp_path, ending)
+    if ending == "csv":
+        (root / "corpus.csv").write_text("id,text,note,note\nd1,x,y,z\n")
+    else:
+        pq.write_table(
+            pa.table([["d1"], ["x"], ["y"], ["z"]], names=["id", "text", "note", "note"]), root / "corpus.parquet"
+        )
+    assert Files(path=root).corpus().texts == ["x"]
+    with pytest.raises(DataError, match="the column 'note', which is to be the title, stands more than once"):
+        Files(path=root, columns={"corpus": {"title": "note"}}).corpus()
+
+
+def test_a_title_that_only_some_objects_have_is_read_and_a_wrong_name_refused(tmp_path):
+    (tmp_path / "corpus.jsonl").write_text('{"id": "d1", "text": "x"}\n{"id": "d2", "Head": "On", "text": "y"}\n')
+    titled = JsonlFiles(path=tmp_path, columns={"corpus": {"title": "Head"}})
+    assert titled.corpus().texts == ["x", "On y"]
+    with pytest.raises(DataError, match=r"corpus.jsonl:1: there is no column 'Haed', which `columns: {corpus: {title"):
+        JsonlFiles(path=tmp_path, columns={"corpus": {"title": "Haed"}}).corpus()
 
 
 @pytest.mark.parametrize(

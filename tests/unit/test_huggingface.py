@@ -143,6 +143,11 @@ def test_commits_are_named_and_what_is_unpinned_is_said(tmp_path):
     pinned = HuggingFace(id="BeIR/scifact", revision="d" * 40, parts=parts)
     assert pinned.notes() == [f"BeIR/scifact at {'d' * 40}", f"BeIR/scifact-qrels at {'e' * 40}"]
     assert not pinned.at_hand
+    mixed = HuggingFace(id="mteb/scifact", revision="d" * 40, parts={"qrels": {"revision": "e" * 40}})
+    assert mixed.notes() == [
+        f"mteb/scifact at {'d' * 40} (more than one revision)",
+        f"mteb/scifact at {'e' * 40} (more than one revision)",
+    ]
     for name, commit in (("scifact", "d" * 40), ("scifact-qrels", "e" * 40)):
         (tmp_path / "home" / "hub" / f"datasets--BeIR--{name}" / "snapshots" / commit).mkdir(parents=True)
     assert pinned.at_hand

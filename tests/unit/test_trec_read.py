@@ -2,6 +2,8 @@
 
 import gzip
 import json
+import subprocess
+import sys
 
 import pytest
 
@@ -9,6 +11,7 @@ from harness import trec_columns
 from harness.artifacts.run_lines import RunLines
 from harness.errors import DataError
 from harness.trec_read import read_qrels, read_run
+from tests.architecture.test_layers import HEAVY
 
 
 def rows(run):
@@ -81,6 +84,11 @@ def test_judgements(write):
         ("q Q0 d 1 -Infinity t", "found '-Infinity'"),
         ("q Q0 d 1 1e309 t", "found '1e309'"),
         ("q Q0 d 1 1e39 t", "found '1e39'"),
+        (f"q Q0 d 1 {'9' * 99_999} t", f"fit float32, found '{'9' * 80}'… (99999 characters)"),
+        (
+            "<html><body>404 Not Found</body></html>",
+            "x:3: expected 6 columns (query Q0 document rank score tag), found 3",
+        ),
         ("q2 Q0 d1 1 9 t", "x:3: the document 'd1' of the query 'q2' stands here again; first in line 1"),
         (b"q Q0 \xff 1 1 t", "x:3: not UTF-8: invalid start byte"),
     ],
@@ -112,6 +120,8 @@ def test_damaged_judgements_are_refused_with_their_line(write, line, message):
 @pytest.mark.parametrize(
     ("data", "message"),
     [
+        (gzip.compress(b""), "x: the file holds no line"),
+        (bytes(5000), "x:1: expected 6 columns (query Q0 document rank score tag), found 1"),
         (b"", "x: the file holds no line; expected query Q0 document rank score tag"),
         (b" \n\n", "the file holds no line"),
         (gzip.compress(PLAIN.encode())[:30], "damaged gzip"),
@@ -179,3 +189,17 @@ def test_the_command_refuses_in_one_message(tmp_path, harness, words, message):
     assert (done.returncode, done.stdout) == (2, "")
     assert message in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def test_the_command_imports_no_heavy_library(tmp_path):
+    (tmp_path / "qrels").write_text("q1 0 d9 1\n")
+    (tmp_path / "run").write_text(PLAIN)
+    code = (
+        "import sys; from harness.cli import main; sys.argv[0] = 'harness'\n"
+        "try:\n    main()\nexcept SystemExit:\n    pass\n"
+        "print(sorted({name.split('.')[0] for name in sys.modules}))"
+    )
+    command = [sys.executable, "-c", code, "score", str(tmp_path / "qrels"), str(tmp_path / "run"), "-m", "nDCG@10"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert "nDCG@10\tall\t1.0000" in done
+    assert not [name for name in HEAVY if f"'{name}'" in done]

@@ -11,14 +11,17 @@ from pydantic import Field
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
-from harness.lexicon import Collection, Language, Lexicon, Stopwords, blocks, collect
+from harness.lexicon import Collection, Lexicon, blocks, collect
 from harness.postings import Postings
 from harness.stage import Indexer, Runtime, Searcher
+from harness.terms import Cutting
 
+BLOCK = 1_000_000
+"""Postings that are weighed at a time."""
 Method = Literal["lucene", "robertson", "atire", "bm25l", "bm25+"]
 
 
-class Bm25Indexer(Indexer):
+class Bm25Indexer(Indexer, Cutting):
     """Weigh each term of each document once, so that a search only adds (Lù 2024, arXiv 2407.03618).
 
     The variants are those of Kamphuis et al. 2020, "Which BM25 Do You Mean?". k1 = 0.9 and b = 0.4 are Anserini's.
@@ -30,14 +33,12 @@ class Bm25Indexer(Indexer):
     delta: float = Field(default=0.5, ge=0)
     """Of bm25l and bm25+ only."""
     method: Method = "lucene"
-    stemmer: Language | None = "english"
-    stopwords: Stopwords = "en"
 
     def open(self, runtime: Runtime) -> Callable[[Corpus], Index]:
         """The call counts and weighs the terms of all documents."""
 
         def index(corpus: Corpus) -> Index:
-            collection = collect(corpus, self.stemmer, self.stopwords)
+            collection = collect(corpus, self)
             weights, absent = weigh(collection, self)
             arrays = {
                 "vocabulary": collection.vocabulary,
@@ -46,7 +47,7 @@ class Bm25Indexer(Indexer):
                 "weights": weights,
                 "absent": absent,
             }
-            return Index(arrays, {"documents": len(corpus), "stemmer": self.stemmer, "stopwords": self.stopwords})
+            return Index(arrays, {"documents": len(corpus), **self.facts})
 
         return index
 
@@ -61,7 +62,7 @@ class Bm25Searcher(Searcher):
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Queries], Run]:
         """Read the vocabulary and the postings; the call answers Queries."""
-        lexicon = Lexicon(index.facts["stemmer"], index.facts["stopwords"], index.arrays["vocabulary"])
+        lexicon = Lexicon(Cutting.of(index.facts), index.arrays["vocabulary"])
         postings = Postings.of(index)
         absent = np.asarray(index.arrays["absent"])
 
@@ -87,7 +88,7 @@ def weigh(collection: Collection, stage: Bm25Indexer) -> tuple[np.ndarray, np.nd
     stretch = 1 - stage.b + stage.b * collection.lengths / mean
     absent = idf * saturate(np.zeros(1), np.ones(1), stage)
     weights = np.empty(len(collection.times), np.float32)
-    for terms, entries in blocks(collection.starts):
+    for terms, entries in blocks(collection.starts, BLOCK):
         times = collection.times[entries].astype(np.float64)
         gain = np.repeat(idf[terms], frequencies[terms]) * saturate(
             times, stretch[collection.documents[entries]], stage

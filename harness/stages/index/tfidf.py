@@ -10,12 +10,13 @@ import numpy as np
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
-from harness.lexicon import Language, Lexicon, Stopwords, blocks, collect
+from harness.lexicon import Lexicon, blocks, collect
 from harness.postings import Postings
 from harness.stage import Indexer, Runtime, Searcher
+from harness.terms import Cutting
 
 
-class TfidfIndexer(Indexer):
+class TfidfIndexer(Indexer, Cutting):
     """Weigh a term by its count times `1 + ln((1 + documents) / (1 + documents with it))`; bring documents to length 1.
 
     These are the defaults of scikit-learn's TfidfVectorizer (smooth_idf, norm l2).
@@ -24,14 +25,12 @@ class TfidfIndexer(Indexer):
     takes: ClassVar = (Corpus,)
     sublinear_tf: bool = False
     """Weigh a count as 1 + ln(count)."""
-    stemmer: Language | None = "english"
-    stopwords: Stopwords = "en"
 
     def open(self, runtime: Runtime) -> Callable[[Corpus], Index]:
         """The call counts and weighs the terms of all documents."""
 
         def index(corpus: Corpus) -> Index:
-            found = collect(corpus, self.stemmer, self.stopwords)
+            found = collect(corpus, self)
             frequencies = np.diff(found.starts)
             idf = np.log((1 + len(corpus)) / (1 + frequencies)) + 1
             weights, squares = found.times, np.zeros(len(corpus))
@@ -43,8 +42,8 @@ class TfidfIndexer(Indexer):
             for _, entries in blocks(found.starts):
                 weights[entries] /= lengths[found.documents[entries]]
             arrays = {"vocabulary": found.vocabulary, "starts": found.starts, "documents": found.documents}
-            facts = {"stemmer": self.stemmer, "stopwords": self.stopwords, "sublinear_tf": self.sublinear_tf}
-            return Index(arrays | {"weights": weights, "idf": idf}, {"documents": len(corpus), **facts})
+            facts = {"documents": len(corpus), "sublinear_tf": self.sublinear_tf, **self.facts}
+            return Index(arrays | {"weights": weights, "idf": idf}, facts)
 
         return index
 
@@ -59,7 +58,7 @@ class TfidfSearcher(Searcher):
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Queries], Run]:
         """Read the vocabulary and the postings; the call answers Queries."""
-        lexicon = Lexicon(index.facts["stemmer"], index.facts["stopwords"], index.arrays["vocabulary"])
+        lexicon = Lexicon(Cutting.of(index.facts), index.arrays["vocabulary"])
         postings = Postings.of(index)
         idf = np.asarray(index.arrays["idf"])
         sublinear = index.facts["sublinear_tf"]

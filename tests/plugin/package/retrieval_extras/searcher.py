@@ -1,0 +1,23 @@
+"""The search in that index."""
+
+from collections.abc import Callable
+
+from harness.artifacts.index import Index
+from harness.artifacts.run import Run
+from harness.artifacts.vectors import Vectors
+from harness.stage import Runtime, Searcher
+
+
+class ManhattanSearcher(Searcher):
+    """Rank by the sum of absolute differences, the smallest first."""
+
+    takes = (Vectors,)
+
+    def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
+        from scipy.spatial.distance import cdist
+
+        def search(queries: Vectors) -> Run:
+            distances = cdist(queries.array, index.arrays["vectors"], "cityblock")
+            return Run.top(-distances, self.depth, rows=queries.rows)
+
+        return search
