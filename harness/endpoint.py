@@ -159,7 +159,7 @@ class Endpoint:
 def _secret(variable: str | None) -> str | None:
     if variable is None:
         return None
-    found = os.environ.get(variable)
+    found = os.environ.get(variable, "").strip()
     if not found:
         raise UserError(f"'encode: api' reads its key from the environment variable {variable}, which is not set")
     return found

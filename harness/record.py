@@ -144,7 +144,8 @@ class _Recorder:
                     found[stage] = (node, before.plus(paid), items + cost.items)
         for stage, (node, paid, items) in found.items():
             yield self.row(target, node, "api_tokens", paid.tokens, "tokens", stage, n=items)
-            yield self.row(target, node, "api_usd", paid.usd, "USD", stage, n=items)
+            if paid.usd:  # without a price nobody knows what was paid
+                yield self.row(target, node, "api_usd", paid.usd, "USD", stage, n=items)
 
     def row(
         self,

