@@ -93,6 +93,7 @@ def test_prompts_make_other_vectors_and_are_stated(
 
 
 @needs_model
+@pytest.mark.slow
 def test_the_scores_of_the_three_differ(harness: Harness, e5: Path, tmp_path: Path) -> None:
     """On python-docs, whose measures have room to differ; the toy collection is too easy."""
     systems = SYSTEMS.replace(', {query: "Find: ", document: model}', "").replace("  bm25: [{index: bm25}]\n", "")
