@@ -209,7 +209,7 @@ def sliceable(features: Any, count: int) -> bool:
     """
     tables = [value for value in features.values() if hasattr(value, "shape")]
     mask = features.get("attention_mask")
-    if mask is None or mask.ndim != 2 or any(table.shape != mask.shape for table in tables):
+    if mask is None or mask.ndim != 2 or not mask.numel() or any(table.shape != mask.shape for table in tables):
         return False
     return len(mask) == count and bool(mask[:, 0].all() or mask[:, -1].all())
 

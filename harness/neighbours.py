@@ -235,3 +235,20 @@ def reached(pool: Candidates, bar: np.ndarray) -> Candidates:
     """Keep what reaches the bar."""
     rows, columns = np.nonzero(pool.products >= bar[:, None])
     return gathered(len(bar), 0, rows, pool.documents[rows, columns], pool.products[rows, columns])
+
+
+def all_scores(documents: Documents, queries: np.ndarray) -> np.ndarray:
+    """Return the exact score of every document, float32[queries, documents]; see `exact`."""
+    count, dimensions = documents.vectors.shape
+    scores = np.empty((len(queries), count), np.float32)
+    step = max(1, COORDINATES // max(dimensions, 1))
+    for start in range(0, count, step):
+        here = slice(start, start + step)
+        held = documents.vectors[here].astype(np.float64)
+        for row, query in enumerate(queries.astype(np.float64)):
+            if documents.similarity == "euclidean":
+                apart = held - query
+                scores[row, here] = -np.sqrt(np.einsum("nd,nd->n", apart, apart))
+            else:
+                scores[row, here] = np.einsum("nd,nd->n", held, np.broadcast_to(query, held.shape))
+    return scores

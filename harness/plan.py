@@ -9,7 +9,7 @@ from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.registry import STAGES
 from harness.sources import Collection, Leaves
-from harness.stage import Node, Searcher, Stage, TwoSided
+from harness.stage import ExhaustiveSearcher, Node, ScoreFuser, Searcher, Stage, TwoSided
 from harness.suite import Suite
 from harness.systems import Step, System
 
@@ -108,7 +108,31 @@ def _found(
 
 
 def _fuse(step: Step, line: Line, lay: Callable[[str], Line]) -> Line:
+    if isinstance(step.stages["fuse"], ScoreFuser):
+        return _fuse_scores(step, step.stages["fuse"], line, [lay(name) for name in step.of])
     return replace(line, run=join(step.stages["fuse"], tuple(lay(name).run for name in step.of), (), step))
+
+
+def _fuse_scores(step: Step, stage: ScoreFuser, line: Line, arms: list[Line]) -> Line:
+    searchers = [_searcher(step, name, arm) for name, arm in zip(step.of, arms, strict=True)]
+    try:
+        stage = stage.over(searchers)
+    except ValueError as error:
+        raise SuiteError(f"'{step.role}: {step.word}' {error}", step.place) from None
+    run = _found(stage, tuple(arm.asks for arm in arms), tuple(arm.index for arm in arms), step, line)
+    return replace(line, run=run)
+
+
+def _searcher(step: Step, name: str, arm: Line) -> ExhaustiveSearcher:
+    """Return the searcher with which a system ends. SuiteError where it ends otherwise, or cannot score everything."""
+    run = arm.run.stream[0] if arm.run is not None and arm.run.stage.role == "filter" else arm.run
+    title = f"'{step.role}: {step.word}' scores all documents, and {name!r}"
+    if run is None or not isinstance(run.stage, Searcher):
+        end = f"with '{run.stage.word()}'" if run else "without a search"
+        raise SuiteError(f"{title} ends {end}: name a system that ends with an index", step.place)
+    if not isinstance(run.stage, ExhaustiveSearcher):
+        raise SuiteError(f"{title} knows those only that its 'index: {run.stage.name}' finds", step.place)
+    return run.stage
 
 
 def _rerank(step: Step, line: Line, _: Callable[[str], Line]) -> Line:

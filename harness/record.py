@@ -15,6 +15,7 @@ import pyarrow as pa
 from harness import __version__, machine
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
+from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.beside import Beside
@@ -22,6 +23,7 @@ from harness.execute.local import Outcome
 from harness.measures.definition import definition
 from harness.meter import Paid
 from harness.plan import Plan, Target, walk
+from harness.postings import Postings
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement, RunFile, write_results
 from harness.sources import Collection
 from harness.spoken import doubts, of_system
@@ -114,11 +116,26 @@ class _Recorder:
         if indexes and all(node.fingerprint in self.store for node in indexes):
             count = sum(self.store.bytes(node.fingerprint) for node in indexes)
             yield self.row(target, target.run, "index_bytes", count, "bytes")
+            for node in indexes:
+                index, stage = self.load(node), f"{node.stage.role}/{node.stage.name}"
+                if Postings.are_in(index):
+                    yield self.row(target, node, "postings_bytes", Postings.of(index).nbytes, "bytes", stage)
         docs = target.line.docs
         if docs.gives is Vectors and docs.fingerprint in self.store:
             array = self.load(docs).array
             yield self.row(target, docs, "dimensions", array.shape[1], "dimensions")
             yield self.row(target, docs, "vector_bytes", array.shape[1] * array.itemsize, "bytes/document")
+        if docs.gives is SparseVectors and docs.fingerprint in self.store:
+            yield from self.sparse_sizes(target)
+
+    def sparse_sizes(self, target: Target) -> Iterator[Measurement]:
+        """Give how many dimensions of documents and of queries are not zero on the mean, and what that takes."""
+        docs, asks = self.load(target.line.docs), self.load(target.line.asks)
+        yield self.row(target, target.line.docs, "dimensions", docs.width, "dimensions")
+        yield self.row(target, target.line.docs, "active_dims", docs.active_dims, "dimensions/document", n=len(docs))
+        yield self.row(target, target.line.asks, "query_active_dims", asks.active_dims, "dimensions/query", n=len(asks))
+        held = (docs.dimensions.nbytes + docs.weights.nbytes) / max(len(docs), 1)
+        yield self.row(target, target.line.docs, "vector_bytes", held, "bytes/document")
 
     def stages(self, target: Target) -> Iterator[Measurement]:
         """Give the throughput of stages from their cost records: what they took when made, wherever that was."""

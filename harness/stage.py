@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Self
@@ -16,8 +16,10 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import Run
 from harness.artifacts.run_lines import RunLines
 from harness.artifacts.scores import Scores
+from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
+from harness.exhaustive import AllScores
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.meter import Bill
 from harness.prompts import NONE, Side
@@ -53,6 +55,8 @@ class Stage(BaseModel):
     """The row law: a call on a slice gives that slice of the answer."""
     chunk_rows: ClassVar[int] = 8192
     """How many rows are made and kept at a time; a border of a chunk is a row number, so it moves for no one."""
+    planned: ClassVar[frozenset[str]] = frozenset()
+    """Settings that a plan fills in, and no suite."""
     version: ClassVar[int] = 1
     """Raise it when the same settings start to give another output."""
     inert: ClassVar[frozenset[str]] = frozenset()
@@ -146,6 +150,14 @@ class Searcher(Stage):
         raise NotImplementedError
 
 
+class ExhaustiveSearcher(Searcher):
+    """A searcher that can score every document, those too that no run of it holds."""
+
+    def scores(self, runtime: Runtime, index: Index) -> Callable[[Any], AllScores]:
+        """Open the index; the call scores all documents for Queries or their vectors, each query by itself."""
+        raise NotImplementedError
+
+
 class Fuser(Stage):
     """Several runs of the same queries to one."""
 
@@ -156,6 +168,26 @@ class Fuser(Stage):
 
     def open(self, runtime: Runtime) -> Callable[..., Run]:
         """The call takes one Run a chain, in the order the suite names them."""
+        raise NotImplementedError
+
+
+class ScoreFuser(Fuser):
+    """Several searches to one run, by the scores of all documents: what it joins are searches, not runs of theirs."""
+
+    role = "fuse"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Queries, Vectors, SparseVectors)
+    planned: ClassVar[frozenset[str]] = frozenset({"searchers"})
+    searchers: tuple[dict[str, Any], ...] = ()
+    """The recipes of the searchers it asks, their depth left out: a part of what names the run."""
+
+    def over(self, searchers: Sequence[Stage]) -> Self:
+        """Return the stage with the searchers whose scores it joins, in the order of `of`. ValueError says why not."""
+        recipes = [searcher.recipe for searcher in searchers]
+        said = [r | {"settings": {k: v for k, v in r["settings"].items() if k != "depth"}} for r in recipes]
+        return self.model_copy(update={"searchers": tuple(said)})
+
+    def open(self, runtime: Runtime, *indexes: Index) -> Callable[..., Run]:
+        """Open one index a searcher; the call takes for each of them the queries, or their vectors."""
         raise NotImplementedError
 
 

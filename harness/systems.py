@@ -186,7 +186,7 @@ def _given(
     document: Document,
 ) -> dict[str, Any]:
     """Put together what is said here, what the model says and what the suite says; the nearer word wins."""
-    declared = {name for kind in kinds.values() for name in kind.model_fields}
+    declared = {name for kind in kinds.values() for name in kind.model_fields if name not in kind.planned}
     wants_model = any(getattr(kind, "uses_model", False) for kind in kinds.values())
     for key in settings:
         if key not in declared:

@@ -21,7 +21,7 @@ def describe_node(node: Node) -> str:
     said = {
         key: value
         for key, value in stage.model_dump(exclude=set(stage.inert)).items()
-        if key in fields and value != fields[key].get_default()
+        if key in fields and key not in stage.planned and value != fields[key].get_default()
     }
     settings = " ".join(f"{key}={_plain(value)}" for key, value in said.items() if value not in (None, {}, []))
     return f"{stage.role} {stage.name}" + (f" [{settings}]" if settings else "")

@@ -17,6 +17,10 @@ NO_QUALITY = ("Judged", "Num")
 """Measures that count something; more of it is not better, so none of it is the best."""
 
 
+SIZES = ("index_bytes", "dimensions", "active_dims", "query_active_dims")
+"""Quantities beside the measures, in the order in which `Entry` has them."""
+
+
 class Standing(Enum):
     """Where a system stands on the headline measure."""
 
@@ -37,6 +41,9 @@ class Entry:
     measures: Mapping[str, Measurement | None]
     index_bytes: float | None
     dimensions: float | None
+    active_dims: float | None = None
+    """Of a document, on the mean, where vectors are sparse."""
+    query_active_dims: float | None = None
 
     @property
     def value(self) -> float | None:
@@ -87,7 +94,7 @@ def compare(results: Results, dataset: str) -> Comparison:
         rows = {measure: results.measurement(dataset, system, measure) for measure in measures}
         if any(row.dataset == dataset and row.system == system for row in results.measurements):
             headline = rows.get(measures[0]) if measures else None
-            sizes = (results.value(dataset, system, name) for name in ("index_bytes", "dimensions"))
+            sizes = (results.value(dataset, system, name) for name in SIZES)
             entries.append(Entry(system, standings.get(system, Standing.UNKNOWN), headline, rows, *sizes))
     known = sorted((e for e in entries if e.value is not None), key=lambda e: -(e.value or 0))
     return Comparison(dataset, measures, known + [e for e in entries if e.value is None])

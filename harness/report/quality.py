@@ -63,12 +63,20 @@ def table(comparison: Comparison) -> Table:
         cells = [
             _number(entry, measure, highest[measure], scale if i == 0 else None) for i, measure in enumerate(measures)
         ]
-        size, dimensions = Cell(numbers.size(entry.index_bytes)), Cell(numbers.count(entry.dimensions))
+        size = Cell(numbers.size(entry.index_bytes))
+        dimensions = Cell(numbers.count(entry.dimensions), note=_active(entry))
         rows.append((Cell(entry.system, note=MARKS.get(entry.standing, "")), *cells, size, dimensions))
     counts = sorted({e.headline.n for e in comparison.entries if e.headline and e.headline.n})
     counted = f"{' or '.join(map(numbers.count, counts))} queries. " if counts else ""
     caption = LEGEND.format(measure=comparison.headline or "measure", counted=counted)
     return Table(caption, tuple(columns), tuple(rows))
+
+
+def _active(entry: Entry) -> str:
+    """Say how many dimensions of sparse vectors are not zero."""
+    if entry.active_dims is None:
+        return ""
+    return f"{numbers.count(entry.active_dims)} active, in queries {numbers.count(entry.query_active_dims)}"
 
 
 def _scale(comparison: Comparison) -> tuple[float, float] | None:

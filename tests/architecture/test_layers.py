@@ -31,6 +31,7 @@ LINES: dict[int, set[str]] = {
         "trec_read",
         "lexicon",
         "terms",
+        "exhaustive",
         "postings",
         "fusion",
         "neighbours",

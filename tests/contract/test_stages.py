@@ -24,10 +24,12 @@ from harness.artifacts.judgements import Qrels
 from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
+from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries, Texts
 from harness.artifacts.vectors import Vectors
 from harness.registry import STAGES
-from harness.stage import Runtime, Stage, TwoSided
+from harness.stage import ExhaustiveSearcher, Runtime, ScoreFuser, Stage, TwoSided
+from tests import sparse_models
 from tests.acceptance.made import lines
 from tests.served import serve
 from tests.static_model import save_sentence_transformer
@@ -37,6 +39,7 @@ RUNTIME = Runtime(threads=1)
 SETTINGS: dict[str, dict[str, Any]] = {
     "encode/api": {"base_url": "http://127.0.0.1/v1", "model": "hash-24"},
     "encode/dense": {"precision": "fp32"},
+    "encode/sparse": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
     "reduce/truncate": {"dim": 7},
     "score/qrels": {"measure": "nDCG@10"},
@@ -44,7 +47,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "fuse/ranx/rbc": {"phi": 0.8},
 }
 """Of stages that have required settings, or are slow without."""
-ROUNDED = {"encode/dense"}
+ROUNDED = {"encode/dense", "encode/sparse"}
 """Stages whose slices differ in the last bits, since a matrix product adds up in an order that depends on its shape."""
 COMPILED = "fuse/ranx/"
 """Stages that are compiled when they are opened, for seconds each."""
@@ -64,6 +67,13 @@ QRELS = Qrels.of((f"q{i:03}", f"d{(i * 7 + j) % 40:03}", j) for i in range(0, 12
 
 def vectors(rows: int, seed: int) -> Vectors:
     return Vectors(np.random.default_rng(seed).standard_normal((rows, 16), dtype=np.float32))
+
+
+def sparse_vectors(rows: int, seed: int) -> SparseVectors:
+    dense = np.maximum(np.random.default_rng(seed).standard_normal((rows, 24), dtype=np.float32) - 1, 0)
+    row, dimensions = np.nonzero(dense)
+    starts = np.searchsorted(row, np.arange(rows + 1)).astype(np.int64)
+    return SparseVectors(starts, dimensions.astype(np.int32), dense[row, dimensions], 24)
 
 
 def runs(seed: int) -> Run:
@@ -87,16 +97,22 @@ class Case:
             settings["depth"] = DEPTH
         self.name = name
         self.stage: Stage = kind.model_validate(settings)
+        if isinstance(self.stage, ScoreFuser):
+            self.stage = self.stage.over([arm.stage for arm in self._arms()])
         self.streams = self._streams()
 
     def _streams(self) -> list[tuple[Artifact, ...]]:
         """Return what may flow in: every kind that it takes, and for a fusion one, two and three runs."""
+        rows = len(CORPUS) if self.stage.role == "index" else len(QUERIES)
         samples = {
             Corpus: CORPUS,
             Queries: QUERIES,
-            Vectors: vectors(len(CORPUS) if self.stage.role == "index" else len(QUERIES), 1),
+            Vectors: vectors(rows, 1),
+            SparseVectors: sparse_vectors(rows, 1),
             Run: runs(1),
         }
+        if isinstance(self.stage, ScoreFuser):
+            return [tuple(arm.streams[0][0] for arm in self._arms())]
         if self.stage.role == "fuse":
             return [(runs(1),), (runs(1), runs(2)), (runs(1), runs(2), runs(3))]
         takes = [kind for kind in self.stage.takes if kind in samples]
@@ -113,7 +129,9 @@ class Case:
             uses = getattr(self.stage, "uses_model", False)
             if self.stage.name == "static":
                 return (static(),)
-            return (minilm() if uses else None,)
+            return ((splade() if self.stage.gives is SparseVectors else minilm()) if uses else None,)
+        if isinstance(self.stage, ScoreFuser):
+            return tuple(arm._index() for arm in self._arms())
         if self.stage.role == "search":
             return (self._index(),)
         if self.stage.role == "runfile":
@@ -125,6 +143,11 @@ class Case:
         if self.stage.role in ("index", "reduce", "fuse"):
             return ()
         pytest.skip(f"the toy data set knows no {self.stage.role}")
+
+    @staticmethod
+    def _arms() -> list[Case]:
+        """A lexical and a dense search, for a stage that joins their scores."""
+        return [Case("search/bm25"), Case("search/flat")]
 
     def _index(self) -> Index:
         reads = getattr(self.stage, "reads", ()) or (self.stage.name,)
@@ -141,6 +164,17 @@ def minilm() -> Model:
 @cache
 def static() -> Model:
     return Model(str(save_sentence_transformer(Path(tempfile.mkdtemp()), normalize=True)))
+
+
+@cache
+def splade() -> Model:
+    folder = tempfile.TemporaryDirectory()
+    KEPT.append(folder)
+    return Model(str(sparse_models.splade(Path(folder.name), WORDS)))
+
+
+KEPT: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders that are deleted when the process ends."""
 
 
 NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
@@ -178,6 +212,8 @@ def arrays(thing: Any) -> list[np.ndarray]:
     match thing:
         case Vectors():
             return [thing.array]
+        case SparseVectors():
+            return [thing.matrix().toarray(), np.array(thing.width)]
         case Run():
             return [thing.documents, thing.scores]
         case Scores():
@@ -285,6 +321,18 @@ def test_a_run_stands_in_canonical_order(case: Case) -> None:
             held = row[row != NONE]
             assert len(set(held.tolist())) == len(held)
             assert ((held >= 0) & (held < len(CORPUS))).all()
+
+
+def test_the_scores_of_all_documents_are_those_of_the_run(case: Case) -> None:
+    if not isinstance(case.stage, ExhaustiveSearcher):
+        pytest.skip("it does not score all documents")
+    for stream in case.streams:
+        index = case._index()
+        given = case.stage.scores(RUNTIME, index)(*stream)
+        assert given.values.dtype == np.float32 and given.found.dtype == np.bool_
+        assert given.values.shape == given.found.shape == (len(stream[0]), len(CORPUS))  # type: ignore[arg-type]
+        deepest = case.stage.model_copy(update={"depth": len(CORPUS)}).open(RUNTIME, index)(*stream)
+        same(Run.top(np.where(given.found, given.values, -np.inf), len(CORPUS), rows=deepest.rows), deepest)
 
 
 HEAVY = "torch transformers sentence_transformers faiss bm25s scipy Stemmer sklearn ranx mteb ray ir_measures"

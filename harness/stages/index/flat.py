@@ -11,8 +11,9 @@ from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import UserError
-from harness.neighbours import Documents, Similarity, nearest, on_device, prepared
-from harness.stage import Indexer, Runtime, Searcher
+from harness.exhaustive import AllScores
+from harness.neighbours import Documents, Similarity, all_scores, nearest, on_device, prepared
+from harness.stage import ExhaustiveSearcher, Indexer, Runtime
 
 
 class FlatIndexer(Indexer):
@@ -35,7 +36,7 @@ class FlatIndexer(Indexer):
         return index
 
 
-class FlatSearcher(Searcher):
+class FlatSearcher(ExhaustiveSearcher):
     """Rank all documents by cosine, dot product, or distance as a negative number: higher is always better.
 
     Scores are calculated in float64, each pair by itself, and rounded once to float32: in that quantum scores are equal
@@ -49,15 +50,28 @@ class FlatSearcher(Searcher):
         """Hold the index, on the GPU if there is one; the call answers Vectors."""
         documents = Documents.of(index)
         products = on_device(documents, runtime.device, runtime.threads)
-        width = documents.vectors.shape[1]
 
         def search(queries: Vectors) -> Run:
-            found = queries.array.shape[1]
-            if found != width:
-                raise UserError(f"{self.word()}: queries of {found} dimensions meet documents of {width}")
-            asked = prepared(queries.array, documents.similarity)
-            if not np.isfinite(asked).all():
-                raise UserError(f"{self.word()}: the vector of a query is not finite")
-            return nearest(products, asked, self.depth, queries.rows)
+            return nearest(products, self._prepared(queries, documents), self.depth, queries.rows)
 
         return search
+
+    def scores(self, runtime: Runtime, index: Index) -> Callable[[Vectors], AllScores]:
+        """Map the vectors; the call scores all documents for Vectors, on the CPU."""
+        documents = Documents.of(index)
+
+        def score(queries: Vectors) -> AllScores:
+            values = all_scores(documents, self._prepared(queries, documents))
+            return AllScores(values, np.broadcast_to(True, values.shape))
+
+        return score
+
+    def _prepared(self, queries: Vectors, documents: Documents) -> np.ndarray:
+        """Return the queries as the similarity wants them; UserError where they cannot be compared."""
+        found, width = queries.array.shape[1], documents.vectors.shape[1]
+        if found != width:
+            raise UserError(f"{self.word()}: queries of {found} dimensions meet documents of {width}")
+        asked = prepared(queries.array, documents.similarity)
+        if not np.isfinite(asked).all():
+            raise UserError(f"{self.word()}: the vector of a query is not finite")
+        return asked
