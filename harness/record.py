@@ -21,10 +21,12 @@ from harness.artifacts.vectors import Table
 from harness.beside import Beside
 from harness.execute.local import Outcome
 from harness.measures.definition import definition
+from harness.meter import Paid
 from harness.plan import Plan, Target, walk
 from harness.postings import Postings
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement, RunFile, write_results
 from harness.sources import Collection
+from harness.spoken import doubts, of_system
 from harness.stage import Node, Runtime
 from harness.statistics import Interval, mean_intervals
 from harness.store import Store
@@ -92,6 +94,7 @@ class _Recorder:
             yield from self.counts(target)
             yield from self.sizes(target)
             yield from self.stages(target)
+            yield from self.paid(target)
 
     def measured(self, target: Target, name: str, node: Node) -> Measurement:
         """Give the mean of a measure with its interval, or the failure in its place."""
@@ -149,6 +152,20 @@ class _Recorder:
                 yield self.row(target, node, "encode_rate", rate, "documents/s", stage, cost.machine, cost.items)
             elif node.stage.role == "index":
                 yield self.row(target, node, "build_seconds", cost.call_seconds, "s", stage, cost.machine, cost.items)
+
+    def paid(self, target: Target) -> Iterator[Measurement]:
+        """Give what services took for the artifacts of the system, when they were made, each stage's sides together."""
+        found: dict[str, tuple[Node, Paid, int]] = {}
+        for node in walk(target.run):
+            for cost in self.store.costs(node.fingerprint)[-1:]:
+                if cost.api_tokens or cost.api_usd:
+                    stage, paid = f"{node.stage.role}/{node.stage.name}", Paid(cost.api_tokens, cost.api_usd)
+                    _, before, items = found.get(stage, (node, Paid(), 0))
+                    found[stage] = (node, before.plus(paid), items + cost.items)
+        for stage, (node, paid, items) in found.items():
+            yield self.row(target, node, "api_tokens", paid.tokens, "tokens", stage, n=items)
+            if paid.usd:  # without a price nobody knows what was paid
+                yield self.row(target, node, "api_usd", paid.usd, "USD", stage, n=items)
 
     def row(
         self,
@@ -294,7 +311,8 @@ class _Recorder:
     def system(self, target: Target) -> dict[str, Any]:
         chain = dict.fromkeys(describe_node(node) for node in walk(target.run) if node.stage.role != "source")
         words = self.plan.suite.systems[target.system].words
-        return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain)}
+        prompts = [spoken.document() for spoken in of_system(target, self.plan.leaves)]
+        return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain), "prompts": prompts}
 
     def checks(self, rows: list[Measurement]) -> Iterator[dict[str, Any]]:
         """Hold the run against the numbers that the suite expects."""
@@ -313,5 +331,9 @@ class _Recorder:
         """Say what a reader should know before trusting the numbers."""
         unpinned = [name for name, weighed in self.plan.leaves.models.items() if not weighed.pinned]
         return [
-            f"the model {name!r} is unpinned: give its revision, so that nobody gets other weights" for name in unpinned
+            *(
+                f"the model {name!r} is unpinned: give its revision, so that nobody gets other weights"
+                for name in unpinned
+            ),
+            *doubts(self.plan),
         ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -21,7 +21,8 @@ from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.exhaustive import AllScores
 from harness.fingerprint import Fingerprint, fingerprint
-from harness.prompts import Side
+from harness.meter import Bill
+from harness.prompts import NONE, Side
 
 
 @dataclass(frozen=True)
@@ -31,10 +32,12 @@ class Runtime:
     device: str = "cpu"
     threads: int = 1
     batch_size: int | None = None
+    bill: Bill = field(default_factory=Bill, compare=False)
+    """What the stages of the run paid to services; the one part that changes."""
 
 
 class Stage(BaseModel):
-    """Subclass a role below. Fields are the settings that change the output, and nothing else.
+    """Subclass a role below. Fields are the settings that change the output; those that cannot are named in `inert`.
 
     `open` does the once-only work and returns the function whose calls are timed. A stage holds no state, knows no
     store and imports nothing heavy before `open`.
@@ -56,6 +59,8 @@ class Stage(BaseModel):
     """Settings that a plan fills in, and no suite."""
     version: ClassVar[int] = 1
     """Raise it when the same settings start to give another output."""
+    inert: ClassVar[frozenset[str]] = frozenset()
+    """Fields that cannot change the output, as a budget or where a key lies: no part of its name."""
 
     @classmethod
     def word(cls) -> str:
@@ -68,8 +73,13 @@ class Stage(BaseModel):
         return {
             "stage": f"{self.role}/{self.name}",
             "version": self.version,
-            "settings": self.model_dump(mode="json"),
+            "settings": self.model_dump(mode="json", exclude=set(self.inert)),
         }
+
+    @property
+    def doubt(self) -> str | None:
+        """What a reader should know before trusting what this stage gives; None: nothing."""
+        return None
 
 
 class TwoSided(Stage):
@@ -93,6 +103,11 @@ class Encoder(TwoSided):
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Any], Rows]:
         """Load the weights; the call encodes Corpus or Queries."""
         raise NotImplementedError
+
+    def said_prompt(self, side: Side) -> str:
+        """Return the text that stands before each text of a side, or `prompts.OWN` or `SWAPPED` for the model's."""
+        del side
+        return NONE
 
 
 class Reducer(TwoSided):

