@@ -43,6 +43,13 @@ class Target:
     line: Line
     run: Node
     scores: Mapping[str, Node]
+    ceilings: tuple[Node, ...] = ()
+    """What a perfect reranker would have made of the documents that each reranker was given."""
+
+    @property
+    def ends(self) -> tuple[Node, ...]:
+        """All that has to be made; what else is made, is made for these."""
+        return (self.run, *self.scores.values(), *self.ceilings)
 
 
 @dataclass(frozen=True)
@@ -67,7 +74,7 @@ class Plan:
         """Return the systems that each node serves, in the order of the suite."""
         found: dict[Fingerprint, list[str]] = {}
         for target in self.targets:
-            for node in walk(*target.scores.values()):
+            for node in walk(*target.ends):
                 names = found.setdefault(node.fingerprint, [])
                 if target.system not in names:
                     names.append(target.system)
@@ -78,12 +85,12 @@ Wire = Callable[[Step, Line, Callable[[str], Line]], Line]
 
 
 def _encode(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
-    docs, asks = _both_sides(step, line.corpus, line.queries, (line.model,))
+    docs, asks = _both_sides("encode", step, line.corpus, line.queries, (line.model,))
     return replace(line, docs=docs, asks=asks)
 
 
 def _reduce(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
-    docs, asks = _both_sides(step, line.docs, line.asks, ())
+    docs, asks = _both_sides("reduce", step, line.docs, line.asks, ())
     return replace(line, docs=docs, asks=asks)
 
 
@@ -112,8 +119,23 @@ def _fuse(step: Step, line: Line, lay: Callable[[str], Line]) -> Line:
 
 
 def _rerank(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
-    run = join(step.stages["rerank"], (line.run,), (line.corpus, line.queries, line.model), step)
+    stage = step.stages["rerank"]
+    static: tuple[Node | None, ...] = (line.corpus, line.queries, line.model)
+    if "encode" in step.stages:
+        static = _both_sides("encode", step, line.corpus, line.queries, (line.model,))
+    run = join(stage, (line.run,), static, step)
+    looks, found = getattr(stage, "depth", 0), _depth(run.stream[0])
+    if looks > found:
+        said = f"'{step.role}: {step.word}' looks {looks} deep, but the run before it is {found} deep"
+        raise SuiteError(f"{said}: say depth: {looks} of the search too, or a smaller depth here", step.place)
     return replace(line, run=run)
+
+
+def _depth(run: Node) -> int:
+    """Return how deep a run is: a reranker leaves it as it is."""
+    while run.stage.role == "rerank":
+        run = run.stream[0]
+    return int(run.stage.model_dump()["depth"])
 
 
 def _runfile(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
@@ -153,8 +175,8 @@ def join(stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | Non
     return Node(stage, nodes, static)
 
 
-def _both_sides(step: Step, docs: Node, asks: Node, static: tuple[Node | None, ...]) -> tuple[Node, Node]:
-    stage = step.stages[step.role]
+def _both_sides(role: str, step: Step, docs: Node, asks: Node, static: tuple[Node | None, ...]) -> tuple[Node, Node]:
+    stage = step.stages[role]
     if not isinstance(stage, TwoSided):
         raise SuiteError(f"'{step.role}: {step.word}' must be a stage of two sides", step.place)
     return join(stage.on("document"), (docs,), static, step), join(stage.on("query"), (asks,), static, step)
@@ -170,7 +192,7 @@ def make_plan(suite: Suite, leaves: Leaves, only: Callable[[str, str], bool] = l
     ]
     if not targets:
         raise SuiteError("no system of the suite is left to run", Place(str(suite.file)))
-    asked = [node for target in targets for node in walk(*target.scores.values())]
+    asked = [node for target in targets for node in walk(*target.ends)]
     unique = {node.fingerprint: node for node in asked}
     return Plan(suite, leaves, tuple(unique.values()), tuple(targets), len(asked))
 
@@ -200,7 +222,16 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
         raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
     static = (collection.corpus, collection.queries, collection.qrels)
     scores = {name: Node(STAGES["score/qrels"](measure=name), (line.run,), static) for name in suite.measures}
-    return Target(collection.name, system.name, line, line.run, scores)
+    return Target(collection.name, system.name, line, line.run, scores, tuple(_ceilings(line.run, static, suite)))
+
+
+def _ceilings(run: Node, static: tuple[Node | None, ...], suite: Suite) -> Iterator[Node]:
+    """Give two scores for each reranker: the recall of the documents it was given, and the best headline measure."""
+    for node in walk(run):
+        if node.stage.role == "rerank":
+            depth = getattr(node.stage, "depth", _depth(node))
+            for measure in dict.fromkeys((f"R@{depth}", suite.measures[0])):
+                yield Node(STAGES["score/ceiling"](measure=measure, depth=depth), node.stream, static)
 
 
 def walk(*ends: Node) -> Iterator[Node]:

@@ -58,7 +58,8 @@ class System:
     @property
     def depth(self) -> int | None:
         """How deep its run is, as far as its own steps say; None where another system decides."""
-        depths = [stage.depth for step in self.steps for stage in step.stages.values() if hasattr(stage, "depth")]
+        found = [stage for step in self.steps if step.role != "rerank" for stage in step.stages.values()]
+        depths = [stage.depth for stage in found if hasattr(stage, "depth")]
         return depths[-1] if depths else None
 
 
@@ -144,6 +145,8 @@ def _stages(
     """Build the stages of one step; each setting goes to those that declare it."""
     try:
         kinds: dict[str, type[Stage]] = {r: STAGES[f"{r}/{word}"] for r in PAIRS.get(role, (role,))}
+        if encoder := getattr(kinds.get("rerank"), "encoder", None):
+            kinds = {"encode": STAGES[encoder], **kinds}
     except UnknownName:
         words = [name.split("/", 1)[1] for name in STAGES.names() if name.startswith(f"{role}/")]
         raise SuiteError(f"there is no '{role}: {word}'; {nearest(word, words)}", document.place((*at, role))) from None

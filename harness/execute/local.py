@@ -59,7 +59,7 @@ def execute(plan: Plan, store: Store, runtime: Runtime, progress: Progress) -> O
     """
     loop = _Loop(plan, store, runtime, progress)
     for target in plan.targets:
-        for node in (target.run, *target.scores.values()):
+        for node in target.ends:
             try:
                 loop.ensure(node)
             except StageFailed as error:

@@ -33,6 +33,7 @@ LINES: dict[int, set[str]] = {
         "postings",
         "fusion",
         "neighbours",
+        "maxsim",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts"},
 }
