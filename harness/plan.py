@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
@@ -34,6 +35,13 @@ class Line:
     run: Node | None = None
 
 
+class Ceiling(NamedTuple):
+    """The score that a perfect reranker would have reached with the documents that a reranker was given."""
+
+    reranker: Stage
+    score: Node
+
+
 @dataclass(frozen=True)
 class Target:
     """What a system owes on one data set: a run, and its scores by measure."""
@@ -43,13 +51,12 @@ class Target:
     line: Line
     run: Node
     scores: Mapping[str, Node]
-    ceilings: tuple[Node, ...] = ()
-    """What a perfect reranker would have made of the documents that each reranker was given."""
+    ceilings: tuple[Ceiling, ...] = ()
 
     @property
     def ends(self) -> tuple[Node, ...]:
         """All that has to be made; what else is made, is made for these."""
-        return (self.run, *self.scores.values(), *self.ceilings)
+        return (self.run, *self.scores.values(), *(ceiling.score for ceiling in self.ceilings))
 
 
 @dataclass(frozen=True)
@@ -225,13 +232,14 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
     return Target(collection.name, system.name, line, line.run, scores, tuple(_ceilings(line.run, static, suite)))
 
 
-def _ceilings(run: Node, static: tuple[Node | None, ...], suite: Suite) -> Iterator[Node]:
-    """Give two scores for each reranker: the recall of the documents it was given, and the best headline measure."""
+def _ceilings(run: Node, static: tuple[Node | None, ...], suite: Suite) -> Iterator[Ceiling]:
+    """Give two for each reranker: the recall of the documents it was given, and the best headline measure."""
     for node in walk(run):
         if node.stage.role == "rerank":
             depth = getattr(node.stage, "depth", _depth(node))
             for measure in dict.fromkeys((f"R@{depth}", suite.measures[0])):
-                yield Node(STAGES["score/ceiling"](measure=measure, depth=depth), node.stream, static)
+                score = Node(STAGES["score/ceiling"](measure=measure, depth=depth), node.stream, static)
+                yield Ceiling(node.stage, score)
 
 
 def walk(*ends: Node) -> Iterator[Node]:

@@ -16,6 +16,7 @@ from harness import __version__, machine
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
+from harness.artifacts.token_vectors import TokenVectors
 from harness.artifacts.vectors import Vectors
 from harness.beside import Beside
 from harness.execute.local import Outcome
@@ -23,7 +24,7 @@ from harness.measures.definition import definition
 from harness.plan import Plan, Target, walk
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement, RunFile, write_results
 from harness.sources import Collection
-from harness.stage import Node, Runtime
+from harness.stage import Node, Rescorer, Runtime
 from harness.statistics import Interval, mean_intervals
 from harness.store import Store
 from harness.words import describe_node
@@ -88,6 +89,7 @@ class _Recorder:
             yield self.measured(target, name, node)
         if target.run.fingerprint not in self.outcome.failed:
             yield from self.counts(target)
+            yield from self.ceilings(target)
             yield from self.sizes(target)
             yield from self.stages(target)
 
@@ -105,17 +107,43 @@ class _Recorder:
         for quantity, value, unit in census.quantities():
             yield self.row(target, target.run, quantity, value, unit, n=census.n_queries)
 
+    def ceilings(self, target: Target) -> Iterator[Measurement]:
+        """Give what a perfect reranker would have reached with the documents that each reranker was given."""
+        for reranker, node in target.ceilings:
+            said = node.stage.model_dump()
+            quantity, stage = f"ceiling@{said['depth']}_{said['measure']}", f"{reranker.role}/{reranker.name}"
+            reason = self.outcome.failed.get(node.fingerprint)
+            if reason is not None:
+                yield self.row(target, node, quantity, None, "", stage, status="failed", reason=reason)
+                continue
+            values = self.load(node).values
+            judged = values[~np.isnan(values)]
+            if len(judged):
+                yield self.row(target, node, quantity, float(judged.mean()), "", stage, n=len(judged))
+
     def sizes(self, target: Target) -> Iterator[Measurement]:
         """Give the bytes of the system's indexes, and what its document vectors take."""
         indexes = [node for node in walk(target.run) if node.stage.role == "index"]
         if indexes and all(node.fingerprint in self.store for node in indexes):
             count = sum(self.store.bytes(node.fingerprint) for node in indexes)
             yield self.row(target, target.run, "index_bytes", count, "bytes")
-        docs = target.line.docs
-        if docs.gives is Vectors and docs.fingerprint in self.store:
-            array = self.load(docs).array
-            yield self.row(target, docs, "dimensions", array.shape[1], "dimensions")
-            yield self.row(target, docs, "vector_bytes", array.shape[1] * array.itemsize, "bytes/document")
+        yield from self.vectors(target, target.line.docs, None)
+        for node in walk(target.run):
+            if isinstance(node.stage, Rescorer) and node.static[0] is not None:
+                yield from self.vectors(target, node.static[0], f"{node.stage.role}/{node.stage.name}")
+
+    def vectors(self, target: Target, docs: Node, stage: str | None) -> Iterator[Measurement]:
+        """Give what the vectors of a document take: those that an index is made of, or those of a reranker."""
+        if docs.gives not in (Vectors, TokenVectors) or docs.fingerprint not in self.store:
+            return
+        found: Vectors | TokenVectors = self.load(docs)
+        size = float(found.array.itemsize * found.array.shape[1])
+        if isinstance(found, TokenVectors):
+            tokens = len(found.array) / max(len(found), 1)
+            yield self.row(target, docs, "tokens", tokens, "tokens/document", stage)
+            size = size * tokens + found.starts.itemsize
+        yield self.row(target, docs, "dimensions", found.array.shape[1], "dimensions", stage)
+        yield self.row(target, docs, "vector_bytes", size, "bytes/document", stage)
 
     def stages(self, target: Target) -> Iterator[Measurement]:
         """Give the throughput of stages from their cost records: what they took when made, wherever that was."""
