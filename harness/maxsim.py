@@ -35,13 +35,15 @@ class MaxSim:
         self.torch, self.device = torch, device
         self.starts = documents.starts
         self.vectors = tensor(documents.array)
+        self.rooms: dict[str, Any] = {}
+        """Memory that is used again and again: to ask for it anew takes as long as to calculate."""
 
     def every(self, queries: TokenVectors) -> np.ndarray:
         """Return the scores of all documents, float32[queries, documents]."""
         scores = np.empty((len(queries), len(self.starts) - 1), np.float32)
-        asked = self._held(tensor(queries.array))
+        asked = tensor(queries.array).to(self.device).float()
         for documents in _groups(self.starts, DOCUMENT_TOKENS):
-            held = self._held(self.vectors[_tokens(self.starts, documents)])
+            held = self._held(documents)
             lengths = np.diff(self.starts[documents.start : documents.stop + 1])
             for rows in _groups(queries.starts, QUERY_TOKENS):
                 products = asked[_tokens(queries.starts, rows)] @ held.T
@@ -61,18 +63,30 @@ class MaxSim:
         if not len(places):
             return scores
         rows = places // candidates.shape[1]
-        asked, best = self._held(tensor(queries.array)).split(np.diff(queries.starts).tolist()), []
+        asked = tensor(queries.array).to(self.device).float().split(np.diff(queries.starts).tolist())
+        best = []
         for same in np.split(np.arange(len(places)), np.flatnonzero(np.diff(documents[places])) + 1):
             document = int(documents[places[same[0]]])
-            held = self._held(self.vectors[_tokens(self.starts, slice(document, document + 1))])
-            tokens = self.torch.cat([asked[row] for row in rows[same]])
-            best.append((tokens @ held.T).amax(dim=1) if len(held) else tokens.new_full((len(tokens),), EMPTY))
+            held = self._held(slice(document, document + 1))
+            mine = [asked[row] for row in rows[same]]
+            tokens = self.torch.cat(mine, out=self._room("queries", sum(map(len, mine)), held.shape[1]))
+            products = self.torch.mm(tokens, held.T, out=self._room("products", len(tokens), len(held)))
+            best.append(products.amax(dim=1) if len(held) else tokens.new_full((len(tokens),), EMPTY))
         found = self.torch.cat(best).cpu().numpy()[:, None]
         scores.reshape(-1)[places] = _sums(found, np.diff(queries.starts)[rows])[:, 0]
         return scores
 
-    def _held(self, vectors: Any) -> Any:
-        return vectors.to(self.device).float()
+    def _held(self, documents: slice) -> Any:
+        """Return the tokens of some documents in float32, until the next call."""
+        vectors = self.vectors[_tokens(self.starts, documents)]
+        return self._room("documents", *vectors.shape).copy_(vectors)
+
+    def _room(self, name: str, rows: int, columns: int) -> Any:
+        """Return a tensor float32[rows, columns] with anything in it, over memory that is kept by this name."""
+        room = self.rooms.get(name)
+        if room is None or len(room) < rows * columns:
+            room = self.rooms[name] = self.torch.empty(rows * columns, device=self.device)
+        return room[: rows * columns].view(rows, columns)
 
 
 def tensor(array: np.ndarray) -> Any:
