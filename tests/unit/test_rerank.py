@@ -79,6 +79,15 @@ def test_what_does_not_fit_is_refused_before_anything_runs(write_suite: Write, s
         plan(write_suite(f"  one: {system}", HEAD))
 
 
+def test_the_schema_has_the_settings_of_both_stages() -> None:
+    from harness.schema import suite_schema
+
+    stages = suite_schema()["$defs"]["stage"]["anyOf"]
+    late = next(one for one in stages if one["properties"].get("rerank", {}).get("const") == "late")
+    assert {"model", "depth", "pool_factor", "precision"} <= set(late["properties"])
+    assert late["required"] == ["rerank", "model"] and "MaxSim" in late["description"]
+
+
 def test_a_shallow_reranker_leaves_the_run_as_deep_as_it_is(write_suite: Write) -> None:
     suite = load_suite(write_suite("  one: [{index: bm25}, {rerank: dense, model: minilm, depth: 5}]", HEAD))
     assert suite.systems["one"].depth == 20
