@@ -17,6 +17,7 @@ from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
+from harness.artifacts.token_vectors import TokenVectors
 from harness.artifacts.vectors import Table
 from harness.beside import Beside
 from harness.execute.local import Outcome
@@ -27,7 +28,7 @@ from harness.postings import Postings
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement, RunFile, write_results
 from harness.sources import Collection
 from harness.spoken import doubts, of_system
-from harness.stage import Node, Runtime
+from harness.stage import Node, Rescorer, Runtime
 from harness.statistics import Interval, mean_intervals
 from harness.store import Store
 from harness.words import describe_node
@@ -92,6 +93,7 @@ class _Recorder:
             yield self.measured(target, name, node)
         if target.run.fingerprint not in self.outcome.failed:
             yield from self.counts(target)
+            yield from self.ceilings(target)
             yield from self.sizes(target)
             yield from self.stages(target)
             yield from self.paid(target)
@@ -110,6 +112,20 @@ class _Recorder:
         for quantity, value, unit in census.quantities():
             yield self.row(target, target.run, quantity, value, unit, n=census.n_queries)
 
+    def ceilings(self, target: Target) -> Iterator[Measurement]:
+        """Give what a perfect reranker would have reached with the documents that each reranker was given."""
+        for reranker, node in target.ceilings:
+            said = node.stage.model_dump()
+            quantity, stage = f"ceiling@{said['depth']}_{said['measure']}", f"{reranker.role}/{reranker.name}"
+            reason = self.outcome.failed.get(node.fingerprint)
+            if reason is not None:
+                yield self.row(target, node, quantity, None, "", stage, status="failed", reason=reason)
+                continue
+            values = self.load(node).values
+            judged = values[~np.isnan(values)]
+            if len(judged):
+                yield self.row(target, node, quantity, float(judged.mean()), "", stage, n=len(judged))
+
     def sizes(self, target: Target) -> Iterator[Measurement]:
         """Give the bytes of the system's indexes, and what its document vectors take."""
         indexes = [node for node in walk(target.run) if node.stage.role == "index"]
@@ -122,16 +138,28 @@ class _Recorder:
                 index, stage = self.load(node), f"{node.stage.role}/{node.stage.name}"
                 if Postings.are_in(index):
                     yield self.row(target, node, "postings_bytes", Postings.of(index).nbytes, "bytes", stage)
-        docs = target.line.docs
-        if issubclass(docs.gives, Table) and docs.fingerprint in self.store:
-            vectors = self.load(docs)
-            size = vectors.array.shape[1] * vectors.array.itemsize
-            yield self.row(target, docs, "dimensions", vectors.dimensions, "dimensions")
-            yield self.row(target, docs, "vector_bytes", size, "bytes/document")
-        if docs.gives is SparseVectors and docs.fingerprint in self.store:
-            yield from self.sparse_sizes(target)
+        yield from self.vectors(target, target.line.docs, None)
+        for node in walk(target.run):
+            if isinstance(node.stage, Rescorer) and node.static[0] is not None:
+                yield from self.vectors(target, node.static[0], f"{node.stage.role}/{node.stage.name}")
 
-    def sparse_sizes(self, target: Target) -> Iterator[Measurement]:
+    def vectors(self, target: Target, docs: Node, stage: str | None) -> Iterator[Measurement]:
+        """Give what the vectors of a document take: those that an index is made of, or those of a reranker."""
+        if docs.fingerprint not in self.store:
+            return
+        if docs.gives is SparseVectors:
+            yield from self.sparse(target)
+        elif issubclass(docs.gives, Table | TokenVectors):
+            found: Table | TokenVectors = self.load(docs)
+            size = float(found.array.itemsize * found.array.shape[1])
+            if isinstance(found, TokenVectors):
+                tokens = len(found.array) / max(len(found), 1)
+                yield self.row(target, docs, "tokens", tokens, "tokens/document", stage)
+                size = size * tokens + found.starts.itemsize
+            yield self.row(target, docs, "dimensions", found.dimensions, "dimensions", stage)
+            yield self.row(target, docs, "vector_bytes", size, "bytes/document", stage)
+
+    def sparse(self, target: Target) -> Iterator[Measurement]:
         """Give how many dimensions of documents and of queries are not zero on the mean, and what that takes."""
         docs, asks = self.load(target.line.docs), self.load(target.line.asks)
         yield self.row(target, target.line.docs, "dimensions", docs.width, "dimensions")

@@ -6,6 +6,7 @@ import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.report import ceilings
 from harness.report.comparison import Comparison, compare
 from harness.report.document import Paragraph
 from harness.report.numbers import plain
@@ -26,6 +27,7 @@ def summary(results: Results) -> Group:
     for dataset in results.datasets:
         comparison = compare(results, dataset)
         said = [_sentence(headline(comparison)), *_about(results, dataset)]
+        said += map(plain, ceilings.lines(results, dataset))
         parts += [systems_table(comparison), Text("\n".join(said) + "\n")]
     parts += [Text(plain(line)) for line in _checks(results)]
     return Group(*parts)

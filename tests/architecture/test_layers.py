@@ -37,6 +37,7 @@ LINES: dict[int, set[str]] = {
         "neighbours",
         "candidates",
         "faiss_index",
+        "maxsim",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }
