@@ -12,7 +12,18 @@ import harness
 ROOT = Path(harness.__file__).parent
 LINES: dict[int, set[str]] = {
     7: {"cli", "pytest_plugin", "__main__", "adapters"},
-    6: {"execute", "record", "timing", "check", "diagnose", "outlook", "preview", "progress"}
+    6: {
+        "execute",
+        "record",
+        "provenance",
+        "quantities",
+        "timing",
+        "check",
+        "diagnose",
+        "outlook",
+        "preview",
+        "progress",
+    }
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
     5: {"plan", "selection"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
