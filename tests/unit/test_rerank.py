@@ -64,7 +64,10 @@ def test_a_reranker_shares_the_vectors_of_others(write_suite: Write) -> None:
             "'index: late' takes TokenVectors, not Vectors",
         ),
         ("[{index: late}]", "'index: late' takes TokenVectors, not Corpus"),
-        ("[{encode: late, model: minilm}, {index: flat}]", "'index: flat' takes Vectors, not TokenVectors"),
+        (
+            "[{encode: late, model: minilm}, {index: flat}]",
+            "'index: flat' takes Vectors or Int8Vectors or BitVectors, not TokenVectors",
+        ),
         ("[{encode: late, model: minilm}, {reduce: truncate, dim: 8}]", "'reduce: truncate' takes Vectors, not Token"),
         (
             "[{index: bm25}, {rerank: dense, model: minilm, depth: 21}]",
