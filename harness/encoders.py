@@ -51,9 +51,13 @@ class TextEncoder(Encoder):
         """Leave out the prompt of the other side."""
         return self.model_copy(update={"prompts": {s: p for s, p in self.prompts.items() if s == side}})
 
+    def said_prompt(self, side: Side) -> str:
+        """Return what the suite says of a side; the model's own where it says nothing."""
+        return self.prompts.get(side, OWN)
+
     def prompt(self, weights: Any, side: Side) -> str | None:
         """Return the text that stands before each text of a side, as SentenceTransformer would choose it."""
-        return choose(self.prompts.get(side, OWN), side, weights.prompts, weights.default_prompt_name)
+        return choose(self.said_prompt(side), side, weights.prompts, weights.default_prompt_name)
 
     def cut(self, weights: Any) -> None:
         """Set the length that the suite says; UserError where the model cannot read so far."""
@@ -205,7 +209,7 @@ def sliceable(features: Any, count: int) -> bool:
     """
     tables = [value for value in features.values() if hasattr(value, "shape")]
     mask = features.get("attention_mask")
-    if mask is None or mask.ndim != 2 or any(table.shape != mask.shape for table in tables):
+    if mask is None or mask.ndim != 2 or not mask.numel() or any(table.shape != mask.shape for table in tables):
         return False
     return len(mask) == count and bool(mask[:, 0].all() or mask[:, -1].all())
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.registry import STAGES
 from harness.sources import Collection, Leaves
-from harness.stage import Node, Searcher, Stage, TwoSided
+from harness.stage import ExhaustiveSearcher, Indexer, Node, Reducer, ScoreFuser, Searcher, Stage, TwoSided
 from harness.suite import Suite
 from harness.systems import Step, System
 
@@ -36,13 +36,25 @@ class Line:
 
 @dataclass(frozen=True)
 class Target:
-    """What a system owes on one data set: a run, and its scores by measure."""
+    """What a system owes on one data set: a run, its scores by measure, and what its approximate search misses."""
 
     dataset: str
     system: str
     line: Line
     run: Node
     scores: Mapping[str, Node]
+    index_recall: Mapping[str, Node] = field(default_factory=dict)
+    """By quantity, as `index_recall@10`; nothing where all searches are exact, or several are not."""
+
+    @property
+    def numbers(self) -> Mapping[str, Node]:
+        """All that has a value a query, by quantity."""
+        return {**self.scores, **self.index_recall}
+
+    @property
+    def ends(self) -> tuple[Node, ...]:
+        """All that is to be made; the rest is what these need."""
+        return (self.run, *self.numbers.values())
 
 
 @dataclass(frozen=True)
@@ -60,14 +72,14 @@ class Plan:
     def fingerprint(self) -> Fingerprint:
         """The name of all that is to be made."""
         return fingerprint(
-            [[t.dataset, t.system, *(node.fingerprint for node in t.scores.values())] for t in self.targets]
+            [[t.dataset, t.system, *(node.fingerprint for node in t.numbers.values())] for t in self.targets]
         )
 
     def users(self) -> dict[Fingerprint, list[str]]:
         """Return the systems that each node serves, in the order of the suite."""
         found: dict[Fingerprint, list[str]] = {}
         for target in self.targets:
-            for node in walk(*target.scores.values()):
+            for node in walk(*target.ends):
                 names = found.setdefault(node.fingerprint, [])
                 if target.system not in names:
                     names.append(target.system)
@@ -83,8 +95,10 @@ def _encode(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
 
 
 def _reduce(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
-    docs, asks = _both_sides(step, line.docs, line.asks, ())
-    return replace(line, docs=docs, asks=asks)
+    stage = step.stages["reduce"]
+    static = (line.docs,) if isinstance(stage, Reducer) and stage.fitted else ()
+    docs, asks = _both_sides(step, line.docs, line.asks, static)
+    return replace(line, docs=docs, asks=asks if not isinstance(stage, Reducer) or stage.of_queries else line.asks)
 
 
 def _index(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
@@ -108,7 +122,31 @@ def _found(
 
 
 def _fuse(step: Step, line: Line, lay: Callable[[str], Line]) -> Line:
+    if isinstance(step.stages["fuse"], ScoreFuser):
+        return _fuse_scores(step, step.stages["fuse"], line, [lay(name) for name in step.of])
     return replace(line, run=join(step.stages["fuse"], tuple(lay(name).run for name in step.of), (), step))
+
+
+def _fuse_scores(step: Step, stage: ScoreFuser, line: Line, arms: list[Line]) -> Line:
+    searchers = [_searcher(step, name, arm) for name, arm in zip(step.of, arms, strict=True)]
+    try:
+        stage = stage.over(searchers)
+    except ValueError as error:
+        raise SuiteError(f"'{step.role}: {step.word}' {error}", step.place) from None
+    run = _found(stage, tuple(arm.asks for arm in arms), tuple(arm.index for arm in arms), step, line)
+    return replace(line, run=run)
+
+
+def _searcher(step: Step, name: str, arm: Line) -> ExhaustiveSearcher:
+    """Return the searcher with which a system ends. SuiteError where it ends otherwise, or cannot score everything."""
+    run = arm.run.stream[0] if arm.run is not None and arm.run.stage.role == "filter" else arm.run
+    title = f"'{step.role}: {step.word}' scores all documents, and {name!r}"
+    if run is None or not isinstance(run.stage, Searcher):
+        end = f"with '{run.stage.word()}'" if run else "without a search"
+        raise SuiteError(f"{title} ends {end}: name a system that ends with an index", step.place)
+    if not isinstance(run.stage, ExhaustiveSearcher):
+        raise SuiteError(f"{title} knows those only that its 'index: {run.stage.name}' finds", step.place)
+    return run.stage
 
 
 def _rerank(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
@@ -170,7 +208,7 @@ def make_plan(suite: Suite, leaves: Leaves, only: Callable[[str, str], bool] = l
     ]
     if not targets:
         raise SuiteError("no system of the suite is left to run", Place(str(suite.file)))
-    asked = [node for target in targets for node in walk(*target.scores.values())]
+    asked = [node for target in targets for node in walk(*target.ends)]
     unique = {node.fingerprint: node for node in asked}
     return Plan(suite, leaves, tuple(unique.values()), tuple(targets), len(asked))
 
@@ -200,7 +238,30 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
         raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
     static = (collection.corpus, collection.queries, collection.qrels)
     scores = {name: Node(STAGES["score/qrels"](measure=name), (line.run,), static) for name in suite.measures}
-    return Target(collection.name, system.name, line, line.run, scores)
+    return Target(collection.name, system.name, line, line.run, scores, _index_recall(line.run, ignore))
+
+
+def _index_recall(run: Node, ignore_identical_ids: bool) -> dict[str, Node]:
+    """Hold the one approximate search of a system against an exact one of the same vectors, at 10 and at the depth."""
+    found = [node for node in walk(run) if isinstance(node.stage, Searcher) and not _is_exact(node)]
+    if len(found) != 1:
+        return {}
+    search = found[0]
+    index = search.static[0]
+    assert index is not None  # noqa: S101  what `_is_exact` looked at
+    looked = search.stage.model_dump()["depth"]
+    flat = Node(STAGES["index/flat"](similarity=index.stage.model_dump()["similarity"]), index.stream)
+    ideal = Node(STAGES["search/flat"](depth=looked), search.stream, (flat,))
+    depth = looked - ignore_identical_ids
+    return {
+        f"index_recall@{k}": Node(STAGES["score/index_recall"](k=k), (search,), (ideal,))
+        for k in sorted({min(10, depth), depth})
+    }
+
+
+def _is_exact(search: Node) -> bool:
+    index = search.static[0] if search.static else None
+    return index is None or not isinstance(index.stage, Indexer) or index.stage.exact
 
 
 def walk(*ends: Node) -> Iterator[Node]:

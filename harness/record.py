@@ -15,14 +15,18 @@ import pyarrow as pa
 from harness import __version__, machine
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
+from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.vectors import Table
 from harness.beside import Beside
 from harness.execute.local import Outcome
 from harness.measures.definition import definition
+from harness.meter import Paid
 from harness.plan import Plan, Target, walk
+from harness.postings import Postings
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement, RunFile, write_results
 from harness.sources import Collection
+from harness.spoken import doubts, of_system
 from harness.stage import Node, Runtime
 from harness.statistics import Interval, mean_intervals
 from harness.store import Store
@@ -68,7 +72,7 @@ class _Recorder:
         self.values = {
             (target.dataset, target.system, name): self.load(node).values
             for target in plan.targets
-            for name, node in target.scores.items()
+            for name, node in target.numbers.items()
             if node.fingerprint not in outcome.failed
         }
         self.intervals = dict(self._intervals())
@@ -84,12 +88,13 @@ class _Recorder:
 
     def rows(self, target: Target) -> Iterator[Measurement]:
         """Give the rows of one system on one data set: its measures, its sizes, its stages."""
-        for name, node in target.scores.items():
+        for name, node in target.numbers.items():
             yield self.measured(target, name, node)
         if target.run.fingerprint not in self.outcome.failed:
             yield from self.counts(target)
             yield from self.sizes(target)
             yield from self.stages(target)
+            yield from self.paid(target)
 
     def measured(self, target: Target, name: str, node: Node) -> Measurement:
         """Give the mean of a measure with its interval, or the failure in its place."""
@@ -111,11 +116,29 @@ class _Recorder:
         if indexes and all(node.fingerprint in self.store for node in indexes):
             count = sum(self.store.bytes(node.fingerprint) for node in indexes)
             yield self.row(target, target.run, "index_bytes", count, "bytes")
+            arrays = [array for node in indexes for array in self.load(node).arrays.values()]
+            yield self.row(target, target.run, "index_memory_bytes", sum(a.nbytes for a in arrays), "bytes")
+            for node in indexes:
+                index, stage = self.load(node), f"{node.stage.role}/{node.stage.name}"
+                if Postings.are_in(index):
+                    yield self.row(target, node, "postings_bytes", Postings.of(index).nbytes, "bytes", stage)
         docs = target.line.docs
-        if docs.gives is Vectors and docs.fingerprint in self.store:
-            array = self.load(docs).array
-            yield self.row(target, docs, "dimensions", array.shape[1], "dimensions")
-            yield self.row(target, docs, "vector_bytes", array.shape[1] * array.itemsize, "bytes/document")
+        if issubclass(docs.gives, Table) and docs.fingerprint in self.store:
+            vectors = self.load(docs)
+            size = vectors.array.shape[1] * vectors.array.itemsize
+            yield self.row(target, docs, "dimensions", vectors.dimensions, "dimensions")
+            yield self.row(target, docs, "vector_bytes", size, "bytes/document")
+        if docs.gives is SparseVectors and docs.fingerprint in self.store:
+            yield from self.sparse_sizes(target)
+
+    def sparse_sizes(self, target: Target) -> Iterator[Measurement]:
+        """Give how many dimensions of documents and of queries are not zero on the mean, and what that takes."""
+        docs, asks = self.load(target.line.docs), self.load(target.line.asks)
+        yield self.row(target, target.line.docs, "dimensions", docs.width, "dimensions")
+        yield self.row(target, target.line.docs, "active_dims", docs.active_dims, "dimensions/document", n=len(docs))
+        yield self.row(target, target.line.asks, "query_active_dims", asks.active_dims, "dimensions/query", n=len(asks))
+        held = (docs.dimensions.nbytes + docs.weights.nbytes) / max(len(docs), 1)
+        yield self.row(target, target.line.docs, "vector_bytes", held, "bytes/document")
 
     def stages(self, target: Target) -> Iterator[Measurement]:
         """Give the throughput of stages from their cost records: what they took when made, wherever that was."""
@@ -129,6 +152,20 @@ class _Recorder:
                 yield self.row(target, node, "encode_rate", rate, "documents/s", stage, cost.machine, cost.items)
             elif node.stage.role == "index":
                 yield self.row(target, node, "build_seconds", cost.call_seconds, "s", stage, cost.machine, cost.items)
+
+    def paid(self, target: Target) -> Iterator[Measurement]:
+        """Give what services took for the artifacts of the system, when they were made, each stage's sides together."""
+        found: dict[str, tuple[Node, Paid, int]] = {}
+        for node in walk(target.run):
+            for cost in self.store.costs(node.fingerprint)[-1:]:
+                if cost.api_tokens or cost.api_usd:
+                    stage, paid = f"{node.stage.role}/{node.stage.name}", Paid(cost.api_tokens, cost.api_usd)
+                    _, before, items = found.get(stage, (node, Paid(), 0))
+                    found[stage] = (node, before.plus(paid), items + cost.items)
+        for stage, (node, paid, items) in found.items():
+            yield self.row(target, node, "api_tokens", paid.tokens, "tokens", stage, n=items)
+            if paid.usd:  # without a price nobody knows what was paid
+                yield self.row(target, node, "api_usd", paid.usd, "USD", stage, n=items)
 
     def row(
         self,
@@ -274,7 +311,8 @@ class _Recorder:
     def system(self, target: Target) -> dict[str, Any]:
         chain = dict.fromkeys(describe_node(node) for node in walk(target.run) if node.stage.role != "source")
         words = self.plan.suite.systems[target.system].words
-        return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain)}
+        prompts = [spoken.document() for spoken in of_system(target, self.plan.leaves)]
+        return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain), "prompts": prompts}
 
     def checks(self, rows: list[Measurement]) -> Iterator[dict[str, Any]]:
         """Hold the run against the numbers that the suite expects."""
@@ -293,5 +331,9 @@ class _Recorder:
         """Say what a reader should know before trusting the numbers."""
         unpinned = [name for name, weighed in self.plan.leaves.models.items() if not weighed.pinned]
         return [
-            f"the model {name!r} is unpinned: give its revision, so that nobody gets other weights" for name in unpinned
+            *(
+                f"the model {name!r} is unpinned: give its revision, so that nobody gets other weights"
+                for name in unpinned
+            ),
+            *doubts(self.plan),
         ]

@@ -75,6 +75,8 @@ def _object(head: dict[str, str], kinds: list[Any], definitions: dict[str, Any])
         own = kind.model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(own.get("$defs", {}))
         for key, value in own.get("properties", {}).items():
+            if key in getattr(kind, "planned", ()):
+                continue
             properties.setdefault(key, {"anyOf": [value, VARIABLE]})
         required += [key for key in own.get("required", []) if key not in {"depth", "precision", *required}]
     description = (kinds[0].__doc__ or "").split("\n")[0]

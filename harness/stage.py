@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -16,10 +16,13 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import Run
 from harness.artifacts.run_lines import RunLines
 from harness.artifacts.scores import Scores
+from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
+from harness.exhaustive import AllScores
 from harness.fingerprint import Fingerprint, fingerprint
-from harness.prompts import Side
+from harness.meter import Bill
+from harness.prompts import NONE, Side
 
 
 @dataclass(frozen=True)
@@ -29,10 +32,12 @@ class Runtime:
     device: str = "cpu"
     threads: int = 1
     batch_size: int | None = None
+    bill: Bill = field(default_factory=Bill, compare=False)
+    """What the stages of the run paid to services; the one part that changes."""
 
 
 class Stage(BaseModel):
-    """Subclass a role below. Fields are the settings that change the output, and nothing else.
+    """Subclass a role below. Fields are the settings that change the output; those that cannot are named in `inert`.
 
     `open` does the once-only work and returns the function whose calls are timed. A stage holds no state, knows no
     store and imports nothing heavy before `open`.
@@ -50,8 +55,12 @@ class Stage(BaseModel):
     """The row law: a call on a slice gives that slice of the answer."""
     chunk_rows: ClassVar[int] = 8192
     """How many rows are made and kept at a time; a border of a chunk is a row number, so it moves for no one."""
+    planned: ClassVar[frozenset[str]] = frozenset()
+    """Settings that a plan fills in, and no suite."""
     version: ClassVar[int] = 1
     """Raise it when the same settings start to give another output."""
+    inert: ClassVar[frozenset[str]] = frozenset()
+    """Fields that cannot change the output, as a budget or where a key lies: no part of its name."""
 
     @classmethod
     def word(cls) -> str:
@@ -64,8 +73,13 @@ class Stage(BaseModel):
         return {
             "stage": f"{self.role}/{self.name}",
             "version": self.version,
-            "settings": self.model_dump(mode="json"),
+            "settings": self.model_dump(mode="json", exclude=set(self.inert)),
         }
+
+    @property
+    def doubt(self) -> str | None:
+        """What a reader should know before trusting what this stage gives; None: nothing."""
+        return None
 
 
 class TwoSided(Stage):
@@ -90,6 +104,11 @@ class Encoder(TwoSided):
         """Load the weights; the call encodes Corpus or Queries."""
         raise NotImplementedError
 
+    def said_prompt(self, side: Side) -> str:
+        """Return the text that stands before each text of a side, or `prompts.OWN` or `SWAPPED` for the model's."""
+        del side
+        return NONE
+
 
 class Reducer(TwoSided):
     """Vectors to smaller vectors."""
@@ -97,9 +116,16 @@ class Reducer(TwoSided):
     role = "reduce"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Vectors,)
     gives: ClassVar[type[Artifact]] = Vectors
+    fitted: ClassVar[bool] = False
+    """Whether it must see all documents' vectors first, on either side."""
 
-    def open(self, runtime: Runtime) -> Callable[[Any], Rows]:
-        """The call reduces Vectors."""
+    @property
+    def of_queries(self) -> bool:
+        """Whether queries are reduced too; else they stay what they are."""
+        return True
+
+    def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Any], Rows]:
+        """Fit to the documents' vectors where it is `fitted`; the call reduces Vectors."""
         raise NotImplementedError
 
 
@@ -110,6 +136,11 @@ class Indexer(Stage):
     takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus, Vectors)
     gives: ClassVar[type[Artifact]] = Index
     rowwise = False
+    exact: ClassVar[bool] = True
+    """Whether its searcher finds what a search of all would; one that says False takes Vectors and a `similarity`.
+
+    A plan then measures what it misses: its searches are held against an exact one over the same vectors.
+    """
 
     def open(self, runtime: Runtime) -> Callable[[Any], Index]:
         """The call builds the index of all documents."""
@@ -131,6 +162,14 @@ class Searcher(Stage):
         raise NotImplementedError
 
 
+class ExhaustiveSearcher(Searcher):
+    """A searcher that can score every document, those too that no run of it holds."""
+
+    def scores(self, runtime: Runtime, index: Index) -> Callable[[Any], AllScores]:
+        """Open the index; the call scores all documents for Queries or their vectors, each query by itself."""
+        raise NotImplementedError
+
+
 class Fuser(Stage):
     """Several runs of the same queries to one."""
 
@@ -141,6 +180,26 @@ class Fuser(Stage):
 
     def open(self, runtime: Runtime) -> Callable[..., Run]:
         """The call takes one Run a chain, in the order the suite names them."""
+        raise NotImplementedError
+
+
+class ScoreFuser(Fuser):
+    """Several searches to one run, by the scores of all documents: what it joins are searches, not runs of theirs."""
+
+    role = "fuse"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Queries, Vectors, SparseVectors)
+    planned: ClassVar[frozenset[str]] = frozenset({"searchers"})
+    searchers: tuple[dict[str, Any], ...] = ()
+    """The recipes of the searchers it asks, their depth left out: a part of what names the run."""
+
+    def over(self, searchers: Sequence[Stage]) -> Self:
+        """Return the stage with the searchers whose scores it joins, in the order of `of`. ValueError says why not."""
+        recipes = [searcher.recipe for searcher in searchers]
+        said = [r | {"settings": {k: v for k, v in r["settings"].items() if k != "depth"}} for r in recipes]
+        return self.model_copy(update={"searchers": tuple(said)})
+
+    def open(self, runtime: Runtime, *indexes: Index) -> Callable[..., Run]:
+        """Open one index a searcher; the call takes for each of them the queries, or their vectors."""
         raise NotImplementedError
 
 
@@ -193,6 +252,18 @@ class Scorer(Stage):
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
         """Resolve the judgements; the call scores a Run."""
+        raise NotImplementedError
+
+
+class Comparison(Stage):
+    """A run and the run it ought to be to one value a query."""
+
+    role = "score"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Scores
+
+    def open(self, runtime: Runtime, ideal: Run) -> Callable[[Run], Scores]:
+        """Hold the ideal; the call scores a Run, whose `rows` are rows of it."""
         raise NotImplementedError
 
 

@@ -94,8 +94,21 @@ def _expand(key: str, value: Any, at: At, document: Document) -> list[tuple[str,
     found = []
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))
-        found.append((str(_put(key, chosen, at, document)), _put(stages, chosen, at, document), (*at, "stages")))
+        shown = {axis: _label(value) for axis, value in chosen.items()}
+        found.append((str(_put(key, shown, at, document)), _put(stages, chosen, at, document), (*at, "stages")))
     return found
+
+
+def _label(value: Any) -> Any:
+    """Write a mapping or a list of a matrix so that it can stand in a name: its words, joined, the first 60 letters.
+
+    >>> _label({"query": "Find: ", "document": ""}), _label("none"), _label(0.5)
+    ('query-Find-document', 'none', 0.5)
+    """
+    if not isinstance(value, dict | list):
+        return value
+    parts = [f"{key} {item}" for key, item in value.items()] if isinstance(value, dict) else map(str, value)
+    return "-".join(re.findall(r"\w+", " ".join(parts)))[:60]
 
 
 def _put(value: Any, chosen: Mapping[str, Any], at: At, document: Document) -> Any:
@@ -133,9 +146,15 @@ def _step(words: Any, defaults: Defaults, at: At, document: Document) -> Step:
     of = tuple(settings.pop("of", ())) if role == "fuse" else ()
     if role == "fuse" and not of:
         raise SuiteError("'fuse' names the systems it joins: of: [a, b]", place)
-    model = settings.pop("model", None)
+    model = None if _declares_model(role, word) else settings.pop("model", None)
     stages = _stages(role, "trec" if role == "runfile" else word, settings, model, defaults, at, document)
     return Step(role, word, place, stages, model, of)
+
+
+def _declares_model(role: str, word: str) -> bool:
+    """Tell whether `model` is a setting of the stage itself, not the name of one of the suite's models."""
+    name = f"{role}/{word}"
+    return name in STAGES.names() and "model" in STAGES[name].model_fields
 
 
 def _stages(
@@ -153,7 +172,7 @@ def _stages(
         try:
             built[part] = kind(**{key: value for key, value in given.items() if key in kind.model_fields})
         except ValidationError as error:
-            raise _wrong_setting(error, f"{role}: {word}", at, document) from None
+            raise _wrong_setting(error, kind, f"{role}: {word}", at, document) from None
     return built
 
 
@@ -167,7 +186,7 @@ def _given(
     document: Document,
 ) -> dict[str, Any]:
     """Put together what is said here, what the model says and what the suite says; the nearer word wins."""
-    declared = {name for kind in kinds.values() for name in kind.model_fields}
+    declared = {name for kind in kinds.values() for name in kind.model_fields if name not in kind.planned}
     wants_model = any(getattr(kind, "uses_model", False) for kind in kinds.values())
     for key in settings:
         if key not in declared:
@@ -186,13 +205,18 @@ def _given(
     return {"depth": defaults.depth, "precision": defaults.precision, **of_model, **settings}
 
 
-def _wrong_setting(error: ValidationError, title: str, at: At, document: Document) -> SuiteError:
+def _wrong_setting(error: ValidationError, kind: type[Stage], title: str, at: At, document: Document) -> SuiteError:
+    """Say what is wrong with the first wrong setting; one that its stage does not show (repr=False) is not repeated."""
     first = error.errors()[0]
     place = document.place((*at, *first["loc"]))
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return SuiteError(f"'{title}' needs the setting {name!r}", place)
-    return SuiteError(f"'{title}', {name}: {first['msg']}, found {first['input']!r}", place)
+    if not first["loc"]:
+        return SuiteError(f"'{title}': {first['msg']}", place)
+    field = kind.model_fields.get(str(first["loc"][0]))
+    found = f", found {first['input']!r}" if field is None or field.repr else ""
+    return SuiteError(f"'{title}', {name}: {first['msg']}{found}", place)
 
 
 def _check_names(system: System, systems: Mapping[str, System], above: tuple[str, ...]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ BESIDE = (
     "Unjudged at k: documents in the first k that nobody judged, a query; where it differs much between systems, "
     "so may the numbers, for that reason alone."
 )
+PROMPTS = "The exact text, and whether the suite or the model's own configuration says it."
 SHORT = 12
 """Characters of a checksum that a table shows; run.json has all."""
 WORKED = ("encode_rate", "build_seconds")
@@ -36,6 +38,7 @@ def background(results: Results) -> Iterator[Section]:
     yield from datasets(results)
     yield from models(results)
     yield from systems(results)
+    yield from prompts(results)
     yield environment(results)
     yield repeat(results)
 
@@ -189,6 +192,27 @@ def systems(results: Results) -> Iterator[Section]:
     ]
     if rows:
         yield Section("Systems", (Table("What each system does.", (Column("system"), Column("chain")), tuple(rows)),))
+
+
+def prompts(results: Results) -> Iterator[Section]:
+    """List which text stood before the queries and the documents of each system that encodes."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, said in results.part("systems").items():
+        for one in objects(_object(said).get("prompts")):
+            encoder = " ".join(str(one[key]) for key in ("stage", "model") if one.get(key))
+            texts = (_prompt(_object(one.get(side))) for side in ("query", "document"))
+            found.setdefault((encoder, *texts), []).append(name)
+    rows = tuple(tuple(map(Cell, (numbers.some(names), *texts))) for texts, names in found.items())
+    if rows:
+        columns = tuple(map(Column, ("systems", "encoder", "before each query", "before each document")))
+        yield Section("Prompts", (Table(PROMPTS, columns, rows),))
+
+
+def _prompt(said: Mapping[str, Any]) -> str:
+    text = said.get("text")
+    if not isinstance(text, str):
+        return "not known"
+    return f"{json.dumps(text, ensure_ascii=False) if text else 'none'} ({numbers.fact(said.get('from'))})"
 
 
 def environment(results: Results) -> Section:

@@ -9,6 +9,7 @@ from harness.report import numbers
 from harness.report.background import background, objects
 from harness.report.comparison import Comparison, Standing, compare
 from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
+from harness.report.index_pictures import index_curves
 from harness.report.markdown import markdown
 from harness.report.pictures import dimension_curves, quality_and_size
 from harness.report.quality import by_tag, headline, table
@@ -84,5 +85,6 @@ def _dataset(results: Results, comparison: Comparison) -> Section:
     if comparison.measures:
         blocks += quality_and_size(comparison)
         blocks += dimension_curves(results, comparison)
+        blocks += index_curves(results, comparison)
         blocks += by_tag(results, comparison)
     return Section(f"Systems on {comparison.dataset}", tuple(blocks))

