@@ -22,7 +22,7 @@ from harness.beside import Beside
 from harness.execute.local import Outcome
 from harness.measures.definition import definition
 from harness.meter import Paid
-from harness.plan import Plan, Target, walk
+from harness.plan import Plan, Target, answering
 from harness.postings import Postings
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement, RunFile, write_results
 from harness.sources import Collection
@@ -30,6 +30,7 @@ from harness.spoken import doubts, of_system
 from harness.stage import Node, Runtime
 from harness.statistics import Interval, mean_intervals
 from harness.store import Store
+from harness.tuning import apart, choose
 from harness.words import describe_node
 
 
@@ -112,7 +113,7 @@ class _Recorder:
 
     def sizes(self, target: Target) -> Iterator[Measurement]:
         """Give the bytes of the system's indexes, and what its document vectors take."""
-        indexes = [node for node in walk(target.run) if node.stage.role == "index"]
+        indexes = [node for node in answering(target.run) if node.stage.role == "index"]
         if indexes and all(node.fingerprint in self.store for node in indexes):
             count = sum(self.store.bytes(node.fingerprint) for node in indexes)
             yield self.row(target, target.run, "index_bytes", count, "bytes")
@@ -142,7 +143,7 @@ class _Recorder:
 
     def stages(self, target: Target) -> Iterator[Measurement]:
         """Give the throughput of stages from their cost records: what they took when made, wherever that was."""
-        for node in walk(target.run):
+        for node in answering(target.run):
             costs = self.store.costs(node.fingerprint)
             if not costs or not costs[-1].call_seconds:
                 continue
@@ -156,7 +157,7 @@ class _Recorder:
     def paid(self, target: Target) -> Iterator[Measurement]:
         """Give what services took for the artifacts of the system, when they were made, each stage's sides together."""
         found: dict[str, tuple[Node, Paid, int]] = {}
-        for node in walk(target.run):
+        for node in answering(target.run):
             for cost in self.store.costs(node.fingerprint)[-1:]:
                 if cost.api_tokens or cost.api_usd:
                     stage, paid = f"{node.stage.role}/{node.stage.name}", Paid(cost.api_tokens, cost.api_usd)
@@ -279,6 +280,7 @@ class _Recorder:
             "measures": list(suite.measures),
             "definitions": {name: definition(name) for name in suite.measures},
             "systems": {target.system: self.system(target) for target in self.plan.targets},
+            "tuned": [said for target in self.plan.targets for said in self.tuned(target)],
             "checks": list(self.checks(rows)),
             "runfiles": self.beside.runfiles(),
             "warnings": [*self.warnings(), *self.beside.doubts()],
@@ -309,10 +311,41 @@ class _Recorder:
         return place | {"content": weighed.node.stage.recipe["content"], "pinned": weighed.pinned} | said
 
     def system(self, target: Target) -> dict[str, Any]:
-        chain = dict.fromkeys(describe_node(node) for node in walk(target.run) if node.stage.role != "source")
+        chain = dict.fromkeys(describe_node(node) for node in answering(target.run) if node.stage.role != "source")
         words = self.plan.suite.systems[target.system].words
         prompts = [spoken.document() for spoken in of_system(target, self.plan.leaves)]
         return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain), "prompts": prompts}
+
+    def tuned(self, target: Target) -> Iterator[dict[str, Any]]:
+        """Say which parameters were chosen, fold by fold, and the mean of what each was chosen by."""
+        for node in answering(target.run):
+            if (
+                node.stage.role != "tune"
+                or node.fingerprint in self.outcome.failed
+                or node.fingerprint not in self.store
+            ):
+                continue
+            scores = [one for one in node.static if one is not None]
+            settings, queries = node.stage.model_dump(), scores[0].static[1]
+            choice = choose(np.stack([self.load(one).values for one in scores], axis=1), **settings)
+            runs = [run.stream[0] if run.stage.role == "filter" else run for run in node.stream]
+            candidates = apart([run.stage for run in runs])
+            on = [c.name for c in self.plan.leaves.collections.values() if c.queries == queries]
+            yield {
+                "dataset": target.dataset,
+                "system": target.system,
+                "stage": runs[0].stage.word(),
+                "measure": scores[0].stage.model_dump()["measure"],
+                "on": target.dataset if settings["folds"] else on[0],
+                **settings,
+                "candidates": candidates,
+                "chosen": [
+                    {"fold": fold, "candidate": candidates[best], "mean": float(means[best]), "queries": int(count)}
+                    for fold, (best, means, count) in enumerate(
+                        zip(choice.chosen.tolist(), choice.means, choice.counts, strict=True), start=1
+                    )
+                ],
+            }
 
     def checks(self, rows: list[Measurement]) -> Iterator[dict[str, Any]]:
         """Hold the run against the numbers that the suite expects."""
