@@ -71,7 +71,9 @@ def lay_plan(
     systems = select_systems(suite, patterns)
     wanted, models = select_datasets(suite, datasets), models_of(suite, systems)
     steps = training_steps(suite, systems)
-    trained = {step.tuning.on: suite.datasets[step.tuning.on] for step in steps if step.tuning and step.tuning.on}
+    trained = {
+        step.tuning.train: suite.datasets[step.tuning.train] for step in steps if step.tuning and step.tuning.train
+    }
     arms = {name: suite.systems[name] for step in steps for name in step.of}
     leaves = find_leaves({**wanted, **trained}, models, suite.base, store, fetch=fetch)
     refuse_shared(suite, systems, leaves, store)

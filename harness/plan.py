@@ -156,7 +156,7 @@ def _tuned(step: Step, tuning: Tuning, lay: Lay) -> Node:
         runs = [_fuse(one, arms[0], where).run for one in steps]
         return tuple(run for run in runs if run is not None)
 
-    where = lay.on(tuning.on, step) if tuning.on else lay
+    where = lay.on(tuning.train, step) if tuning.train else lay
     scores = tuple(where.scores(run, tuning.measure) for run in tried(where))
     return join(STAGES["tune/best"](folds=tuning.folds, seed=tuning.seed), tried(lay), scores, step)
 
@@ -283,7 +283,7 @@ class _Lay:
 
     def on(self, dataset: str, step: Step) -> _Lay:
         if dataset not in self.leaves.collections:
-            raise SuiteError(f"tune, on: the data set {dataset!r} is not among those given here", step.place)
+            raise SuiteError(f"tune, train: the data set {dataset!r} is not among those given here", step.place)
         return replace(self, collection=self.leaves.collections[dataset])
 
     def scores(self, run: Node, measure: str) -> Node:

@@ -88,7 +88,7 @@ class Suite:
     def trained(self) -> frozenset[str]:
         """The data sets that are for tuning only: no system is reported on them."""
         steps = [step for system in self.systems.values() for step in system.steps]
-        return frozenset(step.tuning.on for step in steps if step.tuning and step.tuning.on)
+        return frozenset(step.tuning.train for step in steps if step.tuning and step.tuning.train)
 
     @property
     def base(self) -> Path:
@@ -222,9 +222,9 @@ def _check_trained(systems: dict[str, System], datasets: Iterable[str]) -> None:
     """Refuse parameters that are chosen on a data set that is not there."""
     for system in systems.values():
         for step in system.steps:
-            if step.tuning and step.tuning.on is not None and step.tuning.on not in datasets:
-                near = nearest(step.tuning.on, datasets)
-                raise SuiteError(f"tune, on: the suite has no data set {step.tuning.on!r}; {near}", step.place)
+            if step.tuning and step.tuning.train is not None and step.tuning.train not in datasets:
+                near = nearest(step.tuning.train, datasets)
+                raise SuiteError(f"tune, train: the suite has no data set {step.tuning.train!r}; {near}", step.place)
 
 
 def make_dataset(name: str, spec: dict[str, Any], base: Path, document: Document) -> Dataset:

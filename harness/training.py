@@ -21,7 +21,7 @@ def training_steps(suite: Suite, systems: Mapping[str, System]) -> list[Step]:
 
     def collect(system: System) -> None:
         for step in system.steps:
-            found.extend([step] if step.tuning and step.tuning.on else [])
+            found.extend([step] if step.tuning and step.tuning.train else [])
             for name in (step.word,) if step.role == "from" else step.of:
                 collect(suite.systems[name])
 
@@ -38,7 +38,7 @@ def refuse_shared(suite: Suite, systems: Mapping[str, System], leaves: Leaves, s
     """
     for step in training_steps(suite, systems):
         assert step.tuning is not None  # noqa: S101  what `training_steps` looks for
-        train = leaves.collections[str(step.tuning.on)]
+        train = leaves.collections[str(step.tuning.train)]
         for test in leaves.collections.values():
             if test.name not in suite.trained and train.known and test.known:
                 _refuse(step, train, test, store)

@@ -24,7 +24,7 @@ class Tune(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
     measure: str
-    on: str | None = None
+    train: str | None = None
     """A data set of the suite that is for tuning only."""
     folds: int | None = Field(default=None, ge=2)
     """Cross-validation: queries of a fold are answered with what is best on the other folds."""
@@ -38,7 +38,7 @@ class Tuning:
 
     candidates: tuple[Stage, ...]
     measure: str
-    on: str | None
+    train: str | None
     folds: int | None
     seed: int
 
@@ -53,12 +53,12 @@ def read_tuning(words: Mapping[str, Any], build: Callable[[Mapping[str, Any]], S
     for key, values in lists.items():
         if not isinstance(values, list) or not values:
             raise UserError(f"tune, {key}: give the list of values to try, found {values!r}")
-    if (said.on is None) == (said.folds is None):
-        raise UserError("'tune' says either on: DATASET, which is then for tuning only, or folds: NUMBER")
+    if (said.train is None) == (said.folds is None):
+        raise UserError("'tune' says either train: DATASET, which is then for tuning only, or folds: NUMBER")
     tried = [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
     if len(tried) < 2:
         raise UserError("'tune' has nothing to choose from: give at least two values of a setting")
-    return Tuning(tuple(map(build, tried)), str(parse(said.measure)), said.on, said.folds, said.seed)
+    return Tuning(tuple(map(build, tried)), str(parse(said.measure)), said.train, said.folds, said.seed)
 
 
 class Choice(NamedTuple):
@@ -77,7 +77,7 @@ class Choice(NamedTuple):
         """Return the candidate of each of these queries."""
         if self.fold is None:
             return np.full(len(rows), self.chosen[0])
-        return self.chosen[self.fold[rows.start : rows.stop]]
+        return np.asarray(self.chosen[self.fold[rows.start : rows.stop]])
 
 
 def choose(values: np.ndarray, folds: int | None = None, seed: int = 0) -> Choice:

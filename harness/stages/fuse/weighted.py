@@ -72,7 +72,7 @@ def scaled(run: Run, normalization: Normalization) -> np.ndarray:
 
 def _counts(documents: np.ndarray, least: int = 1) -> np.ndarray:
     """Count the documents of each query, [queries, 1]; `least` is 1 where it is divided by."""
-    return np.maximum((documents != NONE).sum(axis=1, keepdims=True), least)
+    return np.asarray(np.maximum((documents != NONE).sum(axis=1, keepdims=True), least))
 
 
 def _points(run: Run, count: np.ndarray) -> np.ndarray:
