@@ -189,6 +189,7 @@ class Batches:
             key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
         }
         mask = features["attention_mask"]
+        filled = mask.bool() | features.get("query_expansion_positions", mask).bool()
         padded_left = not bool(mask[:, 0].all())
 
         def cut(batch: Batch) -> Any:
@@ -196,7 +197,7 @@ class Batches:
             columns = slice(mask.shape[1] - batch.width, None) if padded_left else slice(batch.width)
             return {k: v[rows, columns] if isinstance(v, torch.Tensor) else v for k, v in features.items()}
 
-        return cut, mask.sum(dim=1).cpu().numpy()
+        return cut, filled.sum(dim=1).cpu().numpy()
 
     def _again(self, texts: list[str], side: Side, prompt: str | None, batch: Batch) -> Any:
         return self.weights.preprocess([texts[place] for place in batch.places], prompt=prompt, task=side)

@@ -117,7 +117,7 @@ class Endpoint:
         ) from None
 
     def _ask(self, texts: Sequence[str]) -> Reply:
-        chosen = {} if self.address.dimensions is None else {"dimensions": self.address.dimensions}
+        chosen: dict[str, Any] = {} if self.address.dimensions is None else {"dimensions": self.address.dimensions}
         raw = self.client.embeddings.with_raw_response.create(
             input=list(texts), model=self.address.model, encoding_format=self.address.encoding_format, **chosen
         )

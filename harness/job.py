@@ -14,7 +14,8 @@ from harness.execute.local import Progress, execute
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan
 from harness.progress import Reporter, Silent
-from harness.record import Job, record
+from harness.provenance import Job
+from harness.record import record
 from harness.results import Results
 from harness.runfiles import find_runfiles
 from harness.selection import models_of, only, select_datasets, select_systems

@@ -232,6 +232,21 @@ def _nearest(products: Products, queries: np.ndarray, depth: int, rows: range) -
     return Run.top(run.scores, depth, documents=run.documents, rows=rows)
 
 
+def rescored(vectors: np.ndarray, queries: np.ndarray, candidates: np.ndarray, similarity: Similarity) -> Run:
+    """Rank `candidates` int32[queries, width] (rows of `vectors`, NONE where empty) by exact score.
+
+    Only the vectors of candidates are read. Scores are those of `nearest`, to the last bit.
+    """
+    known = np.unique(candidates)
+    known = known[known != NONE]
+    held = prepared(vectors[known], similarity)
+    places = np.where(candidates == NONE, NONE, np.searchsorted(known, candidates)).astype(np.int32)
+    pool = Candidates(places, np.empty((0, 0), np.float32))
+    run = exact(Documents(held, np.empty(0), similarity), prepared(queries, similarity), pool)
+    found = np.append(known, NONE)[run.documents].astype(np.int32)
+    return Run(found, run.scores)
+
+
 def error(documents: Documents, queries: np.ndarray) -> np.ndarray:
     """Return how far a product of each query may lie from its true value, rounding of the score included."""
     dimensions = documents.dimensions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
@@ -36,6 +36,13 @@ class Line:
     run: Node | None = None
 
 
+class Ceiling(NamedTuple):
+    """The score that a perfect reranker would have reached with the documents that a reranker was given."""
+
+    reranker: Stage
+    score: Node
+
+
 @dataclass(frozen=True)
 class Target:
     """What a system owes on one data set: a run, its scores by measure, and what its approximate search misses."""
@@ -47,6 +54,7 @@ class Target:
     scores: Mapping[str, Node]
     index_recall: Mapping[str, Node] = field(default_factory=dict)
     """By quantity, as `index_recall@10`; nothing where all searches are exact, or several are not."""
+    ceilings: tuple[Ceiling, ...] = ()
 
     @property
     def numbers(self) -> Mapping[str, Node]:
@@ -56,7 +64,7 @@ class Target:
     @property
     def ends(self) -> tuple[Node, ...]:
         """All that is to be made; the rest is what these need."""
-        return (self.run, *self.numbers.values())
+        return (self.run, *self.numbers.values(), *(ceiling.score for ceiling in self.ceilings))
 
 
 @dataclass(frozen=True)
@@ -105,14 +113,14 @@ Wire = Callable[[Step, Line, Lay], Line]
 
 
 def _encode(step: Step, line: Line, _: Lay) -> Line:
-    docs, asks = _both_sides(step, line.corpus, line.queries, (line.model,))
+    docs, asks = _both_sides("encode", step, line.corpus, line.queries, (line.model,))
     return replace(line, docs=docs, asks=asks)
 
 
 def _reduce(step: Step, line: Line, _: Lay) -> Line:
     stage = step.stages["reduce"]
     static = (line.docs,) if isinstance(stage, Reducer) and stage.fitted else ()
-    docs, asks = _both_sides(step, line.docs, line.asks, static)
+    docs, asks = _both_sides("reduce", step, line.docs, line.asks, static)
     return replace(line, docs=docs, asks=asks if not isinstance(stage, Reducer) or stage.of_queries else line.asks)
 
 
@@ -184,8 +192,23 @@ def _searcher(step: Step, name: str, arm: Line) -> ExhaustiveSearcher:
 
 
 def _rerank(step: Step, line: Line, _: Lay) -> Line:
-    run = join(step.stages["rerank"], (line.run,), (line.corpus, line.queries, line.model), step)
+    stage = step.stages["rerank"]
+    static: tuple[Node | None, ...] = (line.corpus, line.queries, line.model)
+    if "encode" in step.stages:
+        static = _both_sides("encode", step, line.corpus, line.queries, (line.model,))
+    run = join(stage, (line.run,), static, step)
+    looks, found = getattr(stage, "depth", 0), _depth(run.stream[0])
+    if looks > found:
+        said = f"'{step.role}: {step.word}' looks {looks} deep, but the run before it is {found} deep"
+        raise SuiteError(f"{said}: say depth: {looks} of the search too, or a smaller depth here", step.place)
     return replace(line, run=run)
+
+
+def _depth(run: Node) -> int:
+    """Return how deep a run is: a reranker or a tuner leaves it as it is."""
+    while run.stage.role in ("rerank", "tune"):
+        run = run.stream[0]
+    return int(run.stage.model_dump()["depth"])
 
 
 def _runfile(step: Step, line: Line, _: Lay) -> Line:
@@ -225,8 +248,8 @@ def join(stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | Non
     return Node(stage, nodes, static)
 
 
-def _both_sides(step: Step, docs: Node, asks: Node, static: tuple[Node | None, ...]) -> tuple[Node, Node]:
-    stage = step.stages[step.role]
+def _both_sides(role: str, step: Step, docs: Node, asks: Node, static: tuple[Node | None, ...]) -> tuple[Node, Node]:
+    stage = step.stages[role]
     if not isinstance(stage, TwoSided):
         raise SuiteError(f"'{step.role}: {step.word}' must be a stage of two sides", step.place)
     return join(stage.on("document"), (docs,), static, step), join(stage.on("query"), (asks,), static, step)
@@ -255,7 +278,9 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
         raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
     scores = {name: lay.scores(line.run, name) for name in suite.measures}
     recall = _index_recall(line.run, collection.ignore_identical_ids)
-    return Target(collection.name, system.name, line, line.run, scores, recall)
+    static = (collection.corpus, collection.queries, collection.qrels)
+    ceilings = tuple(_ceilings(line.run, static, suite))
+    return Target(collection.name, system.name, line, line.run, scores, recall, ceilings)
 
 
 @dataclass(frozen=True)
@@ -312,6 +337,16 @@ def _index_recall(run: Node, ignore_identical_ids: bool) -> dict[str, Node]:
 def _is_exact(search: Node) -> bool:
     index = search.static[0] if search.static else None
     return index is None or not isinstance(index.stage, Indexer) or index.stage.exact
+
+
+def _ceilings(run: Node, static: tuple[Node | None, ...], suite: Suite) -> Iterator[Ceiling]:
+    """Give two for each reranker: the recall of the documents it was given, and the best headline measure."""
+    for node in answering(run):
+        if node.stage.role == "rerank":
+            depth = getattr(node.stage, "depth", _depth(node))
+            for measure in dict.fromkeys((f"R@{depth}", suite.measures[0])):
+                score = Node(STAGES["score/ceiling"](measure=measure, depth=depth), node.stream, static)
+                yield Ceiling(node.stage, score)
 
 
 def answering(run: Node) -> Iterator[Node]:

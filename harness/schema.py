@@ -6,7 +6,7 @@ from typing import Any
 
 from harness.registry import DATASETS, STAGES
 from harness.suite import SuiteFile
-from harness.systems import HIDDEN, PAIRS
+from harness.systems import HIDDEN, PAIRS, parts
 from harness.tuning import Tune
 
 VARIABLE = {"type": "string", "pattern": r"\{\w+\}"}
@@ -53,9 +53,9 @@ def _stages(definitions: dict[str, Any]) -> list[dict[str, Any]]:
     described, loaded = [], dict(STAGES.items())
     for name in loaded:
         role, word = name.split("/", 1)
-        kinds = [loaded.get(f"{part}/{word}") for part in PAIRS.get(role, (role,))]
-        if role in HIDDEN or None in kinds:
+        if role in HIDDEN or any(f"{part}/{word}" not in loaded for part in PAIRS.get(role, (role,))):
             continue
+        kinds = list(parts(role, word).values())
         found = _object({role: word}, kinds, definitions)
         if any(getattr(kind, "uses_model", False) for kind in kinds):
             found["properties"]["model"] = {"type": "string", "description": "A model of the suite."}

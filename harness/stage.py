@@ -229,6 +229,27 @@ class Reranker(Stage):
         raise NotImplementedError
 
 
+class Rescorer(Stage):
+    """A run to the same documents in a better order, by vectors of documents and queries that are made beforehand.
+
+    A suite calls it `rerank` as well. It stands behind an encoder of its own: `model` and the settings of that are said
+    here, and its vectors are those of any other system that encodes alike.
+    """
+
+    role = "rerank"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Run
+    encoder: ClassVar[str]
+    """The encoder whose vectors it compares, as the registry names it."""
+    chunk_rows: ClassVar[int] = 1024
+    depth: int
+    """How many documents of each query are put in a new order; those below follow as they stood."""
+
+    def open(self, runtime: Runtime, documents: Any, queries: Any) -> Callable[[Run], Run]:
+        """Hold the vectors; the call reorders a Run, whose `rows` are rows of `queries`."""
+        raise NotImplementedError
+
+
 class Filter(Stage):
     """A run to the same run without some documents, cut at `depth`. No suite names it: the data set asks for it."""
 

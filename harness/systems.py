@@ -62,7 +62,8 @@ class System:
     @property
     def depth(self) -> int | None:
         """How deep its run is, as far as its own steps say; None where another system decides."""
-        depths = [stage.depth for step in self.steps for stage in step.stages.values() if hasattr(stage, "depth")]
+        found = [stage for step in self.steps if step.role != "rerank" for stage in step.stages.values()]
+        depths = [stage.depth for stage in found if hasattr(stage, "depth")]
         return depths[-1] if depths else None
 
 
@@ -192,12 +193,22 @@ def _declares_model(role: str, word: str) -> bool:
     return name in STAGES.names() and "model" in STAGES[name].model_fields
 
 
+def parts(role: str, word: str) -> dict[str, type[Stage]]:
+    """Return the stages that a word of a suite stands for, by role; UnknownName where there is one that nobody made.
+
+    A reranker by vectors has its encoder beside it.
+    """
+    kinds: dict[str, type[Stage]] = {part: STAGES[f"{part}/{word}"] for part in PAIRS.get(role, (role,))}
+    encoder = getattr(kinds.get("rerank"), "encoder", None)
+    return kinds | {"encode": STAGES[encoder]} if encoder else kinds
+
+
 def _stages(
     role: str, word: str, settings: dict[str, Any], model: str | None, defaults: Defaults, at: At, document: Document
 ) -> dict[str, Stage]:
     """Build the stages of one step; each setting goes to those that declare it."""
     try:
-        kinds: dict[str, type[Stage]] = {r: STAGES[f"{r}/{word}"] for r in PAIRS.get(role, (role,))}
+        kinds = parts(role, word)
     except UnknownName:
         words = [name.split("/", 1)[1] for name in STAGES.names() if name.startswith(f"{role}/")]
         raise SuiteError(f"there is no '{role}: {word}'; {nearest(word, words)}", document.place((*at, role))) from None

@@ -12,7 +12,19 @@ import harness
 ROOT = Path(harness.__file__).parent
 LINES: dict[int, set[str]] = {
     7: {"cli", "pytest_plugin", "__main__", "adapters"},
-    6: {"execute", "record", "timing", "check", "diagnose", "outlook", "preview", "progress"}
+    6: {
+        "execute",
+        "chosen",
+        "record",
+        "provenance",
+        "quantities",
+        "timing",
+        "check",
+        "diagnose",
+        "outlook",
+        "preview",
+        "progress",
+    }
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
@@ -37,6 +49,7 @@ LINES: dict[int, set[str]] = {
         "neighbours",
         "candidates",
         "faiss_index",
+        "maxsim",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }

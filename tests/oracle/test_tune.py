@@ -123,8 +123,9 @@ def test_the_same_queries_are_refused(two_sets: Callable[[int], Path], tmp_path:
         run(suite, results=tmp_path / "results", store=tmp_path / "store")
     file = tmp_path / "train" / "queries.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
+    again = lines[0]["text"].upper() + " "
     for place, line in enumerate(lines):
-        line["text"] = lines[0]["text"].upper() + " " if place == 5 else f"{place} of another kind"
+        line["text"] = again if place == 5 else f"{place} of another kind"
     file.write_text("".join(json.dumps(line) + "\n" for line in lines))
     corpus = tmp_path / "train" / "corpus.jsonl"
     with pytest.raises(SuiteError, match="12 of the 12 queries"):  # by id: the documents are the same
