@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
@@ -13,6 +13,7 @@ from harness.sources import Collection, Leaves
 from harness.stage import ExhaustiveSearcher, Indexer, Node, Reducer, ScoreFuser, Searcher, Stage, TwoSided
 from harness.suite import Suite
 from harness.systems import Step, System
+from harness.tuning import Tuning
 
 
 @dataclass(frozen=True)
@@ -95,22 +96,35 @@ class Plan:
         return found
 
 
-Wire = Callable[[Step, Line, Callable[[str], Line]], Line]
+class Lay(Protocol):
+    """Lays a system of the suite, by its name, on one data set."""
+
+    def __call__(self, name: str) -> Line:
+        """Return the line at the end of the system."""
+
+    def on(self, dataset: str, step: Step) -> Lay:
+        """Return what lays systems on another data set. SuiteError, at the step, where it is not at hand."""
+
+    def scores(self, run: Node, measure: str) -> Node:
+        """Return the scores of a run on this data set."""
 
 
-def _encode(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+Wire = Callable[[Step, Line, Lay], Line]
+
+
+def _encode(step: Step, line: Line, _: Lay) -> Line:
     docs, asks = _both_sides("encode", step, line.corpus, line.queries, (line.model,))
     return replace(line, docs=docs, asks=asks)
 
 
-def _reduce(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+def _reduce(step: Step, line: Line, _: Lay) -> Line:
     stage = step.stages["reduce"]
     static = (line.docs,) if isinstance(stage, Reducer) and stage.fitted else ()
     docs, asks = _both_sides("reduce", step, line.docs, line.asks, static)
     return replace(line, docs=docs, asks=asks if not isinstance(stage, Reducer) or stage.of_queries else line.asks)
 
 
-def _index(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+def _index(step: Step, line: Line, _: Lay) -> Line:
     index = join(step.stages["index"], (line.docs,), (), step)
     run = _found(step.stages["search"], (line.asks,), (index,), step, line)
     return replace(line, index=index, run=run)
@@ -130,10 +144,29 @@ def _found(
     return join(STAGES["filter/identical_ids"](depth=depth), (found,), (line.corpus, line.queries), step)
 
 
-def _fuse(step: Step, line: Line, lay: Callable[[str], Line]) -> Line:
+def _fuse(step: Step, line: Line, lay: Lay) -> Line:
+    if step.tuning is not None:
+        return replace(line, run=_tuned(step, step.tuning, lay))
     if isinstance(step.stages["fuse"], ScoreFuser):
         return _fuse_scores(step, step.stages["fuse"], line, [lay(name) for name in step.of])
     return replace(line, run=join(step.stages["fuse"], tuple(lay(name).run for name in step.of), (), step))
+
+
+def _tuned(step: Step, tuning: Tuning, lay: Lay) -> Node:
+    """Fuse by every candidate, here and where it is chosen; the tuner then takes what is best there."""
+
+    def tried(where: Lay) -> tuple[Node, ...]:
+        arms = [where(name) for name in step.of]
+        for name, arm in zip(step.of, arms, strict=True):
+            if arm.run is not None and any(node.stage.role == "tune" for node in walk(arm.run)):
+                raise SuiteError(f"tune: {name!r} is tuned itself; judgements would be used twice", step.place)
+        steps = [replace(step, stages={"fuse": candidate}, tuning=None) for candidate in tuning.candidates]
+        runs = [_fuse(one, arms[0], where).run for one in steps]
+        return tuple(run for run in runs if run is not None)
+
+    where = lay.on(tuning.train, step) if tuning.train else lay
+    scores = tuple(where.scores(run, tuning.measure) for run in tried(where))
+    return join(STAGES["tune/best"](folds=tuning.folds, seed=tuning.seed), tried(lay), scores, step)
 
 
 def _fuse_scores(step: Step, stage: ScoreFuser, line: Line, arms: list[Line]) -> Line:
@@ -158,7 +191,7 @@ def _searcher(step: Step, name: str, arm: Line) -> ExhaustiveSearcher:
     return run.stage
 
 
-def _rerank(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+def _rerank(step: Step, line: Line, _: Lay) -> Line:
     stage = step.stages["rerank"]
     static: tuple[Node | None, ...] = (line.corpus, line.queries, line.model)
     if "encode" in step.stages:
@@ -172,18 +205,18 @@ def _rerank(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
 
 
 def _depth(run: Node) -> int:
-    """Return how deep a run is: a reranker leaves it as it is."""
-    while run.stage.role == "rerank":
+    """Return how deep a run is: a reranker or a tuner leaves it as it is."""
+    while run.stage.role in ("rerank", "tune"):
         run = run.stream[0]
     return int(run.stage.model_dump()["depth"])
 
 
-def _runfile(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+def _runfile(step: Step, line: Line, _: Lay) -> Line:
     run = _found(step.stages["runfile"], (line.queries,), (line.runfile, line.corpus), step, line)
     return replace(line, run=run)
 
 
-def _from(step: Step, _: Line, lay: Callable[[str], Line]) -> Line:
+def _from(step: Step, _: Line, lay: Lay) -> Line:
     return lay(step.word)
 
 
@@ -228,47 +261,64 @@ def make_plan(suite: Suite, leaves: Leaves, only: Callable[[str, str], bool] = l
         _target(suite, leaves, collection, system)
         for collection in leaves.collections.values()
         for system in suite.systems.values()
-        if only(collection.name, system.name)
+        if collection.name not in suite.trained and only(collection.name, system.name)
     ]
     if not targets:
-        raise SuiteError("no system of the suite is left to run", Place(str(suite.file)))
+        tuned = f"; {', '.join(map(repr, sorted(suite.trained)))}: for tuning only" if suite.trained else ""
+        raise SuiteError(f"no system of the suite is left to run{tuned}", Place(str(suite.file)))
     asked = [node for target in targets for node in walk(*target.ends)]
     unique = {node.fingerprint: node for node in asked}
     return Plan(suite, leaves, tuple(unique.values()), tuple(targets), len(asked))
 
 
 def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System) -> Target:
-    ignore = collection.ignore_identical_ids
-    start = Line(
-        collection.corpus,
-        collection.queries,
-        docs=collection.corpus,
-        asks=collection.queries,
-        ignore_identical_ids=ignore,
-    )
-
-    def lay(name: str) -> Line:
-        line = start
-        for step in suite.systems[name].steps:
-            if step.role not in WIRING:
-                raise SuiteError(f"'{step.role}' cannot stand in a system yet", step.place)
-            model = leaves.models[step.model].node if step.model else None
-            runfile = leaves.runfiles[collection.name, step.word].node if step.role == "runfile" else None
-            line = WIRING[step.role](step, replace(line, model=model, runfile=runfile), lay)
-        return line
-
+    lay = _Lay(suite, leaves, collection)
     line = lay(system.name)
     if line.run is None:
         raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
+    scores = {name: lay.scores(line.run, name) for name in suite.measures}
+    recall = _index_recall(line.run, collection.ignore_identical_ids)
     static = (collection.corpus, collection.queries, collection.qrels)
-    scores = {name: Node(STAGES["score/qrels"](measure=name), (line.run,), static) for name in suite.measures}
-    recall, ceilings = _index_recall(line.run, ignore), tuple(_ceilings(line.run, static, suite))
+    ceilings = tuple(_ceilings(line.run, static, suite))
     return Target(collection.name, system.name, line, line.run, scores, recall, ceilings)
+
+
+@dataclass(frozen=True)
+class _Lay:
+    suite: Suite
+    leaves: Leaves
+    collection: Collection
+
+    def __call__(self, name: str) -> Line:
+        found = self.collection
+        line = Line(
+            found.corpus,
+            found.queries,
+            docs=found.corpus,
+            asks=found.queries,
+            ignore_identical_ids=found.ignore_identical_ids,
+        )
+        for step in self.suite.systems[name].steps:
+            if step.role not in WIRING:
+                raise SuiteError(f"'{step.role}' cannot stand in a system yet", step.place)
+            model = self.leaves.models[step.model].node if step.model else None
+            runfile = self.leaves.runfiles[found.name, step.word].node if step.role == "runfile" else None
+            line = WIRING[step.role](step, replace(line, model=model, runfile=runfile), self)
+        return line
+
+    def on(self, dataset: str, step: Step) -> _Lay:
+        if dataset not in self.leaves.collections:
+            raise SuiteError(f"tune, train: the data set {dataset!r} is not among those given here", step.place)
+        return replace(self, collection=self.leaves.collections[dataset])
+
+    def scores(self, run: Node, measure: str) -> Node:
+        static = (self.collection.corpus, self.collection.queries, self.collection.qrels)
+        return Node(STAGES["score/qrels"](measure=measure), (run,), static)
 
 
 def _index_recall(run: Node, ignore_identical_ids: bool) -> dict[str, Node]:
     """Hold the one approximate search of a system against an exact one of the same vectors, at 10 and at the depth."""
-    found = [node for node in walk(run) if isinstance(node.stage, Searcher) and not _is_exact(node)]
+    found = [node for node in answering(run) if isinstance(node.stage, Searcher) and not _is_exact(node)]
     if len(found) != 1:
         return {}
     search = found[0]
@@ -291,7 +341,7 @@ def _is_exact(search: Node) -> bool:
 
 def _ceilings(run: Node, static: tuple[Node | None, ...], suite: Suite) -> Iterator[Ceiling]:
     """Give two for each reranker: the recall of the documents it was given, and the best headline measure."""
-    for node in walk(run):
+    for node in answering(run):
         if node.stage.role == "rerank":
             depth = getattr(node.stage, "depth", _depth(node))
             for measure in dict.fromkeys((f"R@{depth}", suite.measures[0])):
@@ -299,15 +349,20 @@ def _ceilings(run: Node, static: tuple[Node | None, ...], suite: Suite) -> Itera
                 yield Ceiling(node.stage, score)
 
 
-def walk(*ends: Node) -> Iterator[Node]:
+def answering(run: Node) -> Iterator[Node]:
+    """Give what `walk` gives, without that by which parameters were chosen: other queries, perhaps other documents."""
+    return walk(run, above=lambda node: node.stream if node.stage.role == "tune" else node.inputs)
+
+
+def walk(*ends: Node, above: Callable[[Node], tuple[Node, ...]] = lambda node: node.inputs) -> Iterator[Node]:
     """Give every distinct node above the given ones and themselves, inputs before their users."""
     seen: set[Fingerprint] = set()
 
     def visit(node: Node) -> Iterator[Node]:
         if node.fingerprint not in seen:
             seen.add(node.fingerprint)
-            for above in node.inputs:
-                yield from visit(above)
+            for other in above(node):
+                yield from visit(other)
             yield node
 
     for end in ends:

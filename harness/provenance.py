@@ -10,7 +10,7 @@ from typing import Any
 
 from harness import __version__, machine
 from harness.measures.definition import definition
-from harness.plan import Plan, Target, walk
+from harness.plan import Plan, Target, answering
 from harness.results import Measurement
 from harness.sources import Collection
 from harness.spoken import doubts, of_system
@@ -96,7 +96,7 @@ def model(plan: Plan, name: str) -> dict[str, Any]:
 
 def system(plan: Plan, target: Target) -> dict[str, Any]:
     """Say what a system does: its words, its chain of stages, the prompts of its encoders."""
-    chain = dict.fromkeys(describe_node(node) for node in walk(target.run) if node.stage.role != "source")
+    chain = dict.fromkeys(describe_node(node) for node in answering(target.run) if node.stage.role != "source")
     words = plan.suite.systems[target.system].words
     prompts = [spoken.document() for spoken in of_system(target, plan.leaves)]
     return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain), "prompts": prompts}

@@ -10,7 +10,7 @@ from harness.artifacts.text import Corpus
 from harness.artifacts.token_vectors import TokenVectors
 from harness.artifacts.vectors import Table
 from harness.meter import Paid
-from harness.plan import Target, walk
+from harness.plan import Target, answering
 from harness.postings import Postings
 from harness.stage import Node, Rescorer
 from harness.store import Store
@@ -42,7 +42,7 @@ def loaded(store: Store, node: Node) -> Any:
 
 def sizes(target: Target, store: Store) -> Iterator[Quantity]:
     """Give the bytes of the system's indexes, and what its document vectors take."""
-    indexes = [node for node in walk(target.run) if node.stage.role == "index"]
+    indexes = [node for node in answering(target.run) if node.stage.role == "index"]
     if indexes and all(node.fingerprint in store for node in indexes):
         count = sum(store.bytes(node.fingerprint) for node in indexes)
         yield Quantity(target.run, "index_bytes", count, "bytes")
@@ -53,7 +53,7 @@ def sizes(target: Target, store: Store) -> Iterator[Quantity]:
             if Postings.are_in(index):
                 yield Quantity(node, "postings_bytes", Postings.of(index).nbytes, "bytes", stage)
     yield from vectors(target, target.line.docs, store)
-    for node in walk(target.run):
+    for node in answering(target.run):
         if isinstance(node.stage, Rescorer) and node.static[0] is not None:
             yield from vectors(target, node.static[0], store, f"{node.stage.role}/{node.stage.name}")
 
@@ -87,7 +87,7 @@ def sparse(target: Target, store: Store) -> Iterator[Quantity]:
 
 def stages(target: Target, store: Store) -> Iterator[Quantity]:
     """Give the throughput of stages from their cost records: what they took when made, wherever that was."""
-    for node in walk(target.run):
+    for node in answering(target.run):
         costs = store.costs(node.fingerprint)
         if not costs or not costs[-1].call_seconds:
             continue
@@ -102,7 +102,7 @@ def stages(target: Target, store: Store) -> Iterator[Quantity]:
 def paid(target: Target, store: Store) -> Iterator[Quantity]:
     """Give what services took for the artifacts of the system, when they were made, each stage's sides together."""
     found: dict[str, tuple[Node, Paid, int]] = {}
-    for node in walk(target.run):
+    for node in answering(target.run):
         for cost in store.costs(node.fingerprint)[-1:]:
             if cost.api_tokens or cost.api_usd:
                 stage, paid = f"{node.stage.role}/{node.stage.name}", Paid(cost.api_tokens, cost.api_usd)

@@ -16,6 +16,7 @@ from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.beside import Beside
+from harness.chosen import chosen
 from harness.execute.local import Outcome
 from harness.plan import Plan, Target
 from harness.provenance import Job, facts, used
@@ -34,6 +35,7 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path) -> 
     ended = datetime.now(UTC)
     run_id, folder = _free_folder(root / plan.suite.name, plan, ended)
     said = {"run": run_id, **facts(plan, job, ended, rows), "runfiles": recorder.beside.runfiles()}
+    said["tuned"] = chosen(plan, outcome.failed, recorder.load)
     said["warnings"] = [*said["warnings"], *recorder.beside.doubts()]
     return write_results(folder, said, rows, recorder.per_query(), recorder.tags(), recorder.runs(), recorder.qrels())
 

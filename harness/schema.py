@@ -7,6 +7,7 @@ from typing import Any
 from harness.registry import DATASETS, STAGES
 from harness.suite import SuiteFile
 from harness.systems import HIDDEN, PAIRS, parts
+from harness.tuning import Tune
 
 VARIABLE = {"type": "string", "pattern": r"\{\w+\}"}
 """A word of a matrix may stand for any value."""
@@ -63,8 +64,18 @@ def _stages(definitions: dict[str, Any]) -> list[dict[str, Any]]:
             systems = {"type": "array", "items": {"type": "string"}, "minItems": 1}
             found["properties"]["of"] = systems | {"description": "The systems whose runs are joined."}
             found["required"].append("of")
+            found["properties"]["tune"] = _tune()
         described.append(found)
     return described
+
+
+def _tune() -> dict[str, Any]:
+    """Describe what a fusion may try: the words of its own, and a list of values for any setting of the stage."""
+    said = Tune.model_json_schema()
+    lists = {"type": "array", "minItems": 1}
+    return {key: said[key] for key in ("type", "description", "properties", "required")} | {
+        "additionalProperties": lists
+    }
 
 
 def _object(head: dict[str, str], kinds: list[Any], definitions: dict[str, Any]) -> dict[str, Any]:

@@ -203,6 +203,18 @@ class ScoreFuser(Fuser):
         raise NotImplementedError
 
 
+class Tuner(Stage):
+    """Several runs of the same queries to one: each query gets the answer of one of them. No suite names it."""
+
+    role = "tune"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Run
+
+    def open(self, runtime: Runtime, *scores: Scores) -> Callable[..., Run]:
+        """Choose by the scores, one Scores a candidate; the call takes one Run a candidate."""
+        raise NotImplementedError
+
+
 class Reranker(Stage):
     """A run to the same documents in a better order."""
 

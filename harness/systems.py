@@ -10,17 +10,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.errors import Place, SuiteError, UnknownName, nearest
+from harness.errors import Place, SuiteError, UnknownName, UserError, nearest
+from harness.measures.parse import parse, required_depth
 from harness.models import ModelSpec
 from harness.places import Document
 from harness.places import Path as At
 from harness.registry import STAGES
 from harness.stage import Stage
+from harness.tuning import Tuning, read_tuning
 
 PAIRS = {"index": ("index", "search")}
 """A word that stands for two stages: the settings of each go to whichever declares them."""
-HIDDEN = {"search", "score", "runfile", "filter"}
-"""Roles whose words no suite names: implied by an index, the measures, the path of a run file, and by the data set."""
+HIDDEN = {"search", "score", "runfile", "filter", "tune"}
+"""Roles whose words no suite names: implied by an index, the measures, a run file, the data set, and by `tune`."""
 DATASET = "{dataset}"
 """Stands in the path of a run file for the name of the data set."""
 
@@ -44,6 +46,8 @@ class Step:
     stages: Mapping[str, Stage] = field(default_factory=dict)
     model: str | None = None
     of: tuple[str, ...] = ()
+    tuning: Tuning | None = None
+    """What a fusion tries; `stages` then holds the first candidate."""
 
 
 @dataclass(frozen=True)
@@ -148,8 +152,39 @@ def _step(words: Any, defaults: Defaults, at: At, document: Document) -> Step:
     if role == "fuse" and not of:
         raise SuiteError("'fuse' names the systems it joins: of: [a, b]", place)
     model = None if _declares_model(role, word) else settings.pop("model", None)
+    if role == "fuse" and "tune" in settings:
+        tuning = _tuning(word, settings.pop("tune"), settings, defaults, at, document)
+        return Step(role, word, place, {"fuse": tuning.candidates[0]}, model, of, tuning)
     stages = _stages(role, "trec" if role == "runfile" else word, settings, model, defaults, at, document)
     return Step(role, word, place, stages, model, of)
+
+
+def _tuning(word: str, said: Any, settings: dict[str, Any], defaults: Defaults, at: At, document: Document) -> Tuning:
+    """Read what a fusion tries; every candidate is checked as a stage of its own."""
+
+    def build(chosen: Mapping[str, Any]) -> Stage:
+        for key in chosen:
+            if key in settings:
+                raise UserError(f"{key} stands in 'tune' and beside it")
+        return _stages("fuse", word, {**settings, **chosen}, None, defaults, inside, document)["fuse"]
+
+    inside = (*at, "tune")
+    try:
+        tuning = read_tuning(said, build)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, ("tune", *first["loc"])))
+        raise SuiteError(f"'fuse: {word}', {name}: {first['msg']}", document.place(inside)) from None
+    except UserError as error:
+        if error.place is not None:
+            raise
+        raise SuiteError(error.message, document.place(inside)) from None
+    depth, needed = getattr(tuning.candidates[0], "depth", None), required_depth(parse(tuning.measure)) or 0
+    if depth is not None and depth < needed:
+        raise SuiteError(
+            f"tune: {tuning.measure} needs a run {needed} deep, but this one stops at {depth}", document.place(inside)
+        )
+    return tuning
 
 
 def _declares_model(role: str, word: str) -> bool:

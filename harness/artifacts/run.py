@@ -73,11 +73,12 @@ class Run(Rows):
     def join(cls, parts: Sequence[Self]) -> Self:
         """Put the runs of consecutive queries together; shorter ones are filled up."""
         depth = max(part.documents.shape[1] for part in parts)
-        filled = [part._widen(depth) for part in parts]
+        filled = [part.widen(depth) for part in parts]
         documents = np.concatenate([part.documents for part in filled])
         return cls(documents, np.concatenate([part.scores for part in filled]), joined(parts))
 
-    def _widen(self, depth: int) -> Self:
+    def widen(self, depth: int) -> Self:
+        """Fill up with empty places."""
         missing = ((0, 0), (0, depth - self.documents.shape[1]))
         documents = np.pad(self.documents, missing, constant_values=NONE)
         return type(self)(documents, np.pad(self.scores, missing, constant_values=-np.inf), self.rows)

@@ -32,6 +32,7 @@ def background(results: Results) -> Iterator[Section]:
     """Give the sections that have something to say."""
     yield from throughput(results)
     yield from failures(results)
+    yield from tuned(results)
     yield from checks(results)
     yield from definitions(results)
     yield from counts(results)
@@ -96,6 +97,29 @@ def failures(results: Results) -> Iterator[Section]:
     )
     columns = tuple(map(Column, ("system", "data set", "stage", "quantities", "reason")))
     yield Section("Failures", (Table("What failed has no number, and a reason instead.", columns, rows),))
+
+
+def tuned(results: Results) -> Iterator[Section]:
+    """List the parameters that were chosen by judgements, and by which."""
+    rows = []
+    for said in objects(results.run.get("tuned")):
+        folds = said.get("folds")
+        for chosen in objects(said.get("chosen")):
+            where = (
+                f"folds of {said.get('on')} other than {chosen.get('fold')}" if folds else numbers.fact(said.get("on"))
+            )
+            what = ", ".join(f"{key} {numbers.fact(value)}" for key, value in _object(chosen.get("candidate")).items())
+            texts = (*(numbers.fact(said.get(key)) for key in ("system", "dataset", "stage")), what, where)
+            mean = numbers.measure(_number(chosen.get("mean")))
+            of = str(len(objects(said.get("candidates"))))
+            measure = numbers.fact(said.get("measure"))
+            rows.append(tuple(map(Cell, (*texts, measure, mean, numbers.count(chosen.get("queries")), of))))
+    if not rows:
+        return
+    heads = ("system", "data set", "stage", "chosen", "by", "measure", "its mean there", "queries", "candidates")
+    columns = tuple(Column(head, numeric=head in ("its mean there", "queries", "candidates")) for head in heads)
+    caption = "Each query is answered with parameters that were chosen on other queries."
+    yield Section("Tuned parameters", (Table(caption, columns, tuple(rows)),))
 
 
 def checks(results: Results) -> Iterator[Section]:

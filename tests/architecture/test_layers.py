@@ -14,6 +14,7 @@ LINES: dict[int, set[str]] = {
     7: {"cli", "pytest_plugin", "__main__", "adapters"},
     6: {
         "execute",
+        "chosen",
         "record",
         "provenance",
         "quantities",
@@ -25,9 +26,9 @@ LINES: dict[int, set[str]] = {
         "progress",
     }
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
-    5: {"plan", "selection"},
+    5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
-    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders", "endpoint"},
+    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders", "tuning", "endpoint"},
     2: {
         "artifacts",
         "registry",

@@ -49,6 +49,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "index/ivfpq": {"nlist": 2, "m": 4, "nbits": 4},
     "score/index_recall": {"k": 5},
     "score/qrels": {"measure": "nDCG@10"},
+    "tune/best": {"folds": 3},
     "score/ceiling": {"measure": "nDCG@10", "depth": 10},
     "fuse/ranx/gmnz": {"gamma": 2.0},
     "fuse/ranx/rbc": {"phi": 0.8},
@@ -100,6 +101,10 @@ def runs(seed: int) -> Run:
     return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
 
 
+def scores(seed: int) -> Scores:
+    return Scores(np.random.default_rng(seed).random(len(QUERIES)))
+
+
 class Case:
     """A stage with all that it takes on the toy data set."""
 
@@ -139,6 +144,8 @@ class Case:
             return [tuple(arm.streams[0][0] for arm in self._arms())]
         if self.stage.role == "fuse":
             return [(runs(1),), (runs(1), runs(2)), (runs(1), runs(2), runs(3))]
+        if self.stage.role == "tune":
+            return [(runs(1).cut(DEPTH), runs(2).cut(4))]
         takes = [kind for kind in self.stage.takes if kind in samples]
         if not takes:
             pytest.skip(f"the toy data set has nothing of what {self.stage.word()} takes")
@@ -164,6 +171,7 @@ class Case:
             "index": tuple,
             "search": lambda: (self._index(),),
             "fuse": tuple,
+            "tune": lambda: (scores(1), scores(2)),
             "filter": lambda: (CORPUS, QUERIES),
             "runfile": lambda: (LINES, CORPUS),
             "score": lambda: (CORPUS, QUERIES, QRELS),
@@ -330,7 +338,7 @@ def test_a_slice_of_the_stream_gives_that_slice_of_the_answer(case: Case) -> Non
             assert cut.rows == whole.rows[part]
             if isinstance(whole, Run):
                 depth = max(whole.documents.shape[1], cut.documents.shape[1])
-                same(cut._widen(depth), whole.take(part)._widen(depth), rounded=ROUNDED.get(case.name, 0))
+                same(cut.widen(depth), whole.take(part).widen(depth), rounded=ROUNDED.get(case.name, 0))
             else:
                 same(cut, whole.take(part), rounded=ROUNDED.get(case.name, 0))
 

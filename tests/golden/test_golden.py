@@ -46,6 +46,7 @@ SYSTEMS = """
   dense: [{encode: hashing, dim: 64}, {reduce: truncate, dim: 48}, {index: flat, similarity: cosine}]
   euclid: [{encode: hashing, dim: 64}, {index: flat, similarity: euclidean}]
   rrf: [{fuse: rrf, of: [bm25, dense], k: 60}]
+  tuned: [{fuse: rrf, of: [bm25, dense], tune: {k: [1, 60], folds: 3, measure: nDCG@10}}]
   weighted: [{fuse: weighted, of: [bm25, dense], weights: [0.3, 0.7], normalization: minmax}]
   joint: [{fuse: joint, of: [bm25, dense], alpha: 0.3}]
   sparse: [{encode: sparse, model: table, max_active_dims: 8}, {index: inverted}]
