@@ -42,7 +42,7 @@ def test_density_and_postings_are_recorded_and_shown(write_suite: Write, tmp_pat
 
 
 WRONG = {
-    "[{encode: sparse, model: table}, {index: flat}]": "'index: flat' takes Vectors or Int8Vectors or BitVectors, not SparseVectors",
+    "[{encode: sparse, model: table}, {index: flat}]": "takes Vectors or Int8Vectors or BitVectors, not SparseVectors",
     "[{encode: hashing}, {index: inverted}]": "'index: inverted' takes SparseVectors, not Vectors",
     "[{index: inverted}]": "'index: inverted' takes SparseVectors, not Corpus",
     "[{encode: sparse, model: table}, {reduce: truncate, dim: 2}, {index: inverted}]": "takes Vectors, not Sparse",
