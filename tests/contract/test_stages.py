@@ -32,6 +32,7 @@ from harness.registry import STAGES
 from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, ScoreFuser, Stage, TwoSided
 from tests import sparse_models
 from tests.acceptance.made import lines
+from tests.cross_encoders import save_cross_encoder
 from tests.served import serve
 from tests.static_model import save_sentence_transformer
 
@@ -43,6 +44,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "encode/sparse": {"precision": "fp32"},
     "encode/late": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
+    "rerank/cross_encoder": {"precision": "fp32"},
     "reduce/truncate": {"dim": 7},
     "index/ivf": {"nlist": 4},
     "search/ivf": {"nprobe": 2},
@@ -55,7 +57,8 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "fuse/ranx/rbc": {"phi": 0.8},
 }
 """Of stages that have required settings, or are slow without."""
-ROUNDED = {"encode/dense": 2e-6, "encode/sparse": 2e-6, "encode/late": 1e-3, "search/late": 2e-6, "rerank/late": 2e-6}
+ROUNDED = {"encode/dense": 2e-6, "encode/sparse": 2e-6, "encode/late": 1e-3, "search/late": 2e-6}
+ROUNDED |= {"rerank/late": 2e-6, "rerank/cross_encoder": 2e-6}
 """Stages whose slices differ in the last bits, since a matrix product adds up in an order that depends on its shape;
 those of float16 in a place before the last."""
 COMPILED = "fuse/ranx/"
@@ -173,6 +176,7 @@ class Case:
             "fuse": tuple,
             "tune": lambda: (scores(1), scores(2)),
             "filter": lambda: (CORPUS, QUERIES),
+            "rerank": lambda: (CORPUS, QUERIES, self._model()),
             "runfile": lambda: (LINES, CORPUS),
             "score": lambda: (CORPUS, QUERIES, QRELS),
         }
@@ -185,6 +189,8 @@ class Case:
             return None
         if self.stage.name == "static":
             return static()
+        if self.stage.name == "cross_encoder":
+            return cross_encoder()
         return splade() if self.stage.gives is SparseVectors else minilm()
 
     @staticmethod
@@ -214,6 +220,13 @@ def splade() -> Model:
     folder = tempfile.TemporaryDirectory()
     KEPT.append(folder)
     return Model(str(sparse_models.splade(Path(folder.name), WORDS)))
+
+
+@cache
+def cross_encoder() -> Model:
+    folder = tempfile.TemporaryDirectory()
+    KEPT.append(folder)
+    return Model(str(save_cross_encoder(Path(folder.name), WORDS)))
 
 
 KEPT: list[tempfile.TemporaryDirectory[str]] = []

@@ -22,7 +22,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.sparse_vectors import SparseVectors
-from harness.artifacts.text import Corpus
+from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Table
 from harness.execute.local import execute
 from harness.plan import Plan, make_plan
@@ -34,6 +34,7 @@ from harness.store import Store
 from harness.suite import load_suite
 from tests import sparse_models
 from tests.conftest import WORDS, write_collection
+from tests.cross_encoders import save_cross_encoder
 from tests.static_model import TEXTS, save_sentence_transformer
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -146,6 +147,7 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
     # of an endpoint, libraries, tests, files, data sets
     others += ("index/ivfpq", "search/ivfpq")  # what k-means learned
     others += (*OF_MODEL.values(), "encode/late", "index/late", "score/ceiling")  # see the next test
+    others += ("rerank/cross_encoder",)  # it has a test of its own
     if not FAISS:
         others += ("index/", "search/", "score/index_recall")
     assert covered >= {name for name in STAGES.names() if not name.startswith(others)}
@@ -175,6 +177,16 @@ def test_static_rows_give_what_they_gave(tmp_path: Path) -> None:
     corpus = Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS))
     vectors = stage.open(Runtime(), Model(str(save_sentence_transformer(tmp_path, normalize=True))))(corpus)
     compare("stages", {"encode/static": {"version": stage.version, "digest": digest(vectors)}})
+
+
+def test_a_cross_encoder_orders_as_it_did(tmp_path: Path) -> None:
+    stage = STAGES["rerank/cross_encoder"].model_validate({"depth": 5, "precision": "fp32"})
+    held = (Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS)), Queries.of([("q", TEXTS[0])]))
+    model = Model(str(save_cross_encoder(tmp_path, sorted(set(" ".join(TEXTS).split())))))
+    before = Run.top(-np.arange(len(TEXTS), dtype=np.float32)[None], 8)
+    run = stage.open(Runtime(), *held, model)(before)  # type: ignore[attr-defined]
+    found = hashlib.sha256(np.ascontiguousarray(run.documents).tobytes()).hexdigest()[:16]
+    compare("stages", {"rerank/cross_encoder, order": {"version": stage.version, "digest": found}})
 
 
 def test_names_stay(ran: tuple[Plan, Store]) -> None:
