@@ -64,8 +64,8 @@ class Stage(BaseModel):
 
     @classmethod
     def word(cls) -> str:
-        """Name the stage as the suite does."""
-        return f"{cls.role}: {cls.name}"
+        """Name the stage as the suite does; a class that no registry named yet, by its own name."""
+        return f"{cls.role}: {getattr(cls, 'name', cls.__name__)}"
 
     @property
     def recipe(self) -> dict[str, Any]:
