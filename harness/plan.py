@@ -7,11 +7,13 @@ from dataclasses import dataclass, replace
 
 from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
+from harness.measures.parse import of_spans, parse
 from harness.registry import STAGES
 from harness.sources import Collection, Leaves
 from harness.stage import Node, Searcher, Stage, TwoSided
 from harness.suite import Suite
 from harness.systems import Step, System
+from harness.words import describe_node
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,15 @@ class Line:
     """Whether a document that bears its query's id is taken out of every run."""
     index: Node | None = None
     run: Node | None = None
+    passages: Node | None = None
+    """What the documents were cut into, where a chunker stands in the chain; what is encoded and indexed."""
+    found: Node | None = None
+    """The passages that the run holds; None where it holds documents."""
+
+    @property
+    def texts(self) -> Node:
+        """What is encoded, and indexed if nothing encodes it: passages, else the documents."""
+        return self.passages or self.corpus
 
 
 @dataclass(frozen=True)
@@ -77,8 +88,16 @@ class Plan:
 Wire = Callable[[Step, Line, Callable[[str], Line]], Line]
 
 
+def _chunk(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+    title = f"'chunk: {step.word}'"
+    if line.passages is not None:
+        raise SuiteError(f"{title} takes Corpus, not the Passages of '{line.passages.stage.word()}'", step.place)
+    passages = join(step.stages["chunk"], (line.docs,), (line.model,), step)
+    return replace(line, docs=passages, passages=passages)
+
+
 def _encode(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
-    docs, asks = _both_sides(step, line.corpus, line.queries, (line.model,))
+    docs, asks = _both_sides(step, line.texts, line.queries, (line.model,))
     return replace(line, docs=docs, asks=asks)
 
 
@@ -90,7 +109,17 @@ def _reduce(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
 def _index(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
     index = join(step.stages["index"], (line.docs,), (), step)
     run = _found(step.stages["search"], (line.asks,), (index,), step, line)
-    return replace(line, index=index, run=run)
+    return replace(line, index=index, run=run, found=line.passages)
+
+
+def _collapse(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+    if line.run is not None and line.found is None:
+        raise SuiteError(
+            f"'collapse: {step.word}' takes a Run of Passages, not a Run of the documents of a Corpus: "
+            "no chunk comes before its search",
+            step.place,
+        )
+    return replace(line, run=join(step.stages["collapse"], (line.run,), (line.found,), step), found=None)
 
 
 def _found(
@@ -104,19 +133,39 @@ def _found(
         return join(stage, stream, static, step)
     depth = stage.model_dump()["depth"]
     found = join(stage.model_copy(update={"depth": depth + 1}), stream, static, step)
-    return join(STAGES["filter/identical_ids"](depth=depth), (found,), (line.corpus, line.queries), step)
+    return join(STAGES["filter/identical_ids"](depth=depth), (found,), (line.texts, line.queries), step)
 
 
 def _fuse(step: Step, line: Line, lay: Callable[[str], Line]) -> Line:
-    return replace(line, run=join(step.stages["fuse"], tuple(lay(name).run for name in step.of), (), step))
+    lines = {name: lay(name) for name in step.of}
+    run = join(step.stages["fuse"], tuple(laid.run for laid in lines.values()), (), step)
+    return replace(line, run=run, found=_same_texts(lines, step))
+
+
+def _same_texts(lines: Mapping[str, Line], step: Step) -> Node | None:
+    """Return the passages that all runs hold, None for documents; SuiteError where they are not of the same texts."""
+    (first, held), *others = [(name, line.found) for name, line in lines.items()]
+    for name, found in others:
+        if (found and found.fingerprint) != (held and held.fingerprint):
+            raise SuiteError(
+                f"'fuse: {step.word}' joins runs of the same texts, but {first!r} finds {_named(held)} and {name!r} "
+                f"{_named(found)}: end those that chunk with a collapse",
+                step.place,
+            )
+    return held
+
+
+def _named(found: Node | None) -> str:
+    return f"the Passages of '{describe_node(found)}'" if found else "the documents of the Corpus"
 
 
 def _rerank(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
-    run = join(step.stages["rerank"], (line.run,), (line.corpus, line.queries, line.model), step)
+    run = join(step.stages["rerank"], (line.run,), (line.found or line.corpus, line.queries, line.model), step)
     return replace(line, run=run)
 
 
 def _runfile(step: Step, line: Line, _: Callable[[str], Line]) -> Line:
+    line = replace(line, passages=None, found=None)
     run = _found(step.stages["runfile"], (line.queries,), (line.runfile, line.corpus), step, line)
     return replace(line, run=run)
 
@@ -127,11 +176,13 @@ def _from(step: Step, _: Line, lay: Callable[[str], Line]) -> Line:
 
 WIRING: Mapping[str, Wire] = {
     "from": _from,
+    "chunk": _chunk,
     "encode": _encode,
     "reduce": _reduce,
     "index": _index,
     "fuse": _fuse,
     "rerank": _rerank,
+    "collapse": _collapse,
     "runfile": _runfile,
 }
 
@@ -198,9 +249,31 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
     line = lay(system.name)
     if line.run is None:
         raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
-    static = (collection.corpus, collection.queries, collection.qrels)
-    scores = {name: Node(STAGES["score/qrels"](measure=name), (line.run,), static) for name in suite.measures}
+    if line.found is not None:
+        raise SuiteError(
+            f"the system {system.name!r} ends with a Run of Passages, and a system answers with documents: "
+            "end it with {collapse: max}; measures of spans look at the passages before it",
+            system.place,
+        )
+    scores = {name: _score(name, line.run, collection, system) for name in suite.measures}
     return Target(collection.name, system.name, line, line.run, scores)
+
+
+def _score(measure: str, run: Node, collection: Collection, system: System) -> Node:
+    """Place a measure: of spans behind the passages that a collapse ends, else behind the documents of the run."""
+    if not of_spans(parse(measure)):
+        judged = (collection.corpus, collection.queries, collection.qrels)
+        return Node(STAGES["score/qrels"](measure=measure), (run,), judged)
+    if collection.spans is None:
+        raise SuiteError(
+            f"{measure} needs spans that answer the queries, and the data set {collection.name!r} has none",
+            system.place,
+        )
+    texts: Node | None = collection.corpus
+    if run.stage.role == "collapse":
+        run, texts = run.stream[0], run.static[0]
+    static = (texts, collection.corpus, collection.queries, collection.spans)
+    return Node(STAGES["score/spans"](measure=measure), (run,), static)
 
 
 def walk(*ends: Node) -> Iterator[Node]:

@@ -124,9 +124,10 @@ class _Recorder:
             if not costs or not costs[-1].call_seconds:
                 continue
             cost, stage = costs[-1], f"{node.stage.role}/{node.stage.name}"
-            if node.stage.role == "encode" and node.stream[0].gives is Corpus:
+            if node.stage.role == "encode" and issubclass(node.stream[0].gives, Corpus):
                 rate = cost.items / cost.call_seconds
-                yield self.row(target, node, "encode_rate", rate, "documents/s", stage, cost.machine, cost.items)
+                unit = f"{'documents' if node.stream[0].gives is Corpus else 'passages'}/s"
+                yield self.row(target, node, "encode_rate", rate, unit, stage, cost.machine, cost.items)
             elif node.stage.role == "index":
                 yield self.row(target, node, "build_seconds", cost.call_seconds, "s", stage, cost.machine, cost.items)
 

@@ -16,7 +16,7 @@ LINES: dict[int, set[str]] = {
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe"},
     5: {"plan", "selection"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
-    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders"},
+    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders", "chunking"},
     2: {
         "artifacts",
         "registry",
@@ -34,6 +34,7 @@ LINES: dict[int, set[str]] = {
         "postings",
         "fusion",
         "neighbours",
+        "collapsing",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }

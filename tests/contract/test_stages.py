@@ -20,8 +20,9 @@ import pytest
 
 from harness.artifacts.base import Artifact, Rows
 from harness.artifacts.index import Index
-from harness.artifacts.judgements import Qrels
+from harness.artifacts.judgements import Qrels, Spans
 from harness.artifacts.model import Model
+from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries, Texts
@@ -36,8 +37,12 @@ RUNTIME = Runtime(threads=1)
 SETTINGS: dict[str, dict[str, Any]] = {
     "encode/dense": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
+    "chunk/recursive": {"size": 12, "overlap": 4},
+    "chunk/sentences": {"size": 4, "overlap": 1, "by": "words"},
+    "chunk/tokens": {"size": 3, "overlap": 1},
     "reduce/truncate": {"dim": 7},
     "score/qrels": {"measure": "nDCG@10"},
+    "score/spans": {"measure": "span_iou@5"},
     "fuse/ranx/gmnz": {"gamma": 2.0},
     "fuse/ranx/rbc": {"phi": 0.8},
 }
@@ -56,6 +61,8 @@ def words(seed: int, count: int) -> str:
 
 CORPUS = Corpus.of((f"d{i:03}", words(i, i % 13)) for i in range(40))
 QUERIES = Queries.of((f"q{i:03}", words(1000 + i, 1 + i % 5)) for i in range(12))
+PASSAGES = Passages.cut(CORPUS, lambda text: [(i, min(i + 20, len(text))) for i in range(0, len(text), 15)])
+SPANS = Spans.of((f"q{i:03}", f"d{(i * 7) % 39 + 1:03}", 0, 2) for i in range(0, 12, 2) if (i * 7) % 39 % 13 != 12)
 LINES = lines({f"q{i:03}": {f"d{(i * j) % 47:03}": j % 5 for j in range(20)} for i in range(1, 14)})
 QRELS = Qrels.of((f"q{i:03}", f"d{(i * 7 + j) % 40:03}", j) for i in range(0, 12, 2) for j in range(3))
 
@@ -64,8 +71,8 @@ def vectors(rows: int, seed: int) -> Vectors:
     return Vectors(np.random.default_rng(seed).standard_normal((rows, 16), dtype=np.float32))
 
 
-def runs(seed: int) -> Run:
-    scores = np.random.default_rng(seed).normal(size=(len(QUERIES), len(CORPUS))).round(1)
+def runs(seed: int, documents: int = len(CORPUS)) -> Run:
+    scores = np.random.default_rng(seed).normal(size=(len(QUERIES), documents)).round(1)
     return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
 
 
@@ -91,7 +98,7 @@ class Case:
             Corpus: CORPUS,
             Queries: QUERIES,
             Vectors: vectors(len(CORPUS) if self.stage.role == "index" else len(QUERIES), 1),
-            Run: runs(1),
+            Run: runs(1, len(PASSAGES) if self.stage.role == "collapse" else len(CORPUS)),
         }
         if self.stage.role == "fuse":
             return [(runs(1),), (runs(1), runs(2)), (runs(1), runs(2), runs(3))]
@@ -110,12 +117,18 @@ class Case:
             if self.stage.name == "static":
                 return (static(),)
             return (minilm() if uses else None,)
+        if self.stage.role == "chunk":
+            return (static() if getattr(self.stage, "uses_model", False) else None,)
+        if self.stage.role == "collapse":
+            return (PASSAGES,)
         if self.stage.role == "search":
             return (self._index(),)
         if self.stage.role == "runfile":
             return (LINES, CORPUS)
         if self.stage.role == "filter":
             return (CORPUS, QUERIES)
+        if self.stage.role == "score" and self.stage.name == "spans":
+            return (CORPUS, CORPUS, QUERIES, SPANS)
         if self.stage.role == "score":
             return (CORPUS, QUERIES, QRELS)
         if self.stage.role in ("index", "reduce", "fuse"):
@@ -172,6 +185,8 @@ def arrays(thing: Any) -> list[np.ndarray]:
             return [thing.values]
         case Index():
             return [thing.arrays[name] for name in sorted(thing.arrays)]
+        case Passages():
+            return [np.array(column) for column in thing.table.columns]
         case Texts():
             return [np.array(thing.ids), np.array(thing.texts)]
     pytest.skip(f"no comparison is written for {type(thing).__name__}")
@@ -236,7 +251,7 @@ def test_the_same_twice(case: Case) -> None:
 
 def test_a_slice_of_the_stream_gives_that_slice_of_the_answer(case: Case) -> None:
     if not case.stage.rowwise:
-        pytest.skip("an index is made of all documents at once")
+        pytest.skip("it is made of all documents at once")
     call = case.open()
     for stream in case.streams:
         whole = call(*stream)
@@ -266,8 +281,9 @@ def test_a_run_stands_in_canonical_order(case: Case) -> None:
     for stream in case.streams:
         run = case.open()(*stream)
         assert run.documents.dtype == np.int32 and run.scores.dtype == np.float32
-        assert run.documents.shape[1] <= DEPTH
-        same(Run.top(run.scores, DEPTH, documents=run.documents, rows=run.rows), run)
+        depth = stream[0].documents.shape[1] if case.stage.role == "collapse" else DEPTH  # type: ignore[attr-defined]
+        assert run.documents.shape[1] <= depth
+        same(Run.top(run.scores, depth, documents=run.documents, rows=run.rows), run)
         assert (np.isneginf(run.scores) == (run.documents == NONE)).all()
         for row in run.documents:
             held = row[row != NONE]
@@ -289,7 +305,7 @@ for name in {NAMES!r}:
     settings = {settings!r}.get(name, {{}})
     if "depth" in kind.model_fields:
         settings["depth"] = {DEPTH}
-    if name != "score/qrels":
+    if kind.role != "score":
         kind.model_validate(settings).recipe
 print(*sorted(set({HEAVY!r}.split()) & set(sys.modules)))
 """
