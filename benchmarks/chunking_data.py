@@ -2,9 +2,9 @@
 
     python benchmarks/chunking_data.py FOLDER [OUT]
 
-FOLDER holds `corpora/*.md` and `questions.jsonl`: a question, the name of its text, and references with `start_index` and
-`end_index`. OUT, by default .harness/chunking_eval, gets corpus.jsonl, queries.jsonl and spans.jsonl. suites/chunking.yaml
-reads it there.
+FOLDER holds `corpora/*.md` and `questions.jsonl`: a question, the name of its text, and references with `start_index`
+and `end_index`. OUT, by default .harness/chunking_eval, gets corpus.jsonl, queries.jsonl and spans.jsonl.
+suites/chunking.yaml reads it there.
 """
 
 from __future__ import annotations

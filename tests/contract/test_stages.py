@@ -117,20 +117,16 @@ class Case:
             if self.stage.name == "static":
                 return (static(),)
             return (minilm() if uses else None,)
-        if self.stage.role == "chunk":
-            return (static() if getattr(self.stage, "uses_model", False) else None,)
-        if self.stage.role == "collapse":
-            return (PASSAGES,)
+        if self.stage.role in PASSAGED:
+            return PASSAGED[self.stage.role](self.stage)
         if self.stage.role == "search":
             return (self._index(),)
         if self.stage.role == "runfile":
             return (LINES, CORPUS)
         if self.stage.role == "filter":
             return (CORPUS, QUERIES)
-        if self.stage.role == "score" and self.stage.name == "spans":
-            return (CORPUS, CORPUS, QUERIES, SPANS)
         if self.stage.role == "score":
-            return (CORPUS, QUERIES, QRELS)
+            return (CORPUS, CORPUS, QUERIES, SPANS) if self.stage.name == "spans" else (CORPUS, QUERIES, QRELS)
         if self.stage.role in ("index", "reduce", "fuse"):
             return ()
         pytest.skip(f"the toy data set knows no {self.stage.role}")
@@ -152,6 +148,11 @@ def static() -> Model:
     return Model(str(save_sentence_transformer(Path(tempfile.mkdtemp()), normalize=True)))
 
 
+PASSAGED: dict[str, Callable[[Any], tuple[Any, ...]]] = {
+    "chunk": lambda stage: (static() if stage.uses_model else None,),
+    "collapse": lambda _: (PASSAGES,),
+}
+"""What the roles hold that cut documents and put them together again."""
 NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
 
 

@@ -18,10 +18,12 @@ import pytest
 
 from harness.artifacts.base import Artifact
 from harness.artifacts.index import Index
+from harness.artifacts.judgements import Spans
 from harness.artifacts.model import Model
+from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
-from harness.artifacts.text import Corpus
+from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
 from harness.plan import Plan, make_plan
@@ -42,6 +44,9 @@ SYSTEMS = """
   dense: [{encode: hashing, dim: 64}, {reduce: truncate, dim: 48}, {index: flat, similarity: cosine}]
   euclid: [{encode: hashing, dim: 64}, {index: flat, similarity: euclidean}]
   rrf: [{fuse: rrf, of: [bm25, dense], k: 60}]
+  passages: [{chunk: recursive, size: 40, overlap: 12}, {index: bm25, depth: 25}, {collapse: max}]
+  beginnings: [{chunk: recursive, size: 40, overlap: 12}, {index: bm25, depth: 25}, {collapse: first}]
+  sentences: [{chunk: sentences, size: 8, overlap: 2, by: words}, {index: bm25, depth: 26}, {collapse: mean}]
   weighted: [{fuse: weighted, of: [bm25, dense], weights: [0.3, 0.7], normalization: minmax}]
 """
 MODEL = '\nmodels: {minilm: {path: "bundled:all-MiniLM-L6-v2", precision: fp32}}'
@@ -72,6 +77,8 @@ def numbers(artifact: Artifact) -> Iterator[np.ndarray]:
         yield from (artifact.arrays[name] for name in sorted(artifact.arrays))
     elif isinstance(artifact, Scores):
         yield artifact.values
+    elif isinstance(artifact, Passages):
+        yield from (artifact.parents, artifact.starts, artifact.ends)
 
 
 def digest(artifact: Artifact) -> str:
@@ -109,6 +116,8 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
     others = (
         "encode/dense",
         "encode/static",
+        "chunk/tokens",
+        "score/spans",
         "plugin",
         "fuse/ranx/",
         "runfile/",
@@ -133,6 +142,23 @@ def test_static_rows_give_what_they_gave(tmp_path: Path) -> None:
     corpus = Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS))
     vectors = stage.open(Runtime(), Model(str(save_sentence_transformer(tmp_path, normalize=True))))(corpus)
     compare("stages", {"encode/static": {"version": stage.version, "digest": digest(vectors)}})
+
+
+def test_windows_of_tokens_stand_where_they_stood(tmp_path: Path) -> None:
+    stage = STAGES["chunk/tokens"](size=3, overlap=1)
+    corpus = Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS))
+    passages = stage.open(Runtime(), Model(str(save_sentence_transformer(tmp_path, normalize=True))))(corpus)
+    compare("stages", {"chunk/tokens": {"version": stage.version, "digest": digest(passages)}})
+
+
+def test_measures_of_spans_stay() -> None:
+    stage = STAGES["score/spans"](measure="span_iou@2")
+    corpus, queries = Corpus.of([("a", "x" * 30), ("b", "y" * 20)]), Queries.of([("q", "?"), ("r", "?")])
+    passages = Passages.cut(corpus, lambda text: [(i, i + 8) for i in range(0, len(text) - 8, 5)])
+    spans = Spans.of([("q", "a", 3, 9), ("q", "b", 1, 4), ("r", "b", 0, 5)])
+    run = Run.top(np.random.default_rng(0).normal(size=(2, len(passages))), 4)
+    scores = stage.open(Runtime(), passages, corpus, queries, spans)(run)
+    compare("stages", {"score/spans": {"version": stage.version, "digest": digest(scores)}})
 
 
 def test_names_stay(ran: tuple[Plan, Store]) -> None:

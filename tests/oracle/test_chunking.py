@@ -9,6 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def test_windows_are_as_large_as_they_may_be(weights: list[int], size: int, over
     for first, end in found:
         assert end - first == 1 or sum(weights[first:end]) <= size
         assert end == len(weights) or sum(weights[first : end + 1]) > size
-    for (before, end), (first, further) in zip(found, found[1:], strict=False):
+    for (before, end), (first, further) in pairwise(found):
         assert before < first <= end < further and sum(weights[first:end]) <= overlap
 
 
