@@ -91,7 +91,7 @@ def run(
     from harness.job import carry_out, lay_plan
     from harness.machine import default_device, threads
     from harness.progress import Reporter
-    from harness.record import Job
+    from harness.provenance import Job
     from harness.report import render
     from harness.report.terminal import summary
     from harness.stage import Runtime

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal, NamedTuple, Self, TypeVar
+from typing import Any, Literal, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from pydantic import Field, field_validator
@@ -17,6 +17,8 @@ from harness.prompts import NONE, OWN, SIDES, SWAPPED, Side, choose
 from harness.stage import Encoder, Runtime
 
 T = TypeVar("T")
+Text = str | tuple[str, str]
+"""One text, or a pair that a model reads together."""
 WORDS = {"model": {}, "none": dict.fromkeys(SIDES, NONE), "swapped": dict.fromkeys(SIDES, SWAPPED)}
 """What one word says of both sides."""
 TOKENS = {"cpu": 3072, "cuda": 32_768}
@@ -51,18 +53,38 @@ class TextEncoder(Encoder):
         """Leave out the prompt of the other side."""
         return self.model_copy(update={"prompts": {s: p for s, p in self.prompts.items() if s == side}})
 
+    def said_prompt(self, side: Side) -> str:
+        """Return what the suite says of a side; the model's own where it says nothing."""
+        return self.prompts.get(side, OWN)
+
     def prompt(self, weights: Any, side: Side) -> str | None:
         """Return the text that stands before each text of a side, as SentenceTransformer would choose it."""
-        return choose(self.prompts.get(side, OWN), side, weights.prompts, weights.default_prompt_name)
+        return choose(self.said_prompt(side), side, weights.prompts, weights.default_prompt_name)
 
     def cut(self, weights: Any) -> None:
         """Set the length that the suite says; UserError where the model cannot read so far."""
-        if self.max_length is None:
-            return
-        longest = getattr(getattr(weights.transformers_model, "config", None), "max_position_embeddings", None)
-        if longest is not None and self.max_length > longest:
-            raise UserError(f"{self.word()}: max_length: {self.max_length} is more than the model's {longest}")
-        weights.max_seq_length = self.max_length
+        cut_to(weights, self.max_length, self.word())
+
+
+def cut_to(weights: Any, max_length: int | None, title: str) -> None:
+    """Set how many tokens are read, where a length is said; UserError where the model cannot read so far."""
+    if max_length is None:
+        return
+    longest = getattr(getattr(weights.transformers_model, "config", None), "max_position_embeddings", None)
+    if longest is not None and max_length > longest:
+        raise UserError(f"{title}: max_length: {max_length} is more than the model's {longest}")
+    weights.max_seq_length = max_length
+
+
+class Weighted(Protocol):
+    """A stage that calculates with weights of a text model."""
+
+    @property
+    def precision(self) -> Literal["fp32", "bf16", "fp16"]:
+        """Of the weights and of what is calculated inside the model."""
+
+    def word(self) -> str:
+        """Name the stage as the suite does."""
 
 
 def side_of(texts: Texts) -> Side:
@@ -70,7 +92,7 @@ def side_of(texts: Texts) -> Side:
     return "query" if isinstance(texts, Queries) else "document"
 
 
-def load(kind: str, model: Model | None, stage: TextEncoder, runtime: Runtime) -> Any:
+def load(kind: str, model: Model | None, stage: Weighted, runtime: Runtime) -> Any:
     """Load a class of sentence_transformers by name, silently, for inference. UserError says why it cannot be done."""
     import sentence_transformers
     import torch
@@ -128,10 +150,11 @@ class Batch(NamedTuple):
 
 
 class Batches:
-    """Texts to the model in batches of like length. Texts are turned into tokens once; a batch is cut out of these.
+    """Texts, or pairs of texts, to the model in batches of like length.
 
-    A batch holds about the same number of tokens, padding counted. Its borders depend on the texts of the call alone,
-    so a chunk has the same bits however many chunks this process made before.
+    They are turned into tokens once; a batch is cut out of these. It holds about the same number of tokens, padding
+    counted. Its borders depend on the texts of the call alone, so a chunk has the same bits however many chunks this
+    process made before.
     """
 
     def __init__(self, weights: Any, runtime: Runtime) -> None:
@@ -140,7 +163,7 @@ class Batches:
         self.tokens = TOKENS.get(runtime.device.split(":")[0], TOKENS["cuda"])
 
     def __call__(
-        self, texts: list[str], side: Side, prompt: str | None, work: Callable[[Any], T]
+        self, texts: Sequence[Text], side: Side | None, prompt: str | None, work: Callable[[Any], T]
     ) -> Iterator[tuple[np.ndarray, T]]:
         """Give the places of each batch in `texts`, and what `work` makes of its features.
 
@@ -171,20 +194,23 @@ class Batches:
         count = self.batch_size or max(1, self.tokens // max(width, 1))
         return Batch(places[: max(1, count // share)], width)
 
-    def _tokens(self, texts: list[str], side: Side, prompt: str | None) -> tuple[Callable[[Batch], Any], np.ndarray]:
+    def _tokens(
+        self, texts: Sequence[Text], side: Side | None, prompt: str | None
+    ) -> tuple[Callable[[Batch], Any], np.ndarray]:
         """Return how to cut a batch out of all tokens, and the length of each text."""
         import torch
         from sentence_transformers.util import batch_to_device
 
         weights, device = self.weights, self.weights.device
-        features = weights.preprocess(texts, prompt=prompt, task=side)
+        features = weights.preprocess(list(texts), prompt=prompt, task=side)
         if not sliceable(features, len(texts)):
-            lengths = np.array([len(text) // 4 + 2 for text in texts])
+            lengths = np.array([len("".join(text)) // 4 + 2 for text in texts])
             return lambda batch: batch_to_device(self._again(texts, side, prompt, batch), device), lengths
         features = {
             key: value.to(device) if isinstance(value, torch.Tensor) else value for key, value in features.items()
         }
         mask = features["attention_mask"]
+        filled = mask.bool() | features.get("query_expansion_positions", mask).bool()
         padded_left = not bool(mask[:, 0].all())
 
         def cut(batch: Batch) -> Any:
@@ -192,9 +218,9 @@ class Batches:
             columns = slice(mask.shape[1] - batch.width, None) if padded_left else slice(batch.width)
             return {k: v[rows, columns] if isinstance(v, torch.Tensor) else v for k, v in features.items()}
 
-        return cut, mask.sum(dim=1).cpu().numpy()
+        return cut, filled.sum(dim=1).cpu().numpy()
 
-    def _again(self, texts: list[str], side: Side, prompt: str | None, batch: Batch) -> Any:
+    def _again(self, texts: Sequence[Text], side: Side | None, prompt: str | None, batch: Batch) -> Any:
         return self.weights.preprocess([texts[place] for place in batch.places], prompt=prompt, task=side)
 
 
@@ -205,7 +231,7 @@ def sliceable(features: Any, count: int) -> bool:
     """
     tables = [value for value in features.values() if hasattr(value, "shape")]
     mask = features.get("attention_mask")
-    if mask is None or mask.ndim != 2 or any(table.shape != mask.shape for table in tables):
+    if mask is None or mask.ndim != 2 or not mask.numel() or any(table.shape != mask.shape for table in tables):
         return False
     return len(mask) == count and bool(mask[:, 0].all() or mask[:, -1].all())
 

@@ -20,10 +20,11 @@ class Totals(NamedTuple):
     """float64[queries, places]."""
 
 
-def add_up(runs: Sequence[Run], shares: Sequence[np.ndarray]) -> Totals:
+def add_up(runs: Sequence[Run], shares: Sequence[np.ndarray], beside: np.ndarray | float = 0.0) -> Totals:
     """Sum the `shares` float64[queries, depth] of each run, document by document, in the order of the runs.
 
-    A document that a run lacks gets nothing from it. The sums are float64. No query is treated by itself: all rows are
+    A document that a run lacks gets nothing from it; every document gets `beside` float64[queries, 1]. The sums are
+    float64. No query is treated by itself: all rows are
     sorted at once by (document, place), and what stands together is added up.
     """
     documents = np.concatenate([run.documents for run in runs], axis=1)
@@ -41,13 +42,13 @@ def add_up(runs: Sequence[Run], shares: Sequence[np.ndarray]) -> Totals:
     sums = np.full(count * width, -np.inf)
     sums[starts] = np.add.reduceat(values.ravel(), starts) if len(starts) else 0
     first &= documents != NONE
-    return Totals(np.where(first, documents, np.int32(NONE)), np.where(first, sums.reshape(count, width), -np.inf))
+    sums = sums.reshape(count, width) + beside
+    return Totals(np.where(first, documents, np.int32(NONE)), np.where(first, sums, -np.inf))
 
 
-def fuse(runs: Sequence[Run], shares: Sequence[np.ndarray], depth: int) -> Run:
-    """Rank documents by the sum of their shares, and keep the best."""
-    documents, sums = add_up(runs, shares)
-    return Run.top(sums, depth, documents=documents, rows=runs[0].rows)
+def best(totals: Totals, depth: int, rows: range) -> Run:
+    """Rank documents by their sums, and keep the best."""
+    return Run.top(totals.sums, depth, documents=totals.documents, rows=rows)
 
 
 def weights_of(weights: Sequence[float] | None, runs: Sequence[Run], word: str) -> Sequence[float]:

@@ -41,7 +41,9 @@ def _about(thing: Any) -> str:
     """Return the first sentence of a docstring, with the settings of a stage or the parameters of a measure."""
     text = inspect.getdoc(thing) or ""
     first = " ".join(text.split("\n\n")[0].split())
-    fields = [field.alias or name for name, field in getattr(thing, "model_fields", {}).items()]
+    planned = getattr(thing, "planned", ())
+    declared = getattr(thing, "model_fields", {}).items()
+    fields = [field.alias or name for name, field in declared if name not in planned]
     if callable(thing) and not isinstance(thing, type):
         defaults = {name: p.default for name, p in parameters(thing).items()}
         fields = [name if value in (None, Parameter.empty) else f"{name}={value!r}" for name, value in defaults.items()]

@@ -14,7 +14,8 @@ from harness.execute.local import Progress, execute
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan
 from harness.progress import Reporter, Silent
-from harness.record import Job, record
+from harness.provenance import Job
+from harness.record import record
 from harness.results import Results
 from harness.runfiles import find_runfiles
 from harness.selection import models_of, only, select_datasets, select_systems
@@ -22,6 +23,7 @@ from harness.sources import find_leaves
 from harness.stage import Runtime
 from harness.store import Store
 from harness.suite import load_suite
+from harness.training import refuse_shared, training_steps
 
 
 def run(
@@ -69,8 +71,15 @@ def lay_plan(
     suite = load_suite(path, device=default_device(device))
     systems = select_systems(suite, patterns)
     wanted, models = select_datasets(suite, datasets), models_of(suite, systems)
-    leaves = find_leaves(wanted, models, suite.base, store, fetch=fetch)
-    leaves = replace(leaves, runfiles=find_runfiles(suite, systems, wanted, store))
+    steps = training_steps(suite, systems)
+    trained = {
+        step.tuning.train: suite.datasets[step.tuning.train] for step in steps if step.tuning and step.tuning.train
+    }
+    arms = {name: suite.systems[name] for step in steps for name in step.of}
+    leaves = find_leaves({**wanted, **trained}, models, suite.base, store, fetch=fetch)
+    refuse_shared(suite, systems, leaves, store)
+    runfiles = {**find_runfiles(suite, systems, wanted, store), **find_runfiles(suite, arms, trained, store)}
+    leaves = replace(leaves, runfiles=runfiles)
     return make_plan(suite, leaves, only(systems)), store
 
 

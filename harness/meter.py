@@ -1,12 +1,13 @@
-"""What a piece of work cost: wall clock, processor time, peak memory, and how much was done."""
+"""What a piece of work cost: wall clock, processor time, peak memory, how much was done, and what services took."""
 
 from __future__ import annotations
 
 import sys
 import time
+from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
 
@@ -25,6 +26,10 @@ class Cost:
     call_seconds: float
     """The work itself."""
     cpu_seconds: float = 0.0
+    api_tokens: int = 0
+    """As the service counted them, or services together."""
+    api_usd: float = 0.0
+    """By the price that the suite says, 0 where it says none."""
     peak_rss_bytes: int = 0
     """Of the process so far, this artifact among others."""
     ended: str = ""
@@ -34,6 +39,37 @@ class Cost:
     def seconds(self) -> float:
         """Set-up and work together."""
         return self.open_seconds + self.call_seconds
+
+
+class Paid(NamedTuple):
+    """What services took."""
+
+    tokens: int = 0
+    usd: float = 0.0
+
+    def plus(self, other: Paid) -> Paid:
+        """Add another amount."""
+        return Paid(self.tokens + other.tokens, self.usd + other.usd)
+
+    def minus(self, other: Paid) -> Paid:
+        """Take away an earlier amount."""
+        return Paid(self.tokens - other.tokens, self.usd - other.usd)
+
+
+class Bill:
+    """What the stages of a run paid so far, by service: stages add to it, whoever runs them reads it."""
+
+    def __init__(self) -> None:
+        self.of: defaultdict[str, Paid] = defaultdict(Paid)
+
+    def add(self, service: str, paid: Paid) -> None:
+        """Enter what a service took for one request."""
+        self.of[service] = self.of[service].plus(paid)
+
+    @property
+    def total(self) -> Paid:
+        """What all services took."""
+        return Paid(sum(paid.tokens for paid in self.of.values()), sum(paid.usd for paid in self.of.values()))
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:

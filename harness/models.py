@@ -131,6 +131,14 @@ def _published(spec: ModelSpec, *, fetch: bool) -> Weights:
     return Weights(model, None, commit, spec.revision is not None, at_hand, problem)
 
 
+def folder_of(model: Model) -> Path | None:
+    """Return the folder in which a model lies on this machine; None for a published one that was not fetched."""
+    folder = Path(model.path)
+    if not folder.is_dir():
+        folder = _cache(model.path) / "snapshots" / (model.revision or "")
+    return folder if folder.is_dir() and (model.revision or Path(model.path).is_dir()) else None
+
+
 def _cache(name: str) -> Path:
     """Return where the hub client keeps a model, without importing the client."""
     home = Path(os.environ.get("HF_HOME", Path.home() / ".cache" / "huggingface")).expanduser()

@@ -68,7 +68,7 @@ def _to_make(plan: Plan, store: Store) -> set[Fingerprint]:
             want(above)
 
     for target in plan.targets:
-        for node in (target.run, *target.scores.values()):
+        for node in target.ends:
             want(node)
     return made
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from harness.artifacts.index import Index
 from harness.artifacts.run import NONE, Run
-from harness.lexicon import Counts
+from harness.exhaustive import AllScores
+
+
+class Asked(NamedTuple):
+    """Weighted queries: rows of terms, whose weights multiply those of the postings."""
+
+    starts: np.ndarray
+    """int64[queries + 1]: where each query's terms begin in the other two."""
+    terms: np.ndarray
+    """int32: the number of the term."""
+    weights: np.ndarray
+    """Numbers of any kind; they are multiplied as float64."""
+    base: np.ndarray | None = None
+    """float64[queries]: what is added to every score of a query."""
 
 
 class Postings:
@@ -30,30 +43,49 @@ class Postings:
         arrays = index.arrays
         return cls(arrays["starts"], arrays["documents"], arrays["weights"], index.facts["documents"])
 
-    def search(
-        self, asked: Counts, weights: np.ndarray, depth: int, *, rows: range, base: np.ndarray | None = None
-    ) -> Run:
-        """Return the documents whose score is above 0. `weights` weigh the terms `asked`; `base` is added to scores."""
+    @staticmethod
+    def are_in(index: Index) -> bool:
+        """Tell whether an index is made of postings."""
+        return {"starts", "documents", "weights"} <= index.arrays.keys()
+
+    @property
+    def nbytes(self) -> int:
+        """What the documents and their weights take, without the table of where each term begins."""
+        return self.documents.nbytes + self.weights.nbytes
+
+    def search(self, asked: Asked, depth: int, rows: range) -> Run:
+        """Return the documents to which the terms of a query give more than 0."""
         depth = min(depth, self.size)
         documents = np.full((len(rows), depth), NONE, np.int32)
         scores = np.full((len(rows), depth), -np.inf, np.float32)
         for row in range(len(rows)):
-            part = slice(asked.starts[row], asked.starts[row + 1])
-            found, values = self._score(asked.terms[part], weights[part])
+            totals = self._totals(asked, row)
+            found = np.flatnonzero(totals > 0).astype(np.int32)
+            values = totals[found]
             best = canonical_best(values, depth)
             documents[row, : len(best)] = found[best]
-            scores[row, : len(best)] = values[best] if base is None else values[best] + base[row]
+            scores[row, : len(best)] = values[best] if asked.base is None else values[best] + asked.base[row]
         return Run.top(scores, depth, documents=documents, rows=rows)
 
-    def _score(self, terms: np.ndarray, weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        parts = [slice(self.starts[term], self.starts[term + 1]) for term in terms]
+    def all_scores(self, asked: Asked) -> AllScores:
+        """Return the scores of all documents."""
+        count = len(asked.starts) - 1
+        totals = np.empty((count, self.size), np.float32)
+        for row in range(count):
+            totals[row] = self._totals(asked, row)
+        values = totals if asked.base is None else (totals + asked.base[:, None]).astype(np.float32)
+        return AllScores(values, totals > 0)
+
+    def _totals(self, asked: Asked, row: int) -> np.ndarray:
+        """Return what the terms of a query give to each document, float32[documents]."""
+        here = slice(asked.starts[row], asked.starts[row + 1])
+        parts = [slice(self.starts[term], self.starts[term + 1]) for term in asked.terms[here]]
         if not parts:
-            return np.empty(0, np.int32), np.empty(0, np.float32)
+            return np.zeros(self.size, np.float32)
         documents = np.concatenate([self.documents[part] for part in parts])
+        weights = asked.weights[here]
         values = [self.weights[part] * np.float64(weight) for part, weight in zip(parts, weights, strict=True)]
-        totals = np.bincount(documents, weights=np.concatenate(values), minlength=self.size).astype(np.float32)
-        found = np.flatnonzero(totals > 0).astype(np.int32)
-        return found, totals[found]
+        return np.bincount(documents, weights=np.concatenate(values), minlength=self.size).astype(np.float32)
 
 
 def canonical_best(scores: np.ndarray, depth: int) -> np.ndarray:

@@ -11,6 +11,7 @@ from rich.text import Text
 
 from harness.outlook import Prospect, total
 from harness.plan import Plan
+from harness.spoken import Spoken, doubts, of_plan
 from harness.words import describe_node, describe_side, duration
 
 
@@ -26,6 +27,8 @@ def as_table(plan: Plan, prospects: list[Prospect]) -> Iterator[Any]:
     yield table
     yield Text(_scores(prospects))
     yield Text(_sum(plan, prospects))
+    for spoken, systems in of_plan(plan):
+        yield Text(_prompts(spoken, systems))
     for line in _notes(plan):
         yield Text(line)
 
@@ -63,6 +66,11 @@ def _sum(plan: Plan, prospects: list[Prospect]) -> str:
     return text + (f"; it has no record for {unknown} of them" if unknown else "")
 
 
+def _prompts(spoken: Spoken, systems: list[str]) -> str:
+    sides = ", ".join(f"{side}: {prompt}" for side, prompt in spoken.sides)
+    return f"prompts of {spoken.title} in {', '.join(systems)}: {sides}"
+
+
 def _notes(plan: Plan) -> Iterator[str]:
     choice = plan.suite.precision
     for model in plan.leaves.models.values():
@@ -79,6 +87,7 @@ def _notes(plan: Plan) -> Iterator[str]:
             yield f"the model {model.name!r} ({model.spec.path}) is not here: it is fetched when the suite runs"
         if not model.pinned:
             yield f"the model {model.name!r} is unpinned: give its revision, so that nobody gets other weights"
+    yield from doubts(plan)
 
 
 def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
@@ -91,6 +100,7 @@ def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
         "made": sum(prospect.state == "made" for prospect in prospects),
         "seconds": round(seconds, 3),
         "without_record": unknown,
+        "prompts": [spoken.document() | {"systems": systems} for spoken, systems in of_plan(plan)],
         "notes": list(_notes(plan)),
         "stages": [
             {

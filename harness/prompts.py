@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal
 
+from harness.errors import UserError
+
 Side = Literal["document", "query"]
 
 SIDES: tuple[Side, ...] = ("query", "document")
@@ -23,6 +25,8 @@ def choose(said: str, side: Side, own: Mapping[str, str | None], default: str | 
     """Return the text that a word (or text) of a suite means on a side; None: there is none.
 
     `own` are the prompts of a model by name, `default` the name of the one that stands where no name of a side fits.
+    Of the names of a side the first with a text counts: sentence-transformers adds an empty `document` to a model that
+    says `passage`, and its own `encode_document` then puts nothing before a document of such a model.
 
     >>> choose("model", "query", {"query": "query: ", "passage": "passage: "}, None)
     'query: '
@@ -34,8 +38,10 @@ def choose(said: str, side: Side, own: Mapping[str, str | None], default: str | 
     if said not in (OWN, SWAPPED):
         return said
     asked: Side = side if said == OWN else _other(side)
-    names = (*NAMES[asked], default)
-    return next((own[name] for name in names if name is not None and name in own), None)
+    said_here = [own[name] for name in NAMES[asked] if name in own]
+    if said_here:
+        return next((text for text in said_here if text), NONE)
+    return own.get(default) if default is not None else None
 
 
 def _other(side: Side) -> Side:
@@ -43,7 +49,13 @@ def _other(side: Side) -> Side:
 
 
 def of_folder(folder: Path) -> tuple[dict[str, str | None], str | None]:
-    """Read prompts and the default's name from a folder of sentence-transformers weights; none if it says nothing."""
+    """Read prompts and the default's name from a folder of weights, as sentence-transformers holds them when loaded.
+
+    UserError for a configuration that cannot be read.
+    """
     file = folder / "config_sentence_transformers.json"
-    said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
-    return said.get("prompts") or {}, said.get("default_prompt_name")
+    try:
+        said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+    except ValueError as error:
+        raise UserError(f"{file} is no JSON: {error}") from None
+    return dict.fromkeys(SIDES, NONE) | (said.get("prompts") or {}), said.get("default_prompt_name")

@@ -6,7 +6,8 @@ from typing import Any
 
 from harness.registry import DATASETS, STAGES
 from harness.suite import SuiteFile
-from harness.systems import HIDDEN, PAIRS
+from harness.systems import HIDDEN, PAIRS, parts
+from harness.tuning import Tune
 
 VARIABLE = {"type": "string", "pattern": r"\{\w+\}"}
 """A word of a matrix may stand for any value."""
@@ -52,9 +53,9 @@ def _stages(definitions: dict[str, Any]) -> list[dict[str, Any]]:
     described, loaded = [], dict(STAGES.items())
     for name in loaded:
         role, word = name.split("/", 1)
-        kinds = [loaded.get(f"{part}/{word}") for part in PAIRS.get(role, (role,))]
-        if role in HIDDEN or None in kinds:
+        if role in HIDDEN or any(f"{part}/{word}" not in loaded for part in PAIRS.get(role, (role,))):
             continue
+        kinds = list(parts(role, word).values())
         found = _object({role: word}, kinds, definitions)
         if any(getattr(kind, "uses_model", False) for kind in kinds):
             found["properties"]["model"] = {"type": "string", "description": "A model of the suite."}
@@ -63,8 +64,18 @@ def _stages(definitions: dict[str, Any]) -> list[dict[str, Any]]:
             systems = {"type": "array", "items": {"type": "string"}, "minItems": 1}
             found["properties"]["of"] = systems | {"description": "The systems whose runs are joined."}
             found["required"].append("of")
+            found["properties"]["tune"] = _tune()
         described.append(found)
     return described
+
+
+def _tune() -> dict[str, Any]:
+    """Describe what a fusion may try: the words of its own, and a list of values for any setting of the stage."""
+    said = Tune.model_json_schema()
+    lists = {"type": "array", "minItems": 1}
+    return {key: said[key] for key in ("type", "description", "properties", "required")} | {
+        "additionalProperties": lists
+    }
 
 
 def _object(head: dict[str, str], kinds: list[Any], definitions: dict[str, Any]) -> dict[str, Any]:
@@ -75,6 +86,8 @@ def _object(head: dict[str, str], kinds: list[Any], definitions: dict[str, Any])
         own = kind.model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(own.get("$defs", {}))
         for key, value in own.get("properties", {}).items():
+            if key in getattr(kind, "planned", ()):
+                continue
             properties.setdefault(key, {"anyOf": [value, VARIABLE]})
         required += [key for key in own.get("required", []) if key not in {"depth", "precision", *required}]
     description = (kinds[0].__doc__ or "").split("\n")[0]

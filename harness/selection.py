@@ -13,11 +13,16 @@ from harness.systems import System
 
 
 def select_datasets(suite: Suite, names: Iterable[str] | None) -> dict[str, Dataset]:
-    """Return the data sets of these names, all for None. Raises UserError for a name the suite does not have."""
-    wanted = list(names or suite.datasets)
+    """Return the data sets of these names, for None all that systems are reported on.
+
+    Raises UserError for a name the suite does not have, and for one that is for tuning only.
+    """
+    wanted = list(names or (name for name in suite.datasets if name not in suite.trained))
     for name in wanted:
         if name not in suite.datasets:
             raise UserError(f"the suite has no data set {name!r}; {nearest(name, suite.datasets)}")
+        if name in suite.trained:
+            raise UserError(f"the data set {name!r} is for tuning only: no system is reported on it")
     return {name: dataset for name, dataset in suite.datasets.items() if name in wanted}
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Self
 
@@ -17,10 +17,13 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.artifacts.run_lines import RunLines
 from harness.artifacts.scores import Scores
+from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
+from harness.exhaustive import AllScores
 from harness.fingerprint import Fingerprint, fingerprint
-from harness.prompts import Side
+from harness.meter import Bill
+from harness.prompts import NONE, Side
 
 
 @dataclass(frozen=True)
@@ -30,10 +33,12 @@ class Runtime:
     device: str = "cpu"
     threads: int = 1
     batch_size: int | None = None
+    bill: Bill = field(default_factory=Bill, compare=False)
+    """What the stages of the run paid to services; the one part that changes."""
 
 
 class Stage(BaseModel):
-    """Subclass a role below. Fields are the settings that change the output, and nothing else.
+    """Subclass a role below. Fields are the settings that change the output; those that cannot are named in `inert`.
 
     `open` does the once-only work and returns the function whose calls are timed. A stage holds no state, knows no
     store and imports nothing heavy before `open`.
@@ -51,8 +56,12 @@ class Stage(BaseModel):
     """The row law: a call on a slice gives that slice of the answer."""
     chunk_rows: ClassVar[int] = 8192
     """How many rows are made and kept at a time; a border of a chunk is a row number, so it moves for no one."""
+    planned: ClassVar[frozenset[str]] = frozenset()
+    """Settings that a plan fills in, and no suite."""
     version: ClassVar[int] = 1
     """Raise it when the same settings start to give another output."""
+    inert: ClassVar[frozenset[str]] = frozenset()
+    """Fields that cannot change the output, as a budget or where a key lies: no part of its name."""
 
     @classmethod
     def word(cls) -> str:
@@ -65,8 +74,13 @@ class Stage(BaseModel):
         return {
             "stage": f"{self.role}/{self.name}",
             "version": self.version,
-            "settings": self.model_dump(mode="json"),
+            "settings": self.model_dump(mode="json", exclude=set(self.inert)),
         }
+
+    @property
+    def doubt(self) -> str | None:
+        """What a reader should know before trusting what this stage gives; None: nothing."""
+        return None
 
 
 class TwoSided(Stage):
@@ -105,6 +119,11 @@ class Encoder(TwoSided):
         """Load the weights; the call encodes Corpus or Queries."""
         raise NotImplementedError
 
+    def said_prompt(self, side: Side) -> str:
+        """Return the text that stands before each text of a side, or `prompts.OWN` or `SWAPPED` for the model's."""
+        del side
+        return NONE
+
 
 class Reducer(TwoSided):
     """Vectors to smaller vectors."""
@@ -112,9 +131,16 @@ class Reducer(TwoSided):
     role = "reduce"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Vectors,)
     gives: ClassVar[type[Artifact]] = Vectors
+    fitted: ClassVar[bool] = False
+    """Whether it must see all documents' vectors first, on either side."""
 
-    def open(self, runtime: Runtime) -> Callable[[Any], Rows]:
-        """The call reduces Vectors."""
+    @property
+    def of_queries(self) -> bool:
+        """Whether queries are reduced too; else they stay what they are."""
+        return True
+
+    def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Any], Rows]:
+        """Fit to the documents' vectors where it is `fitted`; the call reduces Vectors."""
         raise NotImplementedError
 
 
@@ -125,6 +151,11 @@ class Indexer(Stage):
     takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus, Vectors)
     gives: ClassVar[type[Artifact]] = Index
     rowwise = False
+    exact: ClassVar[bool] = True
+    """Whether its searcher finds what a search of all would; one that says False takes Vectors and a `similarity`.
+
+    A plan then measures what it misses: its searches are held against an exact one over the same vectors.
+    """
 
     def open(self, runtime: Runtime) -> Callable[[Any], Index]:
         """The call builds the index of all documents."""
@@ -146,6 +177,14 @@ class Searcher(Stage):
         raise NotImplementedError
 
 
+class ExhaustiveSearcher(Searcher):
+    """A searcher that can score every document, those too that no run of it holds."""
+
+    def scores(self, runtime: Runtime, index: Index) -> Callable[[Any], AllScores]:
+        """Open the index; the call scores all documents for Queries or their vectors, each query by itself."""
+        raise NotImplementedError
+
+
 class Fuser(Stage):
     """Several runs of the same queries to one."""
 
@@ -156,6 +195,38 @@ class Fuser(Stage):
 
     def open(self, runtime: Runtime) -> Callable[..., Run]:
         """The call takes one Run a chain, in the order the suite names them."""
+        raise NotImplementedError
+
+
+class ScoreFuser(Fuser):
+    """Several searches to one run, by the scores of all documents: what it joins are searches, not runs of theirs."""
+
+    role = "fuse"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Queries, Vectors, SparseVectors)
+    planned: ClassVar[frozenset[str]] = frozenset({"searchers"})
+    searchers: tuple[dict[str, Any], ...] = ()
+    """The recipes of the searchers it asks, their depth left out: a part of what names the run."""
+
+    def over(self, searchers: Sequence[Stage]) -> Self:
+        """Return the stage with the searchers whose scores it joins, in the order of `of`. ValueError says why not."""
+        recipes = [searcher.recipe for searcher in searchers]
+        said = [r | {"settings": {k: v for k, v in r["settings"].items() if k != "depth"}} for r in recipes]
+        return self.model_copy(update={"searchers": tuple(said)})
+
+    def open(self, runtime: Runtime, *indexes: Index) -> Callable[..., Run]:
+        """Open one index a searcher; the call takes for each of them the queries, or their vectors."""
+        raise NotImplementedError
+
+
+class Tuner(Stage):
+    """Several runs of the same queries to one: each query gets the answer of one of them. No suite names it."""
+
+    role = "tune"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Run
+
+    def open(self, runtime: Runtime, *scores: Scores) -> Callable[..., Run]:
+        """Choose by the scores, one Scores a candidate; the call takes one Run a candidate."""
         raise NotImplementedError
 
 
@@ -182,6 +253,27 @@ class Collapser(Stage):
 
     def open(self, runtime: Runtime, passages: Passages) -> Callable[[Run], Run]:
         """The call gives each document that a Run of the passages found a score, and all of them in canonical order."""
+        raise NotImplementedError
+
+
+class Rescorer(Stage):
+    """A run to the same documents in a better order, by vectors of documents and queries that are made beforehand.
+
+    A suite calls it `rerank` as well. It stands behind an encoder of its own: `model` and the settings of that are said
+    here, and its vectors are those of any other system that encodes alike.
+    """
+
+    role = "rerank"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Run
+    encoder: ClassVar[str]
+    """The encoder whose vectors it compares, as the registry names it."""
+    chunk_rows: ClassVar[int] = 1024
+    depth: int
+    """How many documents of each query are put in a new order; those below follow as they stood."""
+
+    def open(self, runtime: Runtime, documents: Any, queries: Any) -> Callable[[Run], Run]:
+        """Hold the vectors; the call reorders a Run, whose `rows` are rows of `queries`."""
         raise NotImplementedError
 
 
@@ -237,6 +329,18 @@ class SpanScorer(Stage):
 
         Its `rows` are rows of `queries`.
         """
+        raise NotImplementedError
+
+
+class Comparison(Stage):
+    """A run and the run it ought to be to one value a query."""
+
+    role = "score"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Scores
+
+    def open(self, runtime: Runtime, ideal: Run) -> Callable[[Run], Scores]:
+        """Hold the ideal; the call scores a Run, whose `rows` are rows of it."""
         raise NotImplementedError
 
 

@@ -85,6 +85,12 @@ class Suite:
         return fingerprint(self.words)
 
     @property
+    def trained(self) -> frozenset[str]:
+        """The data sets that are for tuning only: no system is reported on them."""
+        steps = [step for system in self.systems.values() for step in system.steps]
+        return frozenset(step.tuning.train for step in steps if step.tuning and step.tuning.train)
+
+    @property
     def base(self) -> Path:
         """The folder that relative paths start from."""
         return self.file.parent
@@ -111,6 +117,7 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
     defaults = Defaults(said.depth, precision.name, said.models)
     systems = make_systems(said.systems, defaults, document)
     _check_depths(systems, measures, document)
+    _check_trained(systems, said.datasets)
     return Suite(
         file=path.resolve(),
         text=text,
@@ -209,6 +216,15 @@ def _check_depths(systems: dict[str, System], measures: tuple[str, ...], documen
                     f"{measure} needs a run {needed} deep, but the system {system.name!r} stops at {system.depth}",
                     document.place(("measures", position)),
                 )
+
+
+def _check_trained(systems: dict[str, System], datasets: Iterable[str]) -> None:
+    """Refuse parameters that are chosen on a data set that is not there."""
+    for system in systems.values():
+        for step in system.steps:
+            if step.tuning and step.tuning.train is not None and step.tuning.train not in datasets:
+                near = nearest(step.tuning.train, datasets)
+                raise SuiteError(f"tune, train: the suite has no data set {step.tuning.train!r}; {near}", step.place)
 
 
 def make_dataset(name: str, spec: dict[str, Any], base: Path, document: Document) -> Dataset:

@@ -10,17 +10,19 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from harness.errors import Place, SuiteError, UnknownName, nearest
+from harness.errors import Place, SuiteError, UnknownName, UserError, nearest
+from harness.measures.parse import parse, required_depth
 from harness.models import ModelSpec
 from harness.places import Document
 from harness.places import Path as At
 from harness.registry import STAGES
 from harness.stage import Stage
+from harness.tuning import Tuning, read_tuning
 
 PAIRS = {"index": ("index", "search")}
 """A word that stands for two stages: the settings of each go to whichever declares them."""
-HIDDEN = {"search", "score", "runfile", "filter"}
-"""Roles whose words no suite names: implied by an index, the measures, the path of a run file, and by the data set."""
+HIDDEN = {"search", "score", "runfile", "filter", "tune"}
+"""Roles whose words no suite names: implied by an index, the measures, a run file, the data set, and by `tune`."""
 DATASET = "{dataset}"
 """Stands in the path of a run file for the name of the data set."""
 
@@ -44,6 +46,8 @@ class Step:
     stages: Mapping[str, Stage] = field(default_factory=dict)
     model: str | None = None
     of: tuple[str, ...] = ()
+    tuning: Tuning | None = None
+    """What a fusion tries; `stages` then holds the first candidate."""
 
 
 @dataclass(frozen=True)
@@ -58,7 +62,8 @@ class System:
     @property
     def depth(self) -> int | None:
         """How deep its run is, as far as its own steps say; None where another system decides."""
-        depths = [stage.depth for step in self.steps for stage in step.stages.values() if hasattr(stage, "depth")]
+        found = [stage for step in self.steps if step.role != "rerank" for stage in step.stages.values()]
+        depths = [stage.depth for stage in found if hasattr(stage, "depth")]
         return depths[-1] if depths else None
 
 
@@ -94,8 +99,21 @@ def _expand(key: str, value: Any, at: At, document: Document) -> list[tuple[str,
     found = []
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))
-        found.append((str(_put(key, chosen, at, document)), _put(stages, chosen, at, document), (*at, "stages")))
+        shown = {axis: _label(value) for axis, value in chosen.items()}
+        found.append((str(_put(key, shown, at, document)), _put(stages, chosen, at, document), (*at, "stages")))
     return found
+
+
+def _label(value: Any) -> Any:
+    """Write a mapping or a list of a matrix so that it can stand in a name: its words, joined, the first 60 letters.
+
+    >>> _label({"query": "Find: ", "document": ""}), _label("none"), _label(0.5)
+    ('query-Find-document', 'none', 0.5)
+    """
+    if not isinstance(value, dict | list):
+        return value
+    parts = [f"{key} {item}" for key, item in value.items()] if isinstance(value, dict) else map(str, value)
+    return "-".join(re.findall(r"\w+", " ".join(parts)))[:60]
 
 
 def _put(value: Any, chosen: Mapping[str, Any], at: At, document: Document) -> Any:
@@ -133,9 +151,56 @@ def _step(words: Any, defaults: Defaults, at: At, document: Document) -> Step:
     of = tuple(settings.pop("of", ())) if role == "fuse" else ()
     if role == "fuse" and not of:
         raise SuiteError("'fuse' names the systems it joins: of: [a, b]", place)
-    model = settings.pop("model", None)
+    model = None if _declares_model(role, word) else settings.pop("model", None)
+    if role == "fuse" and "tune" in settings:
+        tuning = _tuning(word, settings.pop("tune"), settings, defaults, at, document)
+        return Step(role, word, place, {"fuse": tuning.candidates[0]}, model, of, tuning)
     stages = _stages(role, "trec" if role == "runfile" else word, settings, model, defaults, at, document)
     return Step(role, word, place, stages, model, of)
+
+
+def _tuning(word: str, said: Any, settings: dict[str, Any], defaults: Defaults, at: At, document: Document) -> Tuning:
+    """Read what a fusion tries; every candidate is checked as a stage of its own."""
+
+    def build(chosen: Mapping[str, Any]) -> Stage:
+        for key in chosen:
+            if key in settings:
+                raise UserError(f"{key} stands in 'tune' and beside it")
+        return _stages("fuse", word, {**settings, **chosen}, None, defaults, inside, document)["fuse"]
+
+    inside = (*at, "tune")
+    try:
+        tuning = read_tuning(said, build)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, ("tune", *first["loc"])))
+        raise SuiteError(f"'fuse: {word}', {name}: {first['msg']}", document.place(inside)) from None
+    except UserError as error:
+        if error.place is not None:
+            raise
+        raise SuiteError(error.message, document.place(inside)) from None
+    depth, needed = getattr(tuning.candidates[0], "depth", None), required_depth(parse(tuning.measure)) or 0
+    if depth is not None and depth < needed:
+        raise SuiteError(
+            f"tune: {tuning.measure} needs a run {needed} deep, but this one stops at {depth}", document.place(inside)
+        )
+    return tuning
+
+
+def _declares_model(role: str, word: str) -> bool:
+    """Tell whether `model` is a setting of the stage itself, not the name of one of the suite's models."""
+    name = f"{role}/{word}"
+    return name in STAGES.names() and "model" in STAGES[name].model_fields
+
+
+def parts(role: str, word: str) -> dict[str, type[Stage]]:
+    """Return the stages that a word of a suite stands for, by role; UnknownName where there is one that nobody made.
+
+    A reranker by vectors has its encoder beside it.
+    """
+    kinds: dict[str, type[Stage]] = {part: STAGES[f"{part}/{word}"] for part in PAIRS.get(role, (role,))}
+    encoder = getattr(kinds.get("rerank"), "encoder", None)
+    return kinds | {"encode": STAGES[encoder]} if encoder else kinds
 
 
 def _stages(
@@ -143,7 +208,7 @@ def _stages(
 ) -> dict[str, Stage]:
     """Build the stages of one step; each setting goes to those that declare it."""
     try:
-        kinds: dict[str, type[Stage]] = {r: STAGES[f"{r}/{word}"] for r in PAIRS.get(role, (role,))}
+        kinds = parts(role, word)
     except UnknownName:
         words = [name.split("/", 1)[1] for name in STAGES.names() if name.startswith(f"{role}/")]
         raise SuiteError(f"there is no '{role}: {word}'; {nearest(word, words)}", document.place((*at, role))) from None
@@ -153,7 +218,7 @@ def _stages(
         try:
             built[part] = kind(**{key: value for key, value in given.items() if key in kind.model_fields})
         except ValidationError as error:
-            raise _wrong_setting(error, f"{role}: {word}", at, document) from None
+            raise _wrong_setting(error, kind, f"{role}: {word}", at, document) from None
     return built
 
 
@@ -167,7 +232,7 @@ def _given(
     document: Document,
 ) -> dict[str, Any]:
     """Put together what is said here, what the model says and what the suite says; the nearer word wins."""
-    declared = {name for kind in kinds.values() for name in kind.model_fields}
+    declared = {name for kind in kinds.values() for name in kind.model_fields if name not in kind.planned}
     wants_model = any(getattr(kind, "uses_model", False) for kind in kinds.values())
     for key in settings:
         if key not in declared:
@@ -186,13 +251,18 @@ def _given(
     return {"depth": defaults.depth, "precision": defaults.precision, **of_model, **settings}
 
 
-def _wrong_setting(error: ValidationError, title: str, at: At, document: Document) -> SuiteError:
+def _wrong_setting(error: ValidationError, kind: type[Stage], title: str, at: At, document: Document) -> SuiteError:
+    """Say what is wrong with the first wrong setting; one that its stage does not show (repr=False) is not repeated."""
     first = error.errors()[0]
     place = document.place((*at, *first["loc"]))
     name = ".".join(str(part) for part in first["loc"])
     if first["type"] == "missing":
         return SuiteError(f"'{title}' needs the setting {name!r}", place)
-    return SuiteError(f"'{title}', {name}: {first['msg']}, found {first['input']!r}", place)
+    if not first["loc"]:
+        return SuiteError(f"'{title}': {first['msg']}", place)
+    field = kind.model_fields.get(str(first["loc"][0]))
+    found = f", found {first['input']!r}" if field is None or field.repr else ""
+    return SuiteError(f"'{title}', {name}: {first['msg']}{found}", place)
 
 
 def _check_names(system: System, systems: Mapping[str, System], above: tuple[str, ...]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.artifacts.text import Queries
+from harness.prompts import Side
 from harness.stage import Node, Source, TwoSided
 
 
@@ -18,7 +19,9 @@ def describe_node(node: Node) -> str:
         return f"read {stage.name}"
     fields = type(stage).model_fields
     said = {
-        key: value for key, value in stage.model_dump().items() if key in fields and value != fields[key].get_default()
+        key: value
+        for key, value in stage.model_dump(exclude=set(stage.inert)).items()
+        if key in fields and key not in stage.planned and value != fields[key].get_default()
     }
     settings = " ".join(f"{key}={_plain(value)}" for key, value in said.items() if value not in (None, {}, []))
     return f"{stage.role} {stage.name}" + (f" [{settings}]" if settings else "")
@@ -28,10 +31,15 @@ def describe_side(node: Node) -> str:
     """Say whether a stage that both sides pass through stands on the side of the documents or of the queries."""
     if not isinstance(node.stage, TwoSided):
         return ""
+    return " of queries" if side_of(node) == "query" else " of documents"
+
+
+def side_of(node: Node) -> Side:
+    """Tell on which side a stage stands."""
     source = node
     while source.stream:
         source = source.stream[0]
-    return " of queries" if source.gives is Queries else " of documents"
+    return "query" if source.gives is Queries else "document"
 
 
 def _plain(value: object) -> str:

@@ -51,6 +51,20 @@ class Run(Rows):
         """Keep the first `depth` places."""
         return type(self)(self.documents[:, :depth], self.scores[:, :depth], self.rows)
 
+    def led_by(self, head: Self) -> Self:
+        """Put the first places into the order of `head`, which holds the same documents; the rest follows as it stood.
+
+        The scores of the head stand. Each document below has the lowest of them, less its number from 1 below the head:
+        so scores fall along the row, and those of two searches need not be alike.
+        """
+        width, rest = head.documents.shape[1], self.documents[:, head.documents.shape[1] :]
+        if not width or not rest.shape[1]:
+            return head if width else self
+        below = head.scores[:, -1:] - np.arange(1, rest.shape[1] + 1, dtype=np.float32)
+        scores = np.where(rest == NONE, np.float32(-np.inf), below)
+        documents = np.concatenate([head.documents, rest], axis=1)
+        return type(self)(documents, np.concatenate([head.scores, scores], axis=1), self.rows)
+
     def take(self, part: slice) -> Self:
         """Return the runs of some queries; nothing is copied."""
         return type(self)(self.documents[part], self.scores[part], self.rows[part])
@@ -59,11 +73,12 @@ class Run(Rows):
     def join(cls, parts: Sequence[Self]) -> Self:
         """Put the runs of consecutive queries together; shorter ones are filled up."""
         depth = max(part.documents.shape[1] for part in parts)
-        filled = [part._widen(depth) for part in parts]
+        filled = [part.widen(depth) for part in parts]
         documents = np.concatenate([part.documents for part in filled])
         return cls(documents, np.concatenate([part.scores for part in filled]), joined(parts))
 
-    def _widen(self, depth: int) -> Self:
+    def widen(self, depth: int) -> Self:
+        """Fill up with empty places."""
         missing = ((0, 0), (0, depth - self.documents.shape[1]))
         documents = np.pad(self.documents, missing, constant_values=NONE)
         return type(self)(documents, np.pad(self.scores, missing, constant_values=-np.inf), self.rows)

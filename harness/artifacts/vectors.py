@@ -1,4 +1,4 @@
-"""Dense vectors: one memory-mapped array."""
+"""Dense vectors, whole or reduced: one memory-mapped array. The type says what may stand behind a reduction."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import numpy as np
 from harness.artifacts.base import Rows, joined
 
 
-class Vectors(Rows):
-    """One vector per document or query: float32[rows, dimensions] unless a reduction says otherwise."""
+class Table(Rows):
+    """One row of an array per document or query."""
 
     file = "vectors.npy"
 
@@ -51,8 +51,36 @@ class Vectors(Rows):
         """Map the array into memory, read only."""
         return cls(np.load(folder / cls.file, mmap_mode="r", allow_pickle=False))
 
+    @property
+    def dimensions(self) -> int:
+        """How many coordinates a vector has."""
+        return int(self.array.shape[1])
 
-def _fitting(parts: Iterable[Vectors], shape: tuple[int, ...], dtype: np.dtype) -> Iterator[Vectors]:
+
+class Vectors(Table):
+    """Vectors as a model makes them: float32[rows, dimensions]."""
+
+
+class Int8Vectors(Table):
+    """Vectors in a byte a coordinate, int8[rows, dimensions]: whole multiples of one step that all of them share.
+
+    The step is not kept: cosines need none, and dot products are proportional without it.
+    """
+
+
+class BitVectors(Table):
+    """The signs of vectors, packed: uint8[rows, dimensions / 8], the first dimension in the highest bit.
+
+    A bit 1 stands for +1, a bit 0 for -1.
+    """
+
+    @property
+    def dimensions(self) -> int:
+        """Eight to a byte."""
+        return 8 * super().dimensions
+
+
+def _fitting(parts: Iterable[Table], shape: tuple[int, ...], dtype: np.dtype) -> Iterator[Table]:
     """Give the parts; ValueError where they are not consecutive, of one width and kind, and `shape[0]` rows in all."""
     done = 0
     for part in parts:

@@ -11,6 +11,7 @@ from typing import Self
 
 from harness.artifacts.base import Artifact, Rows
 from harness.errors import StoreError
+from harness.meter import Paid
 from harness.stage import Node
 from harness.store import RECIPE, Store, verify, write_whole
 
@@ -54,6 +55,8 @@ class Chunks:
         """Where the pieces begin that are written."""
         self.seconds = 0.0
         """What all pieces took, those of earlier processes too."""
+        self.paid = Paid()
+        """What services took for them, likewise."""
         if len(self.borders) > 1:
             for border in self.borders:
                 self._take_over(border)
@@ -64,19 +67,21 @@ class Chunks:
         """The pieces that are still to be made."""
         return [border for border in self.borders if border.start not in self.finished]
 
-    def keep(self, rows: slice, part: Rows, seconds: float) -> None:
+    def keep(self, rows: slice, part: Rows, seconds: float, paid: Paid) -> None:
         """Take in a piece. Raises TypeError or ValueError if it is not what was asked for."""
         if not isinstance(part, self.kind):
             raise TypeError(f"gave {type(part).__name__}, not {self.kind.__name__}")
         if len(part) != rows.stop - rows.start:
             raise ValueError(f"gave {len(part)} rows for rows {rows.start} to {rows.stop}")
         self.seconds += seconds
+        self.paid = self.paid.plus(paid)
         self.finished.add(rows.start)
         if len(self.borders) == 1:
             self.only = part
             return
         draft = self.folder / uuid.uuid4().hex
-        write_whole(draft, self._place(rows), part, {"rows": [rows.start, rows.stop], "seconds": seconds})
+        recipe = {"rows": [rows.start, rows.stop], "seconds": seconds, "paid": paid}
+        write_whole(draft, self._place(rows), part, recipe)
 
     def join(self) -> Artifact:
         """Put all pieces together: what `Store.save` then writes is the whole."""
@@ -100,8 +105,11 @@ class Chunks:
         place = self._place(rows)
         try:
             verify(place)
-            self.seconds += json.loads((place / RECIPE).read_text("utf-8"))["seconds"]
-        except (StoreError, KeyError, ValueError):
+            said = json.loads((place / RECIPE).read_text("utf-8"))
+            seconds, paid = said["seconds"], Paid(*said.get("paid", ()))
+        except (StoreError, KeyError, TypeError, ValueError):
             shutil.rmtree(place, ignore_errors=True)
             return
+        self.seconds += seconds
+        self.paid = self.paid.plus(paid)
         self.finished.add(rows.start)

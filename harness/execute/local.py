@@ -59,7 +59,7 @@ def execute(plan: Plan, store: Store, runtime: Runtime, progress: Progress) -> O
     """
     loop = _Loop(plan, store, runtime, progress)
     for target in plan.targets:
-        for node in (target.run, *target.scores.values()):
+        for node in target.ends:
             try:
                 loop.ensure(node)
             except StageFailed as error:
@@ -130,16 +130,17 @@ class _Loop:
             return
         stream = [self.load(above) for above in node.stream]
         static = [above and self.load(above) for above in node.static]
-        cpu = time.process_time()
+        cpu, bill = time.process_time(), self.runtime.bill.total
         rows = len(stream[0]) if isinstance(stream[0], Rows) else 1
         chunks = Chunks(self.store, node, rows) if node.stage.rowwise else None
         if chunks is not None:
             opened = self.make_rows(node, chunks, stream, static)
-            artifact, called = chunks.join(), chunks.seconds
+            artifact, called, paid = chunks.join(), chunks.seconds, chunks.paid
         else:
             self.progress.started(node, None)
             call, opened = timed(lambda: self.open(node, static))
             artifact, called = timed(lambda: call(*stream))
+            paid = self.runtime.bill.total.minus(bill)
             if not isinstance(artifact, node.gives):
                 raise TypeError(f"gave {type(artifact).__name__}, not {node.gives.__name__}")
         cost = Cost(
@@ -150,6 +151,8 @@ class _Loop:
             open_seconds=opened,
             call_seconds=called,
             cpu_seconds=time.process_time() - cpu,
+            api_tokens=paid.tokens,
+            api_usd=paid.usd,
             peak_rss_bytes=peak_rss_bytes(),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )
@@ -163,10 +166,13 @@ class _Loop:
         self.progress.advanced(node, chunks.finished_rows)
         if not chunks.missing:
             return 0.0
+        bill = self.runtime.bill
+        before = bill.total
         call, opened = timed(lambda: self.open(node, static))
         for rows in chunks.missing:
             part, seconds = timed(partial(call, *(item.take(rows) for item in stream)))
-            chunks.keep(rows, part, seconds)
+            chunks.keep(rows, part, seconds, bill.total.minus(before))
+            before = bill.total
             self.progress.advanced(node, rows.stop - rows.start)
         return opened
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,6 +21,7 @@ BESIDE = (
     "Unjudged at k: documents in the first k that nobody judged, a query; where it differs much between systems, "
     "so may the numbers, for that reason alone."
 )
+PROMPTS = "The exact text, and whether the suite or the model's own configuration says it."
 SHORT = 12
 """Characters of a checksum that a table shows; run.json has all."""
 WORKED = ("encode_rate", "build_seconds")
@@ -30,12 +32,14 @@ def background(results: Results) -> Iterator[Section]:
     """Give the sections that have something to say."""
     yield from throughput(results)
     yield from failures(results)
+    yield from tuned(results)
     yield from checks(results)
     yield from definitions(results)
     yield from counts(results)
     yield from datasets(results)
     yield from models(results)
     yield from systems(results)
+    yield from prompts(results)
     yield environment(results)
     yield repeat(results)
 
@@ -93,6 +97,29 @@ def failures(results: Results) -> Iterator[Section]:
     )
     columns = tuple(map(Column, ("system", "data set", "stage", "quantities", "reason")))
     yield Section("Failures", (Table("What failed has no number, and a reason instead.", columns, rows),))
+
+
+def tuned(results: Results) -> Iterator[Section]:
+    """List the parameters that were chosen by judgements, and by which."""
+    rows = []
+    for said in objects(results.run.get("tuned")):
+        folds = said.get("folds")
+        for chosen in objects(said.get("chosen")):
+            where = (
+                f"folds of {said.get('on')} other than {chosen.get('fold')}" if folds else numbers.fact(said.get("on"))
+            )
+            what = ", ".join(f"{key} {numbers.fact(value)}" for key, value in _object(chosen.get("candidate")).items())
+            texts = (*(numbers.fact(said.get(key)) for key in ("system", "dataset", "stage")), what, where)
+            mean = numbers.measure(_number(chosen.get("mean")))
+            of = str(len(objects(said.get("candidates"))))
+            measure = numbers.fact(said.get("measure"))
+            rows.append(tuple(map(Cell, (*texts, measure, mean, numbers.count(chosen.get("queries")), of))))
+    if not rows:
+        return
+    heads = ("system", "data set", "stage", "chosen", "by", "measure", "its mean there", "queries", "candidates")
+    columns = tuple(Column(head, numeric=head in ("its mean there", "queries", "candidates")) for head in heads)
+    caption = "Each query is answered with parameters that were chosen on other queries."
+    yield Section("Tuned parameters", (Table(caption, columns, tuple(rows)),))
 
 
 def checks(results: Results) -> Iterator[Section]:
@@ -189,6 +216,27 @@ def systems(results: Results) -> Iterator[Section]:
     ]
     if rows:
         yield Section("Systems", (Table("What each system does.", (Column("system"), Column("chain")), tuple(rows)),))
+
+
+def prompts(results: Results) -> Iterator[Section]:
+    """List which text stood before the queries and the documents of each system that encodes."""
+    found: dict[tuple[str, ...], list[str]] = {}
+    for name, said in results.part("systems").items():
+        for one in objects(_object(said).get("prompts")):
+            encoder = " ".join(str(one[key]) for key in ("stage", "model") if one.get(key))
+            texts = (_prompt(_object(one.get(side))) for side in ("query", "document"))
+            found.setdefault((encoder, *texts), []).append(name)
+    rows = tuple(tuple(map(Cell, (numbers.some(names), *texts))) for texts, names in found.items())
+    if rows:
+        columns = tuple(map(Column, ("systems", "encoder", "before each query", "before each document")))
+        yield Section("Prompts", (Table(PROMPTS, columns, rows),))
+
+
+def _prompt(said: Mapping[str, Any]) -> str:
+    text = said.get("text")
+    if not isinstance(text, str):
+        return "not known"
+    return f"{json.dumps(text, ensure_ascii=False) if text else 'none'} ({numbers.fact(said.get('from'))})"
 
 
 def environment(results: Results) -> Section:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 
 import numpy as np
@@ -15,6 +15,11 @@ from harness.statistics import mean_intervals
 
 NO_QUALITY = ("Judged", "Num")
 """Measures that count something; more of it is not better, so none of it is the best."""
+
+
+SIZES = ("index_bytes", "dimensions", "active_dims", "query_active_dims", "index_memory_bytes")
+"""Quantities beside the measures, by the names that `Entry` has for them."""
+RECALL = "index_recall@"
 
 
 class Standing(Enum):
@@ -37,6 +42,14 @@ class Entry:
     measures: Mapping[str, Measurement | None]
     index_bytes: float | None
     dimensions: float | None
+    active_dims: float | None = None
+    """Of a document, on the mean, where vectors are sparse."""
+    query_active_dims: float | None = None
+    index_memory_bytes: float | None = None
+    build_seconds: float | None = None
+    """Of all its indexes, when they were made."""
+    index_recall: Mapping[int, float] = field(default_factory=dict)
+    """Of its approximate search, by k; empty for an exact one."""
 
     @property
     def value(self) -> float | None:
@@ -56,6 +69,11 @@ class Comparison:
     def headline(self) -> str:
         """The measure that decides."""
         return self.measures[0] if self.measures else ""
+
+    @property
+    def recall_cuts(self) -> list[int]:
+        """The k at which approximate searches were held against exact ones, ascending."""
+        return sorted({k for entry in self.entries for k in entry.index_recall})
 
     @property
     def best(self) -> Entry | None:
@@ -87,10 +105,24 @@ def compare(results: Results, dataset: str) -> Comparison:
         rows = {measure: results.measurement(dataset, system, measure) for measure in measures}
         if any(row.dataset == dataset and row.system == system for row in results.measurements):
             headline = rows.get(measures[0]) if measures else None
-            sizes = (results.value(dataset, system, name) for name in ("index_bytes", "dimensions"))
-            entries.append(Entry(system, standings.get(system, Standing.UNKNOWN), headline, rows, *sizes))
+            sizes = {name: results.value(dataset, system, name) for name in SIZES}
+            seconds, recall = _of_indexes(results, dataset, system)
+            standing = standings.get(system, Standing.UNKNOWN)
+            entries.append(Entry(system, standing, headline, rows, **sizes, build_seconds=seconds, index_recall=recall))
     known = sorted((e for e in entries if e.value is not None), key=lambda e: -(e.value or 0))
     return Comparison(dataset, measures, known + [e for e in entries if e.value is None])
+
+
+def _of_indexes(results: Results, dataset: str, system: str) -> tuple[float | None, dict[int, float]]:
+    """Return the seconds that the indexes took to build, and what an approximate one finds of the exact answer."""
+    mine = [row for row in results.measurements if (row.dataset, row.system) == (dataset, system)]
+    built = [row.value for row in mine if row.quantity == "build_seconds" and row.value is not None]
+    recall = {
+        int(row.quantity.removeprefix(RECALL)): row.value
+        for row in mine
+        if row.quantity.startswith(RECALL) and row.value is not None and row.stage is None
+    }
+    return (sum(built) if built else None), recall
 
 
 def _standings(results: Results, dataset: str, measure: str) -> dict[str, Standing]:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.report import numbers
+from harness.report import ceilings, numbers
 from harness.report.background import background, objects
 from harness.report.comparison import Comparison, Standing, compare
 from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
+from harness.report.index_pictures import index_curves
 from harness.report.markdown import markdown
 from harness.report.pictures import dimension_curves, quality_and_size
 from harness.report.quality import by_tag, headline, table
@@ -80,9 +81,10 @@ def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragrap
 
 
 def _dataset(results: Results, comparison: Comparison) -> Section:
-    blocks: list[Block] = [table(comparison)]
+    blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
     if comparison.measures:
         blocks += quality_and_size(comparison)
         blocks += dimension_curves(results, comparison)
+        blocks += index_curves(results, comparison)
         blocks += by_tag(results, comparison)
     return Section(f"Systems on {comparison.dataset}", tuple(blocks))

@@ -169,9 +169,12 @@ def ticks(low: float, high: float) -> list[float]:
 
 
 def dimension_curves(results: Results, comparison: Comparison) -> list[Figure]:
-    """Draw quality against dimensions, a line for each chain that differs in nothing but those; [] without such."""
+    """Draw quality against dimensions, a line for each chain that differs in nothing but those.
+
+    [] without such, and where there are more lines than colours.
+    """
     series = curves(results, comparison)
-    if not any(len(rows) > 1 for rows in series.values()):
+    if not any(len(rows) > 1 for rows in series.values()) or len(series) > len(COLOURS):
         return []
     title = f"{comparison.headline} and dimensions on {comparison.dataset}"
     lines = (

@@ -22,6 +22,11 @@ LEGEND = (
     "reaches zero, each system on its own. Best of a column in bold. {counted}95 % bootstrap interval beside {measure}."
 )
 
+RECALLED = (
+    " Index recall: the share of the exact search's first k, over the same vectors, that the approximate index finds; "
+    "it says nothing of relevance, and exact searches have none."
+)
+
 
 def headline(comparison: Comparison) -> Paragraph:
     """Say which system is best, and which cannot be told from it."""
@@ -56,6 +61,9 @@ def table(comparison: Comparison) -> Table:
     measures = comparison.measures
     columns = [Column("system"), *(Column(measure, numeric=True) for measure in measures)]
     columns += [Column("index", numeric=True), Column("dimensions", numeric=True)]
+    cuts = comparison.recall_cuts
+    heads = [f"index recall@{k}" for k in cuts] + (["in memory", "build"] if cuts else [])
+    columns += [Column(head, numeric=True) for head in heads]
     highest = {measure: numbers.measure(comparison.highest(measure)) for measure in measures}
     scale = _scale(comparison)
     rows = []
@@ -63,12 +71,34 @@ def table(comparison: Comparison) -> Table:
         cells = [
             _number(entry, measure, highest[measure], scale if i == 0 else None) for i, measure in enumerate(measures)
         ]
-        size, dimensions = Cell(numbers.size(entry.index_bytes)), Cell(numbers.count(entry.dimensions))
-        rows.append((Cell(entry.system, note=MARKS.get(entry.standing, "")), *cells, size, dimensions))
+        size = Cell(numbers.size(entry.index_bytes))
+        dimensions = Cell(numbers.count(entry.dimensions), note=_active(entry))
+        rows.append(
+            (Cell(entry.system, note=MARKS.get(entry.standing, "")), *cells, size, dimensions, *_index(entry, cuts))
+        )
     counts = sorted({e.headline.n for e in comparison.entries if e.headline and e.headline.n})
     counted = f"{' or '.join(map(numbers.count, counts))} queries. " if counts else ""
     caption = LEGEND.format(measure=comparison.headline or "measure", counted=counted)
-    return Table(caption, tuple(columns), tuple(rows))
+    return Table(caption + (RECALLED if cuts else ""), tuple(columns), tuple(rows))
+
+
+def _index(entry: Entry, cuts: list[int]) -> list[Cell]:
+    """Say what an approximate index finds, and what it takes; nothing where no system has one."""
+    if not cuts:
+        return []
+    found = [numbers.measure(entry.index_recall.get(k)) for k in cuts]
+    return [
+        *map(Cell, found),
+        Cell(numbers.size(entry.index_memory_bytes)),
+        Cell(numbers.quantity(entry.build_seconds, "s")),
+    ]
+
+
+def _active(entry: Entry) -> str:
+    """Say how many dimensions of sparse vectors are not zero."""
+    if entry.active_dims is None:
+        return ""
+    return f"{numbers.count(entry.active_dims)} active, in queries {numbers.count(entry.query_active_dims)}"
 
 
 def _scale(comparison: Comparison) -> tuple[float, float] | None:

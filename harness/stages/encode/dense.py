@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,8 @@ from harness.stage import Runtime
 class DenseEncoder(TextEncoder):
     """One vector a text, float32 whatever the precision of the weights; model, prompt and length decide it."""
 
+    version: ClassVar[int] = 2
+    """2: the prompt that a model has for a `passage` stands before each document."""
     normalize: bool | None = None
     """Whether vectors are brought to length 1; None: as the model does."""
 

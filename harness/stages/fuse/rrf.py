@@ -8,7 +8,7 @@ import numpy as np
 from pydantic import Field
 
 from harness.artifacts.run import NONE, Run
-from harness.fusion import fuse, weights_of
+from harness.fusion import Totals, add_up, best, weights_of
 from harness.stage import Fuser, Runtime
 
 
@@ -26,10 +26,14 @@ class Rrf(Fuser):
         """The call takes one Run a chain."""
 
         def call(*runs: Run) -> Run:
-            weights = weights_of(self.weights, runs, self.word())
-            return fuse(runs, [self._share(run, weight) for run, weight in zip(runs, weights, strict=True)], self.depth)
+            return best(self.totals(*runs), self.depth, runs[0].rows)
 
         return call
+
+    def totals(self, *runs: Run) -> Totals:
+        """Return the sums in float64, before the run rounds them. Raises UserError where runs do not fit together."""
+        weights = weights_of(self.weights, runs, self.word())
+        return add_up(runs, [self._share(run, weight) for run, weight in zip(runs, weights, strict=True)])
 
     def _share(self, run: Run, weight: float) -> np.ndarray:
         share = weight * (1 / (self.k + np.arange(1, run.documents.shape[1] + 1)))

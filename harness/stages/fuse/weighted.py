@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Literal
+from collections.abc import Callable, Mapping
+from typing import Literal, TypeAlias
 
 import numpy as np
 
 from harness.artifacts.run import NONE, Run
-from harness.fusion import fuse, weights_of
+from harness.fusion import Totals, add_up, best, weights_of
 from harness.stage import Fuser, Runtime
 
-Normalization = Literal["minmax", "zscore", "dbsf", "none"]
+Normalization = Literal["minmax", "minmax-inverted", "max", "sum", "zscore", "dbsf", "rank", "borda", "none"]
 TINY = 1e-9
 """The least width that scores are divided by, so that equal scores give 0 (as ranx does)."""
 
@@ -19,9 +19,11 @@ TINY = 1e-9
 class Weighted(Fuser):
     """Sum `weight * scaled score` over the runs that hold a document; a run that lacks it gives it 0.
 
-    Each query of each run is scaled by the scores found for it. `minmax` and `zscore` are ranx's "min-max" and "zmuv"
-    with method "wsum"; `dbsf` is Qdrant's distribution-based score fusion. With `zscore` a missing document is thus
-    treated as an average one, with `minmax` as the last one found.
+    Each query of each run is scaled by the scores found for it, or by the places of its documents (`rank`, `borda`).
+    `dbsf` is Qdrant's distribution-based score fusion; the others are all those of ranx, with its method "wsum", where
+    `minmax` is called "min-max" and `zscore` "zmuv" (Bassani and Romelli 2022, doi 10.1145/3511808.3557207). With
+    `zscore` a missing document is treated as an average one, with `minmax` as the last one found; only `borda` gives
+    it a share of its own: the mean of the points that the run has left.
     """
 
     weights: tuple[float, ...] | None = None
@@ -32,33 +34,107 @@ class Weighted(Fuser):
         """The call takes one Run a chain."""
 
         def call(*runs: Run) -> Run:
-            weights = weights_of(self.weights, runs, self.word())
-            shares = [weight * scaled(run, self.normalization) for run, weight in zip(runs, weights, strict=True)]
-            return fuse(runs, shares, self.depth)
+            return best(self.totals(*runs), self.depth, runs[0].rows)
 
         return call
+
+    def totals(self, *runs: Run) -> Totals:
+        """Return the sums in float64, before the run rounds them. Raises UserError where runs do not fit together."""
+        weights = weights_of(self.weights, runs, self.word())
+        if self.normalization != "borda":
+            parts = [weight * scaled(run, self.normalization) for run, weight in zip(runs, weights, strict=True)]
+            return add_up(runs, parts)
+        candidates = _counts(add_up(runs, [np.zeros(run.documents.shape) for run in runs]).documents)
+        lacking = [0.5 - (_counts(run.documents, least=0) - 1) / (2 * candidates) for run in runs]
+        parts = [
+            weight * np.where(run.documents == NONE, 0, _points(run, candidates) - left)
+            for run, weight, left in zip(runs, weights, lacking, strict=True)
+        ]
+        beside = sum(weight * left for weight, left in zip(weights, lacking, strict=True))
+        return add_up(runs, parts, beside)
 
 
 def scaled(run: Run, normalization: Normalization) -> np.ndarray:
     """Return the scores of a run on a common scale, float64[queries, depth]; 0 where nothing was found.
 
-    minmax: (s - min) / (max - min). zscore: (s - mean) / deviation. dbsf: where s lies between three deviations (of a
-    sample) below and above the mean, 0.5 where all scores are equal.
+    minmax: (s - min) / (max - min); minmax-inverted: (max - s) / (max - min). max: s / max. sum: (s - min) / the sum of
+    all (s - min). zscore: (s - mean) / deviation. dbsf: where s lies between three deviations (of a sample) below and
+    above the mean, 0.5 where all scores are equal. rank: 1 - (place - 1) / number found. `borda` looks at all runs.
     """
     found = run.documents != NONE
     scores: np.ndarray = np.where(found, run.scores, 0).astype(np.float64)
     if normalization == "none" or not scores.shape[1]:
         return scores
+    if normalization == "rank":
+        return np.where(found, _points(run, _counts(run.documents)), 0)
+    return np.where(found, SCALES[normalization](scores, found), 0)
+
+
+def _counts(documents: np.ndarray, least: int = 1) -> np.ndarray:
+    """Count the documents of each query, [queries, 1]; `least` is 1 where it is divided by."""
+    return np.asarray(np.maximum((documents != NONE).sum(axis=1, keepdims=True), least))
+
+
+def _points(run: Run, count: np.ndarray) -> np.ndarray:
+    return np.asarray(1 - np.arange(run.documents.shape[1]) / count)
+
+
+Scale: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""Scores, and where there are any, to scaled scores."""
+
+
+def _low(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
+    low = scores.min(axis=1, keepdims=True, where=found, initial=np.inf)
+    return np.where(np.isfinite(low), low, 0)
+
+
+def _high(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
+    high = scores.max(axis=1, keepdims=True, where=found, initial=-np.inf)
+    return np.where(np.isfinite(high), high, 0)
+
+
+def _minmax(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
+    low = _low(scores, found)
+    return np.asarray((scores - low) / np.maximum(_high(scores, found) - low, TINY))
+
+
+def _inverted(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
+    high = _high(scores, found)
+    return np.asarray((high - scores) / np.maximum(high - _low(scores, found), TINY))
+
+
+def _max(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
+    return np.asarray(scores / np.maximum(_high(scores, found), TINY))
+
+
+def _sum(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
+    above = np.where(found, scores - _low(scores, found), 0)
+    return np.asarray(above / np.maximum(above.sum(axis=1, keepdims=True), TINY))
+
+
+def _offsets(scores: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return the distances to the mean, the sums of their squares, and how many there are."""
     count = np.maximum(found.sum(axis=1, keepdims=True), 1)
-    if normalization == "minmax":
-        low = scores.min(axis=1, keepdims=True, where=found, initial=np.inf)
-        high = scores.max(axis=1, keepdims=True, where=found, initial=-np.inf)
-        result = (scores - np.where(found, low, 0)) / np.maximum(high - low, TINY)
-        return np.where(found, result, 0)
     offset = np.where(found, scores - scores.sum(axis=1, keepdims=True) / count, 0)
-    squares = (offset * offset).sum(axis=1, keepdims=True)
-    if normalization == "zscore":
-        return np.asarray(offset / np.maximum(np.sqrt(squares / count), TINY))
+    return offset, (offset * offset).sum(axis=1, keepdims=True), count
+
+
+def _zscore(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
+    offset, squares, count = _offsets(scores, found)
+    return np.asarray(offset / np.maximum(np.sqrt(squares / count), TINY))
+
+
+def _dbsf(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
+    offset, squares, count = _offsets(scores, found)
     deviation = np.sqrt(squares / np.maximum(count - 1, 1))
-    flat = np.where(deviation > 0, deviation, np.inf)
-    return np.where(found, 0.5 + offset / (6 * flat), 0)
+    return np.asarray(0.5 + offset / (6 * np.where(deviation > 0, deviation, np.inf)))
+
+
+SCALES: Mapping[str, Scale] = {
+    "minmax": _minmax,
+    "minmax-inverted": _inverted,
+    "max": _max,
+    "sum": _sum,
+    "zscore": _zscore,
+    "dbsf": _dbsf,
+}

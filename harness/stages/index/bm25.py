@@ -11,9 +11,10 @@ from pydantic import Field
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
+from harness.exhaustive import AllScores
 from harness.lexicon import Collection, Lexicon, blocks, collect
-from harness.postings import Postings
-from harness.stage import Indexer, Runtime, Searcher
+from harness.postings import Asked, Postings
+from harness.stage import ExhaustiveSearcher, Indexer, Runtime
 from harness.terms import Cutting
 
 BLOCK = 1_000_000
@@ -52,7 +53,7 @@ class Bm25Indexer(Indexer, Cutting):
         return index
 
 
-class Bm25Searcher(Searcher):
+class Bm25Searcher(ExhaustiveSearcher):
     """Add up the weights of the query's terms. A term that the query repeats counts as often, as in Lucene.
 
     Documents that hold none of them, or whose score is not above 0, are not found.
@@ -62,19 +63,26 @@ class Bm25Searcher(Searcher):
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Queries], Run]:
         """Read the vocabulary and the postings; the call answers Queries."""
+        postings, asked = Postings.of(index), self._reader(index)
+        return lambda queries: postings.search(asked(queries), self.depth, queries.rows)
+
+    def scores(self, runtime: Runtime, index: Index) -> Callable[[Queries], AllScores]:
+        """Read the vocabulary and the postings; the call scores all documents for Queries."""
+        postings, asked = Postings.of(index), self._reader(index)
+        return lambda queries: postings.all_scores(asked(queries))
+
+    def _reader(self, index: Index) -> Callable[[Queries], Asked]:
         lexicon = Lexicon(Cutting.of(index.facts), index.arrays["vocabulary"])
-        postings = Postings.of(index)
         absent = np.asarray(index.arrays["absent"])
 
-        def search(queries: Queries) -> Run:
-            asked = lexicon.count(queries.texts)
+        def read(queries: Queries) -> Asked:
+            found = lexicon.count(queries.texts)
             base = np.zeros(len(queries))
-            np.add.at(
-                base, np.repeat(np.arange(len(queries)), np.diff(asked.starts)), absent[asked.terms] * asked.times
-            )
-            return postings.search(asked, asked.times, self.depth, rows=queries.rows, base=base)
+            rows = np.repeat(np.arange(len(queries)), np.diff(found.starts))
+            np.add.at(base, rows, absent[found.terms] * found.times)
+            return Asked(found.starts, found.terms, found.times, base)
 
-        return search
+        return read
 
 
 def weigh(collection: Collection, stage: Bm25Indexer) -> tuple[np.ndarray, np.ndarray]:

@@ -9,22 +9,31 @@ import numpy as np
 
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
-from harness.artifacts.vectors import Vectors
+from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.errors import UserError
-from harness.neighbours import Documents, Similarity, nearest, on_device, prepared
-from harness.stage import Indexer, Runtime, Searcher
+from harness.exhaustive import AllScores
+from harness.neighbours import Documents, Similarity, all_scores, nearest, on_device, prepared
+from harness.stage import ExhaustiveSearcher, Indexer, Runtime
 
 
 class FlatIndexer(Indexer):
-    """Keep the vectors: at length 1 for `cosine`, else as they are. A zero vector stays zero."""
+    """Keep the vectors: at length 1 for `cosine`, else as they are. A zero vector stays zero.
 
-    takes: ClassVar = (Vectors,)
+    Reduced vectors are kept as small as they are; for `cosine`, int8 ones with their lengths.
+    """
+
+    takes: ClassVar = (Vectors, Int8Vectors, BitVectors)
     similarity: Similarity = "cosine"
 
-    def open(self, runtime: Runtime) -> Callable[[Vectors], Index]:
-        """The call copies the vectors, normalised if need be; UserError if one is not finite."""
+    def open(self, runtime: Runtime) -> Callable[[Table], Index]:
+        """The call copies the vectors, normalised if need be; UserError if one is not finite.
 
-        def index(vectors: Vectors) -> Index:
+        UserError also for the distances of reduced vectors: they have lost their length, and queries have not.
+        """
+
+        def index(vectors: Table) -> Index:
+            if not isinstance(vectors, Vectors):
+                return reduced(vectors)
             array = prepared(vectors.array, self.similarity)
             squares = np.einsum("nd,nd->n", array, array, dtype=np.float64)
             if not np.isfinite(squares).all():
@@ -32,10 +41,19 @@ class FlatIndexer(Indexer):
                 raise UserError(f"{self.word()}: the vector of document row {vectors.rows[row]} is not finite")
             return Index({"vectors": array, "squares": squares}, {"similarity": self.similarity})
 
+        def reduced(vectors: Table) -> Index:
+            if self.similarity == "euclidean":
+                raise UserError(f"{self.word()}: reduced vectors have no distances; use cosine or dot")
+            arrays = {"vectors": np.array(vectors.array)}
+            if self.similarity == "cosine" and isinstance(vectors, Int8Vectors):
+                squares = np.einsum("nd,nd->n", vectors.array, vectors.array, dtype=np.int64)
+                arrays["lengths"] = np.sqrt(np.maximum(squares, 1)).astype(np.float32)
+            return Index(arrays, {"similarity": self.similarity})
+
         return index
 
 
-class FlatSearcher(Searcher):
+class FlatSearcher(ExhaustiveSearcher):
     """Rank all documents by cosine, dot product, or distance as a negative number: higher is always better.
 
     Scores are calculated in float64, each pair by itself, and rounded once to float32: in that quantum scores are equal
@@ -43,21 +61,34 @@ class FlatSearcher(Searcher):
     exactly, and the first five of fifty are the first five of five.
     """
 
-    takes: ClassVar = (Vectors,)
+    takes: ClassVar = (Vectors, Int8Vectors, BitVectors)
 
-    def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
+    def open(self, runtime: Runtime, index: Index) -> Callable[[Table], Run]:
         """Hold the index, on the GPU if there is one; the call answers Vectors."""
         documents = Documents.of(index)
         products = on_device(documents, runtime.device, runtime.threads)
-        width = documents.vectors.shape[1]
 
-        def search(queries: Vectors) -> Run:
-            found = queries.array.shape[1]
-            if found != width:
-                raise UserError(f"{self.word()}: queries of {found} dimensions meet documents of {width}")
-            asked = prepared(queries.array, documents.similarity)
-            if not np.isfinite(asked).all():
-                raise UserError(f"{self.word()}: the vector of a query is not finite")
-            return nearest(products, asked, self.depth, queries.rows)
+        def search(queries: Table) -> Run:
+            return nearest(products, self._asked(queries, documents), self.depth, queries.rows)
 
         return search
+
+    def scores(self, runtime: Runtime, index: Index) -> Callable[[Table], AllScores]:
+        """Map the vectors; the call scores all documents for a Table of queries, on the CPU."""
+        documents = Documents.of(index)
+
+        def score(queries: Table) -> AllScores:
+            values = all_scores(documents, self._asked(queries, documents))
+            return AllScores(values, np.broadcast_to(True, values.shape))
+
+        return score
+
+    def _asked(self, queries: Table, documents: Documents) -> np.ndarray:
+        """Return the queries as the similarity wants them; UserError where they cannot be compared."""
+        found, width = queries.dimensions, documents.dimensions
+        if found != width:
+            raise UserError(f"{self.word()}: queries of {found} dimensions meet documents of {width}")
+        asked = documents.asked(queries.array)
+        if not np.isfinite(asked).all():
+            raise UserError(f"{self.word()}: the vector of a query is not finite")
+        return asked

@@ -10,9 +10,10 @@ import numpy as np
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
+from harness.exhaustive import AllScores
 from harness.lexicon import Lexicon, blocks, collect
-from harness.postings import Postings
-from harness.stage import Indexer, Runtime, Searcher
+from harness.postings import Asked, Postings
+from harness.stage import ExhaustiveSearcher, Indexer, Runtime
 from harness.terms import Cutting
 
 
@@ -48,7 +49,7 @@ class TfidfIndexer(Indexer, Cutting):
         return index
 
 
-class TfidfSearcher(Searcher):
+class TfidfSearcher(ExhaustiveSearcher):
     """Rank by the cosine between query and document; documents that share no term with the query are not found.
 
     Words of the query that no document holds do not count in its length, as in scikit-learn.
@@ -58,19 +59,27 @@ class TfidfSearcher(Searcher):
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Queries], Run]:
         """Read the vocabulary and the postings; the call answers Queries."""
+        postings, asked = Postings.of(index), self._reader(index)
+        return lambda queries: postings.search(asked(queries), self.depth, queries.rows)
+
+    def scores(self, runtime: Runtime, index: Index) -> Callable[[Queries], AllScores]:
+        """Read the vocabulary and the postings; the call scores all documents for Queries."""
+        postings, asked = Postings.of(index), self._reader(index)
+        return lambda queries: postings.all_scores(asked(queries))
+
+    def _reader(self, index: Index) -> Callable[[Queries], Asked]:
         lexicon = Lexicon(Cutting.of(index.facts), index.arrays["vocabulary"])
-        postings = Postings.of(index)
         idf = np.asarray(index.arrays["idf"])
         sublinear = index.facts["sublinear_tf"]
 
-        def search(queries: Queries) -> Run:
-            asked = lexicon.count(queries.texts)
-            weights = tempered(asked.times, sublinear) * idf[asked.terms]
-            rows = np.repeat(np.arange(len(queries)), np.diff(asked.starts))
+        def read(queries: Queries) -> Asked:
+            found = lexicon.count(queries.texts)
+            weights = tempered(found.times, sublinear) * idf[found.terms]
+            rows = np.repeat(np.arange(len(queries)), np.diff(found.starts))
             lengths = np.sqrt(np.bincount(rows, weights=weights**2, minlength=len(queries)))
-            return postings.search(asked, weights / lengths[rows], self.depth, rows=queries.rows)
+            return Asked(found.starts, found.terms, weights / lengths[rows])
 
-        return search
+        return read
 
 
 def tempered(times: np.ndarray, sublinear: bool) -> np.ndarray:

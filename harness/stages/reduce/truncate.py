@@ -20,7 +20,7 @@ class Truncate(Reducer):
 
     dim: int = Field(ge=1)
 
-    def open(self, runtime: Runtime) -> Callable[[Vectors], Vectors]:
+    def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Vectors], Vectors]:
         """The call cuts Vectors; UserError if they have fewer dimensions than asked for."""
 
         def truncate(vectors: Vectors) -> Vectors:

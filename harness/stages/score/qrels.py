@@ -1,11 +1,12 @@
-"""Score a run against judgements, by one measure."""
+"""Score a run against judgements, by one measure; or the best that could be made of its documents."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import field_validator
+import numpy as np
+from pydantic import Field, field_validator
 
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run import Run
@@ -41,3 +42,23 @@ class QrelsScorer(Scorer):
             return Scores(evaluate([measure], run, judgements)[self.measure], run.rows)
 
         return score
+
+
+class CeilingScorer(QrelsScorer):
+    """The value of a measure if a perfect reranker had put the first `depth` documents in order of their grades."""
+
+    depth: int = Field(ge=1)
+
+    def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
+        """Resolve the judgements; the call orders a Run anew and scores it. What nobody judged counts as grade 0."""
+        judgements = resolve(corpus, queries, qrels)
+        score = super().open(runtime, corpus, queries, qrels)
+
+        def best(run: Run) -> Scores:
+            documents = run.documents[:, : self.depth]
+            hits = judgements.take(run.rows).find(documents)
+            grades = np.zeros(documents.shape, np.float32)
+            grades[hits.rows, hits.ranks - 1] = hits.grades
+            return score(Run.top(grades, self.depth, documents=documents, rows=run.rows))
+
+        return best

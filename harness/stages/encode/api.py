@@ -1,0 +1,132 @@
+"""Dense vectors from an OpenAI-compatible endpoint, paid by the token."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any, ClassVar, Literal, Self
+from urllib.parse import urlsplit
+
+import numpy as np
+from pydantic import Field, field_validator, model_validator
+
+from harness.artifacts.model import Model
+from harness.artifacts.text import Texts
+from harness.artifacts.vectors import Vectors
+from harness.encoders import side_of
+from harness.endpoint import Address, Budget, Endpoint, bound
+from harness.prompts import NONE, OWN, SWAPPED, Side
+from harness.stage import Encoder, Runtime
+
+BYTES_A_TOKEN = 3
+"""For the size of a request, which need not be exact; a budget is held by the upper bound of one byte a token."""
+
+
+class ApiEncoder(Encoder):
+    """One vector a text, from `POST {base_url}/embeddings` (https://platform.openai.com/docs/api-reference/embeddings).
+
+    Its output is named by URL, model, dimensions, encoding, prompts and the cut of the texts. An endpoint publishes no
+    checksum of its weights, so a report says that its vectors may be others tomorrow. An empty text is the zero vector.
+    """
+
+    uses_model: ClassVar[bool] = False
+    chunk_rows: ClassVar[int] = 256
+    inert: ClassVar[frozenset[str]] = frozenset(
+        {"key", "batch_tokens", "batch_items", "retries", "timeout_seconds", "usd_per_1m_tokens", "budget"}
+    )
+
+    base_url: str = Field(repr=False)
+    """As the client calls it: what stands before `/embeddings`. No user, no password and no query."""
+    model: str
+    """As the endpoint calls it."""
+    key: str | None = Field(default=None, repr=False, pattern=r"^[A-Z_][A-Z0-9_]*$")
+    """The name of the environment variable that holds the key; None: the endpoint wants none."""
+    dimensions: int | None = Field(default=None, ge=1)
+    """Asked of the endpoint; None: as the model has."""
+    encoding_format: Literal["base64", "float"] = "base64"
+    """How numbers travel: their bits, or decimals where an endpoint knows no other way."""
+    prompts: dict[Side, str] = Field(default_factory=dict)
+    """Text put before each text of a side; "none" or nothing said is none."""
+    max_characters: int | None = Field(default=None, ge=1)
+    """Characters of a text that are sent, prompt not counted; an endpoint refuses a text that is too long for it."""
+    batch_tokens: int = Field(default=32_768, ge=1)
+    """About how many tokens a request has at most, a token taken as three bytes; one text is always sent."""
+    batch_items: int = Field(default=256, ge=1)
+    """How many texts a request has at most."""
+    retries: int = Field(default=6, ge=0)
+    """How often a request is sent again after 408, 409, 429, 5xx, silence or a wrong answer."""
+    timeout_seconds: float = Field(default=60.0, gt=0)
+    usd_per_1m_tokens: float | None = Field(default=None, ge=0)
+    """The price."""
+    budget: Budget = Budget()
+    """What one run may pay to this model of this endpoint: `{usd: 2.5}`, `{tokens: 1000000}`, or both."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or "@" in parts.netloc:
+            raise ValueError("a base_url is http(s)://HOST/PATH, without user, password and query; 'key' names a key")
+        return url.rstrip("/")
+
+    @field_validator("prompts", mode="before")
+    @classmethod
+    def _said(cls, prompts: Any) -> Any:
+        words = prompts.values() if isinstance(prompts, dict) else (prompts,)
+        if any(word in (OWN, SWAPPED) for word in words):
+            raise ValueError("an endpoint tells no prompts of its model: write the text of each side, or 'none'")
+        if isinstance(prompts, dict):
+            return {side: text for side, text in prompts.items() if text not in (None, NONE)}
+        return {} if prompts in (None, "none") else prompts
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        if self.budget.usd is not None and self.usd_per_1m_tokens is None:
+            raise ValueError("a budget in usd needs the price: usd_per_1m_tokens")
+        return self
+
+    def on(self, side: Side) -> Self:
+        """Leave out the prompt of the other side."""
+        return self.model_copy(update={"prompts": {s: p for s, p in self.prompts.items() if s == side}})
+
+    def said_prompt(self, side: Side) -> str:
+        """Return the text that the suite says."""
+        return self.prompts.get(side, NONE)
+
+    @property
+    def doubt(self) -> str | None:
+        """No checksum names the weights behind an endpoint."""
+        said = f"the model {self.model!r} of {self.base_url}"
+        return f"{said} is known by its name alone: its vectors may be others tomorrow"
+
+    def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
+        """Ask for one vector, which tells the dimensions and that key and address are right; the call encodes texts."""
+        names = set(Address.__dataclass_fields__)
+        endpoint = Endpoint(Address(**{name: getattr(self, name) for name in names}), runtime.bill)
+        width = endpoint.embed(["width"], self.dimensions).shape[1]
+
+        def encode(texts: Texts) -> Vectors:
+            array = np.zeros((len(texts), width), np.float32)
+            prompt = self.said_prompt(side_of(texts))
+            asked = {row: prompt + text[: self.max_characters] for row, text in enumerate(texts.texts) if text.strip()}
+            to_come = bound(list(asked.values()))
+            for rows in self._requests(asked):
+                request = [asked[row] for row in rows]
+                to_come -= bound(request)
+                array[rows] = endpoint.embed(request, width, to_come)
+            return Vectors(array, texts.rows)
+
+        return encode
+
+    def _requests(self, asked: dict[int, str]) -> Iterator[list[int]]:
+        """Give the rows of each request, in their order, as many as fit."""
+        rows: list[int] = []
+        tokens = 0
+        for row, text in asked.items():
+            more = len(text.encode()) // BYTES_A_TOKEN + 2
+            if rows and (tokens + more > self.batch_tokens or len(rows) == self.batch_items):
+                yield rows
+                rows, tokens = [], 0
+            rows.append(row)
+            tokens += more
+        if rows:
+            yield rows

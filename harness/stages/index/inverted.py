@@ -1,0 +1,68 @@
+"""Sparse vectors in an inverted index, searched exactly; indexer and searcher."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from harness.artifacts.index import Index
+from harness.artifacts.run import Run
+from harness.artifacts.sparse_vectors import SparseVectors
+from harness.errors import UserError
+from harness.exhaustive import AllScores
+from harness.postings import Asked, Postings
+from harness.stage import ExhaustiveSearcher, Indexer, Runtime
+
+
+class InvertedIndexer(Indexer):
+    """Turn the rows over: for each dimension the documents in which it is not zero, and its weight there."""
+
+    takes: ClassVar = (SparseVectors,)
+
+    def open(self, runtime: Runtime) -> Callable[[SparseVectors], Index]:
+        """The call turns all rows over; UserError if a weight is not finite."""
+
+        def index(vectors: SparseVectors) -> Index:
+            bad = np.flatnonzero(~np.isfinite(vectors.weights))
+            if len(bad):
+                row = int(np.searchsorted(vectors.starts, bad[0], side="right")) - 1
+                raise UserError(f"{self.word()}: the vector of document row {vectors.rows[row]} is not finite")
+            turned = vectors.matrix().tocsc()
+            arrays = {
+                "starts": turned.indptr.astype(np.int64),
+                "documents": turned.indices.astype(np.int32, copy=False),
+                "weights": turned.data,
+            }
+            return Index(arrays, {"documents": len(vectors), "dimensions": vectors.width})
+
+        return index
+
+
+class InvertedSearcher(ExhaustiveSearcher):
+    """Rank by the dot product, exactly: no list of a query's dimensions is cut short.
+
+    Documents that share no dimension with the query, or whose product is not above 0, are not found.
+    """
+
+    takes: ClassVar = (SparseVectors,)
+
+    def open(self, runtime: Runtime, index: Index) -> Callable[[SparseVectors], Run]:
+        """Map the posting lists; the call answers SparseVectors."""
+        postings = Postings.of(index)
+        return lambda queries: postings.search(self._asked(queries, index), self.depth, queries.rows)
+
+    def scores(self, runtime: Runtime, index: Index) -> Callable[[SparseVectors], AllScores]:
+        """Map the posting lists; the call scores all documents for SparseVectors."""
+        postings = Postings.of(index)
+        return lambda queries: postings.all_scores(self._asked(queries, index))
+
+    def _asked(self, queries: SparseVectors, index: Index) -> Asked:
+        """Return the dimensions of the queries; UserError where they are not those of the documents."""
+        found, expected = queries.width, index.facts["dimensions"]
+        if found != expected:
+            raise UserError(f"{self.word()}: queries of {found} dimensions meet documents of {expected}")
+        if not np.isfinite(queries.weights).all():
+            raise UserError(f"{self.word()}: the vector of a query is not finite")
+        return Asked(queries.starts, queries.dimensions, queries.weights)

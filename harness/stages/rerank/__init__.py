@@ -1,0 +1,1 @@
+"""A run to the same documents in a better order."""

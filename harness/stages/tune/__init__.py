@@ -1,0 +1,1 @@
+"""One of several candidates, chosen by what is known of other queries."""
