@@ -174,7 +174,7 @@ def _tuning(word: str, said: Any, settings: dict[str, Any], defaults: Defaults, 
     except ValidationError as error:
         first = error.errors()[0]
         name = ".".join(map(str, ("tune", *first["loc"])))
-        raise SuiteError(f"'fuse: {word}', {name}: {first['msg']}", document.place(inside)) from None
+        raise SuiteError(f"'fuse: {word}', {name}: {_plainly(first['msg'])}", document.place(inside)) from None
     except UserError as error:
         if error.place is not None:
             raise
@@ -256,13 +256,19 @@ def _wrong_setting(error: ValidationError, kind: type[Stage], title: str, at: At
     first = error.errors()[0]
     place = document.place((*at, *first["loc"]))
     name = ".".join(str(part) for part in first["loc"])
+    message = _plainly(first["msg"])
     if first["type"] == "missing":
         return SuiteError(f"'{title}' needs the setting {name!r}", place)
     if not first["loc"]:
-        return SuiteError(f"'{title}': {first['msg']}", place)
+        return SuiteError(f"'{title}': {message}", place)
     field = kind.model_fields.get(str(first["loc"][0]))
     found = f", found {first['input']!r}" if field is None or field.repr else ""
-    return SuiteError(f"'{title}', {name}: {first['msg']}{found}", place)
+    return SuiteError(f"'{title}', {name}: {message}{found}", place)
+
+
+def _plainly(message: str) -> str:
+    """Leave out what pydantic puts before a message of ours."""
+    return message.removeprefix("Value error, ")
 
 
 def _check_names(system: System, systems: Mapping[str, System], above: tuple[str, ...]) -> None:
