@@ -29,11 +29,11 @@ def _tuned(target: Target) -> Iterator[Node]:
 
 def _of_node(plan: Plan, target: Target, node: Node, load: Callable[[Node], Any]) -> dict[str, Any]:
     scores = [one for one in node.static if one is not None]
-    settings, queries = node.stage.model_dump(), scores[0].static[1]
+    settings = node.stage.model_dump()
     choice = choose(np.stack([load(one).values for one in scores], axis=1), settings["folds"], settings["seed"])
     fusions = [run.stream[0].stage if run.stage.role == "filter" else run.stage for run in node.stream]
     candidates = apart(fusions)
-    trained = [one.name for one in plan.leaves.collections.values() if one.queries == queries]
+    trained = [one.name for one in plan.leaves.collections.values() if one.queries in scores[0].static]
     parts = zip(choice.chosen.tolist(), choice.means, choice.counts, strict=True)
     return {
         "dataset": target.dataset,

@@ -37,11 +37,12 @@ def _describe(store: Store, name: Fingerprint) -> Item:
 
 
 def left_over(store: Store, plans: Iterable[Plan]) -> list[Fingerprint]:
-    """Return what no plan reaches; references of the data sets are kept with them."""
+    """Return what no plan reaches; references and spans of the data sets are kept with them."""
     kept: set[str] = set()
     for plan in plans:
         kept.update(node.fingerprint for node in plan.nodes)
-        kept.update(c.references.fingerprint for c in plan.leaves.collections.values() if c.references is not None)
+        extras = (node for c in plan.leaves.collections.values() for node in (c.references, c.spans))
+        kept.update(node.fingerprint for node in extras if node is not None)
     return [name for name in store if name not in kept]
 
 

@@ -84,9 +84,11 @@ class _Rows:
                 self.known[leaf.fingerprint] = count
 
     def __call__(self, node: Node) -> int | None:
-        """Follow the stream up to its source."""
+        """Follow the stream up to its source; behind a chunker nobody knows before it ran."""
         while node.stream:
             node = node.stream[0]
+            if node.stage.role == "chunk":
+                return None
         return self.known.get(node.fingerprint)
 
 

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
+from harness.artifacts.passages import Passages
 from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
+from harness.measures.parse import of_spans, parse
 from harness.registry import STAGES
 from harness.sources import Collection, Leaves
-from harness.stage import ExhaustiveSearcher, Indexer, Node, Reducer, ScoreFuser, Searcher, Stage, TwoSided
+from harness.stage import ExhaustiveSearcher, Indexer, Node, Reducer, Rescorer, ScoreFuser, Searcher, Stage, TwoSided
 from harness.suite import Suite
 from harness.systems import Step, System
 from harness.tuning import Tuning
+from harness.words import describe_node
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,20 @@ class Line:
     """Whether a document that bears its query's id is taken out of every run."""
     index: Node | None = None
     run: Node | None = None
+    passages: Node | None = None
+    """What the documents were cut into, where a chunker stands in the chain; what is encoded and indexed."""
+    found: Node | None = None
+    """The passages that the run holds; None where it holds documents."""
+
+    @property
+    def texts(self) -> Node:
+        """What is encoded, and indexed if nothing encodes it: passages, else the documents."""
+        return self.passages or self.corpus
+
+    @property
+    def held(self) -> Node:
+        """What the run holds: passages, else documents."""
+        return self.found or self.corpus
 
 
 class Ceiling(NamedTuple):
@@ -105,15 +122,23 @@ class Lay(Protocol):
     def on(self, dataset: str, step: Step) -> Lay:
         """Return what lays systems on another data set. SuiteError, at the step, where it is not at hand."""
 
-    def scores(self, run: Node, measure: str) -> Node:
-        """Return the scores of a run on this data set."""
+    def scores(self, line: Line, measure: str, place: Place) -> Node:
+        """Return the scores of a line's run on this data set. SuiteError, at the place, where they cannot be had."""
 
 
 Wire = Callable[[Step, Line, Lay], Line]
 
 
+def _chunk(step: Step, line: Line, _: Lay) -> Line:
+    title = f"'chunk: {step.word}'"
+    if line.passages is not None:
+        raise SuiteError(f"{title} takes Corpus, not the Passages of '{line.passages.stage.word()}'", step.place)
+    passages = join(step.stages["chunk"], (line.docs,), (line.model,), step)
+    return replace(line, docs=passages, passages=passages)
+
+
 def _encode(step: Step, line: Line, _: Lay) -> Line:
-    docs, asks = _both_sides("encode", step, line.corpus, line.queries, (line.model,))
+    docs, asks = _both_sides("encode", step, line.texts, line.queries, (line.model,))
     return replace(line, docs=docs, asks=asks)
 
 
@@ -126,47 +151,79 @@ def _reduce(step: Step, line: Line, _: Lay) -> Line:
 
 def _index(step: Step, line: Line, _: Lay) -> Line:
     index = join(step.stages["index"], (line.docs,), (), step)
-    run = _found(step.stages["search"], (line.asks,), (index,), step, line)
-    return replace(line, index=index, run=run)
+    line = replace(line, index=index, found=line.passages)
+    return replace(line, run=_found(step.stages["search"], (line.asks,), (index,), step, line))
+
+
+def _collapse(step: Step, line: Line, _: Lay) -> Line:
+    if line.run is not None and line.found is None:
+        raise SuiteError(
+            f"'collapse: {step.word}' takes a Run of Passages, not a Run of the documents of a Corpus: "
+            "no chunk comes before its search",
+            step.place,
+        )
+    return replace(line, run=join(step.stages["collapse"], (line.run,), (line.found,), step), found=None)
 
 
 def _found(
     stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | None, ...], step: Step, line: Line
 ) -> Node:
-    """Place a stage that finds documents. Where a query's own id is ignored, it looks one deeper, and a filter follows.
+    """Place a stage that finds what the line holds.
 
+    Where a query's own id is ignored, it looks one deeper, and a filter follows.
     So every run is without that document before it is cut, fused, reranked or scored.
     """
     if not line.ignore_identical_ids:
         return join(stage, stream, static, step)
     depth = stage.model_dump()["depth"]
     found = join(stage.model_copy(update={"depth": depth + 1}), stream, static, step)
-    return join(STAGES["filter/identical_ids"](depth=depth), (found,), (line.corpus, line.queries), step)
+    return join(STAGES["filter/identical_ids"](depth=depth), (found,), (line.held, line.queries), step)
 
 
 def _fuse(step: Step, line: Line, lay: Lay) -> Line:
     if step.tuning is not None:
-        return replace(line, run=_tuned(step, step.tuning, lay))
-    if isinstance(step.stages["fuse"], ScoreFuser):
-        return _fuse_scores(step, step.stages["fuse"], line, [lay(name) for name in step.of])
-    return replace(line, run=join(step.stages["fuse"], tuple(lay(name).run for name in step.of), (), step))
+        return _tuned(step, step.tuning, line, lay)
+    stage, arms = step.stages["fuse"], [lay(name) for name in step.of]
+    line = replace(line, found=_same_texts(step, arms))
+    if isinstance(stage, ScoreFuser):
+        return _fuse_scores(step, stage, line, arms)
+    return replace(line, run=join(stage, tuple(arm.run for arm in arms), (), step))
 
 
-def _tuned(step: Step, tuning: Tuning, lay: Lay) -> Node:
+def _same_texts(step: Step, arms: Sequence[Line]) -> Node | None:
+    """Return the passages that all runs hold, None for documents; SuiteError where they are not of the same texts."""
+    first = arms[0]
+    for name, arm in zip(step.of, arms, strict=True):
+        if arm.held.fingerprint != first.held.fingerprint:
+            raise SuiteError(
+                f"'{step.role}: {step.word}' joins runs of the same texts, but {step.of[0]!r} finds {_named(first)} "
+                f"and {name!r} {_named(arm)}: end those that chunk with a collapse",
+                step.place,
+            )
+    return first.found
+
+
+def _named(line: Line) -> str:
+    return f"the Passages of '{describe_node(line.found)}'" if line.found else "the documents of the Corpus"
+
+
+def _tuned(step: Step, tuning: Tuning, line: Line, lay: Lay) -> Line:
     """Fuse by every candidate, here and where it is chosen; the tuner then takes what is best there."""
 
-    def tried(where: Lay) -> tuple[Node, ...]:
+    def tried(where: Lay) -> list[Line]:
         arms = [where(name) for name in step.of]
         for name, arm in zip(step.of, arms, strict=True):
             if arm.run is not None and any(node.stage.role == "tune" for node in walk(arm.run)):
                 raise SuiteError(f"tune: {name!r} is tuned itself; judgements would be used twice", step.place)
         steps = [replace(step, stages={"fuse": candidate}, tuning=None) for candidate in tuning.candidates]
-        runs = [_fuse(one, arms[0], where).run for one in steps]
-        return tuple(run for run in runs if run is not None)
+        return [_fuse(one, arms[0], where) for one in steps]
 
     where = lay.on(tuning.train, step) if tuning.train else lay
-    scores = tuple(where.scores(run, tuning.measure) for run in tried(where))
-    return join(STAGES["tune/best"](folds=tuning.folds, seed=tuning.seed), tried(lay), scores, step)
+    scores = tuple(where.scores(one, tuning.measure, step.place) for one in tried(where))
+    lines = tried(lay)
+    runs = tuple(one.run for one in lines)
+    run = join(STAGES["tune/best"](folds=tuning.folds, seed=tuning.seed), runs, scores, step)
+    return replace(line, run=run, found=lines[0].found)
 
 
 def _fuse_scores(step: Step, stage: ScoreFuser, line: Line, arms: list[Line]) -> Line:
@@ -193,9 +250,9 @@ def _searcher(step: Step, name: str, arm: Line) -> ExhaustiveSearcher:
 
 def _rerank(step: Step, line: Line, _: Lay) -> Line:
     stage = step.stages["rerank"]
-    static: tuple[Node | None, ...] = (line.corpus, line.queries, line.model)
+    static: tuple[Node | None, ...] = (line.held, line.queries, line.model)
     if "encode" in step.stages:
-        static = _both_sides("encode", step, line.corpus, line.queries, (line.model,))
+        static = _both_sides("encode", step, line.held, line.queries, (line.model,))
     run = join(stage, (line.run,), static, step)
     looks, found = getattr(stage, "depth", 0), _depth(run.stream[0])
     if looks > found:
@@ -205,13 +262,14 @@ def _rerank(step: Step, line: Line, _: Lay) -> Line:
 
 
 def _depth(run: Node) -> int:
-    """Return how deep a run is: a reranker or a tuner leaves it as it is."""
-    while run.stage.role in ("rerank", "tune"):
+    """Return how deep a run is: a reranker or a tuner leaves it as it is, a collapse makes it no deeper."""
+    while run.stage.role in ("rerank", "tune", "collapse"):
         run = run.stream[0]
     return int(run.stage.model_dump()["depth"])
 
 
 def _runfile(step: Step, line: Line, _: Lay) -> Line:
+    line = replace(line, found=None)
     run = _found(step.stages["runfile"], (line.queries,), (line.runfile, line.corpus), step, line)
     return replace(line, run=run)
 
@@ -222,11 +280,13 @@ def _from(step: Step, _: Line, lay: Lay) -> Line:
 
 WIRING: Mapping[str, Wire] = {
     "from": _from,
+    "chunk": _chunk,
     "encode": _encode,
     "reduce": _reduce,
     "index": _index,
     "fuse": _fuse,
     "rerank": _rerank,
+    "collapse": _collapse,
     "runfile": _runfile,
 }
 
@@ -276,7 +336,13 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
     line = lay(system.name)
     if line.run is None:
         raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
-    scores = {name: lay.scores(line.run, name) for name in suite.measures}
+    if line.found is not None:
+        raise SuiteError(
+            f"the system {system.name!r} ends with a Run of Passages, and a system answers with documents: "
+            "end it with {collapse: max}; measures of spans look at the passages before it",
+            system.place,
+        )
+    scores = {name: lay.scores(line, name, system.place) for name in suite.measures}
     recall = _index_recall(line.run, collection.ignore_identical_ids)
     static = (collection.corpus, collection.queries, collection.qrels)
     ceilings = tuple(_ceilings(line.run, static, suite))
@@ -311,9 +377,27 @@ class _Lay:
             raise SuiteError(f"tune, train: the data set {dataset!r} is not among those given here", step.place)
         return replace(self, collection=self.leaves.collections[dataset])
 
-    def scores(self, run: Node, measure: str) -> Node:
+    def scores(self, line: Line, measure: str, place: Place) -> Node:
+        assert line.run is not None  # noqa: S101  what `join` and `_target` look at
+        if of_spans(parse(measure)):
+            return self._of_spans(line.run, line.held, measure, place)
+        if line.found is not None:
+            raise SuiteError(
+                f"{measure} scores documents, but this run holds {_named(line)}: collapse before it", place
+            )
         static = (self.collection.corpus, self.collection.queries, self.collection.qrels)
-        return Node(STAGES["score/qrels"](measure=measure), (run,), static)
+        return Node(STAGES["score/qrels"](measure=measure), (line.run,), static)
+
+    def _of_spans(self, run: Node, texts: Node | None, measure: str, place: Place) -> Node:
+        """Place a measure of spans: behind the passages that a collapse ends, else behind what the run holds."""
+        found = self.collection
+        if found.spans is None:
+            raise SuiteError(
+                f"{measure} needs spans that answer the queries, and the data set {found.name!r} has none", place
+            )
+        if run.stage.role == "collapse":
+            run, texts = run.stream[0], run.static[0]
+        return Node(STAGES["score/spans"](measure=measure), (run,), (texts, found.corpus, found.queries, found.spans))
 
 
 def _index_recall(run: Node, ignore_identical_ids: bool) -> dict[str, Node]:
@@ -340,13 +424,24 @@ def _is_exact(search: Node) -> bool:
 
 
 def _ceilings(run: Node, static: tuple[Node | None, ...], suite: Suite) -> Iterator[Ceiling]:
-    """Give two for each reranker: the recall of the documents it was given, and the best headline measure."""
+    """Give two for each reranker of documents: the recall of those it was given, and the best headline measure.
+
+    A headline of spans has none; nor has a reranker of passages, which no judgements name.
+    """
     for node in answering(run):
-        if node.stage.role == "rerank":
+        if node.stage.role == "rerank" and not _of_passages(node):
             depth = getattr(node.stage, "depth", _depth(node))
-            for measure in dict.fromkeys((f"R@{depth}", suite.measures[0])):
+            measures = dict.fromkeys((f"R@{depth}", suite.measures[0]))
+            for measure in (name for name in measures if not of_spans(parse(name))):
                 score = Node(STAGES["score/ceiling"](measure=measure, depth=depth), node.stream, static)
                 yield Ceiling(node.stage, score)
+
+
+def _of_passages(reranker: Node) -> bool:
+    texts = reranker.static[0]
+    if isinstance(reranker.stage, Rescorer) and texts is not None:
+        texts = texts.stream[0]
+    return texts is not None and issubclass(texts.gives, Passages)
 
 
 def answering(run: Node) -> Iterator[Node]:

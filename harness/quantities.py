@@ -92,9 +92,10 @@ def stages(target: Target, store: Store) -> Iterator[Quantity]:
         if not costs or not costs[-1].call_seconds:
             continue
         cost, stage = costs[-1], f"{node.stage.role}/{node.stage.name}"
-        if node.stage.role == "encode" and node.stream[0].gives is Corpus:
+        if node.stage.role == "encode" and issubclass(node.stream[0].gives, Corpus):
             rate = cost.items / cost.call_seconds
-            yield Quantity(node, "encode_rate", rate, "documents/s", stage, cost.machine, cost.items)
+            unit = f"{'documents' if node.stream[0].gives is Corpus else 'passages'}/s"
+            yield Quantity(node, "encode_rate", rate, unit, stage, cost.machine, cost.items)
         elif node.stage.role == "index":
             yield Quantity(node, "build_seconds", cost.call_seconds, "s", stage, cost.machine, cost.items)
 

@@ -22,7 +22,16 @@ from harness.fingerprint import Fingerprint, fingerprint, stamp
 from harness.hygiene import examine
 from harness.models import ModelSpec, content_of, find_weights, model_files
 from harness.runfiles import Runfile
-from harness.stage import CorpusSource, ModelSource, Node, QrelsSource, QueriesSource, ReferencesSource, Source
+from harness.stage import (
+    CorpusSource,
+    ModelSource,
+    Node,
+    QrelsSource,
+    QueriesSource,
+    ReferencesSource,
+    Source,
+    SpansSource,
+)
 from harness.store import Entry, Store
 
 PARTS: dict[str, type[Source]] = {
@@ -30,6 +39,7 @@ PARTS: dict[str, type[Source]] = {
     "queries": QueriesSource,
     "qrels": QrelsSource,
     "references": ReferencesSource,
+    "spans": SpansSource,
 }
 RECEIPT = 3
 """Raise it when more, or something else, is noted of a data set when it is taken in."""
@@ -49,6 +59,7 @@ class Collection:
     references: Node | None
     facts: Mapping[str, Any]
     """Counts of `corpus`, `queries` and `qrels`, `notes` for the reader, `hygiene`; empty while it was not read."""
+    spans: Node | None = None
 
     @property
     def known(self) -> bool:
@@ -150,7 +161,14 @@ def find_collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -
     )
     nodes = {part: Node(PARTS[part](content=content)) for part, content in contents.items()}
     return Collection(
-        name, dataset, nodes["corpus"], nodes["queries"], nodes["qrels"], nodes.get("references"), facts or {}
+        name,
+        dataset,
+        nodes["corpus"],
+        nodes["queries"],
+        nodes["qrels"],
+        nodes.get("references"),
+        facts or {},
+        nodes.get("spans"),
     )
 
 

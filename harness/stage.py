@@ -11,8 +11,9 @@ from pydantic import BaseModel, ConfigDict
 
 from harness.artifacts.base import Artifact, Rows
 from harness.artifacts.index import Index
-from harness.artifacts.judgements import Qrels, References
+from harness.artifacts.judgements import Qrels, References, Spans
 from harness.artifacts.model import Model
+from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.artifacts.run_lines import RunLines
 from harness.artifacts.scores import Scores
@@ -89,6 +90,20 @@ class TwoSided(Stage):
         """Return the stage as it stands on one side, without the settings of the other."""
         del side
         return self
+
+
+class Chunker(Stage):
+    """Documents to passages that know their documents. `model` is whose tokenizer counts where `uses_model` says so."""
+
+    role = "chunk"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus,)
+    gives: ClassVar[type[Artifact]] = Passages
+    rowwise = False
+    uses_model: ClassVar[bool] = False
+
+    def open(self, runtime: Runtime, model: Model | None) -> Callable[[Corpus], Passages]:
+        """The call cuts the documents of a Corpus."""
+        raise NotImplementedError
 
 
 class Encoder(TwoSided):
@@ -229,6 +244,18 @@ class Reranker(Stage):
         raise NotImplementedError
 
 
+class Collapser(Stage):
+    """A run of passages to a run of their documents."""
+
+    role = "collapse"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Run
+
+    def open(self, runtime: Runtime, passages: Passages) -> Callable[[Run], Run]:
+        """The call gives each document that a Run of the passages found a score, and all of them in canonical order."""
+        raise NotImplementedError
+
+
 class Rescorer(Stage):
     """A run to the same documents in a better order, by vectors of documents and queries that are made beforehand.
 
@@ -288,6 +315,23 @@ class Scorer(Stage):
         raise NotImplementedError
 
 
+class SpanScorer(Stage):
+    """A run of passages, or of whole documents, and the spans that are known to be right to one value a query."""
+
+    role = "score"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Scores
+
+    def open(
+        self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
+    ) -> Callable[[Run], Scores]:
+        """Resolve the spans; the call scores a Run of the passages, which are those of the corpus or the corpus itself.
+
+        Its `rows` are rows of `queries`.
+        """
+        raise NotImplementedError
+
+
 class Comparison(Stage):
     """A run and the run it ought to be to one value a query."""
 
@@ -340,6 +384,13 @@ class ReferencesSource(Source):
 
     name = "references"
     gives = References
+
+
+class SpansSource(Source):
+    """Gold spans of a data set."""
+
+    name = "spans"
+    gives = Spans
 
 
 class RunfileSource(Source):

@@ -24,7 +24,18 @@ from harness.plan import Plan, make_plan, walk
 from harness.progress import Silent
 from harness.selection import models_of
 from harness.sources import UNKNOWN, Collection, find_leaves
-from harness.stage import CorpusSource, Fuser, Node, QrelsSource, QueriesSource, Runtime, Searcher, Source, Stage
+from harness.stage import (
+    CorpusSource,
+    Fuser,
+    Node,
+    QrelsSource,
+    QueriesSource,
+    Runtime,
+    Searcher,
+    Source,
+    SpansSource,
+    Stage,
+)
 from harness.store import Entry, Store
 from harness.suite import Suite, load_suite
 from harness.systems import Step, System
@@ -142,6 +153,7 @@ class MtebSystem:
             qrels=self._leaf(QrelsSource, None),
             references=None,
             facts={},
+            spans=self._leaf(SpansSource, None),
         )
         return make_plan(suite, replace(leaves, collections={GIVEN: collection}), lambda _, name: name in systems)
 

@@ -35,6 +35,15 @@ class Known(NamedTuple):
     tags: list[str]
 
 
+class Span(NamedTuple):
+    """A part of a document that answers a query: characters [start, end) of its text, as every stage sees the text."""
+
+    query_id: str
+    doc_id: str
+    start: int
+    end: int
+
+
 class Table(Artifact):
     """One Arrow table in one file."""
 
@@ -148,3 +157,30 @@ class References(Table):
             for tag in row["tags"]:
                 tagged.setdefault(tag, []).append(row["query_id"])
         return tagged
+
+
+class Spans(Table):
+    """Parts of documents that answer queries, ordered by query id, document id and start; none stands twice."""
+
+    file = "spans.arrow"
+    schema = pa.schema(
+        [("query_id", pa.large_string()), ("doc_id", pa.large_string()), ("start", pa.int64()), ("end", pa.int64())]
+    )
+
+    @classmethod
+    def of(cls, spans: Iterable[Span | tuple[str, str, int, int]]) -> Self:
+        """Build from spans in any order; repeats are one span. DataError for one that is empty or begins before 0."""
+        rows = sorted({Span(*span) for span in spans})
+        for span in rows:
+            if not 0 <= span.start < span.end:
+                raise DataError(
+                    f"spans: [{span.start}, {span.end}) of the document {span.doc_id!r} for the query "
+                    f"{span.query_id!r} holds no character"
+                )
+        columns = list(zip(*rows, strict=True)) or [()] * len(cls.schema)
+        return cls(pa.table([pa.array(c, f.type) for c, f in zip(columns, cls.schema, strict=True)], schema=cls.schema))
+
+    def qrels(self) -> Qrels:
+        """Judge every document with a span for a query as relevant to it, with the grade 1."""
+        pairs = {(row["query_id"], row["doc_id"]) for row in self.table.select(["query_id", "doc_id"]).to_pylist()}
+        return Qrels.of((query, document, 1) for query, document in pairs)

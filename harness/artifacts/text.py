@@ -8,7 +8,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -32,23 +32,26 @@ class Texts(Rows):
     """
 
     file = "texts.arrow"
+    schema: ClassVar[pa.Schema] = SCHEMA
 
     def __init__(self, table: pa.Table, rows: range | None = None) -> None:
         self.table = table
         self.rows = range(table.num_rows) if rows is None else rows
 
     @classmethod
-    def of(cls, pairs: Iterable[tuple[str, str]]) -> Self:
+    def of(cls, pairs: Iterable[tuple[Any, ...]]) -> Self:
         """Build from (id, text) pairs in any order. What is more than one batch is kept in a temporary file, mapped.
+
+        A kind with more columns takes longer tuples, in the order of its `schema`.
 
         Raises DataError for an empty id and for a text that is None or not Unicode, RepeatedId for a repeated id.
         """
-        table = _kept(_batches(pairs))
+        table = _kept(_batches(pairs, cls.schema), cls.schema)
         order = pc.sort_indices(table["id"])
         if (order.to_numpy() != np.arange(len(order))).any():
             size = max(1, min(BATCH, len(order) * CHARACTERS // max(table.nbytes, 1)))
             parts = (table.take(order.slice(start, size)) for start in range(0, len(order), size))
-            table = _kept(part.combine_chunks().to_batches()[0] for part in parts)
+            table = _kept((part.combine_chunks().to_batches()[0] for part in parts), cls.schema)
         cls._check(table)
         return cls(table)
 
@@ -108,7 +111,7 @@ class Texts(Rows):
 
     def save(self, folder: Path) -> None:
         """Write one Arrow file."""
-        with pa.ipc.new_file(folder / self.file, SCHEMA) as writer:
+        with pa.ipc.new_file(folder / self.file, self.schema) as writer:
             writer.write_table(self.table, max_chunksize=BATCH)
 
     @classmethod
@@ -117,41 +120,40 @@ class Texts(Rows):
         return cls(pa.ipc.open_file(pa.memory_map(str(folder / cls.file))).read_all())
 
 
-def _batches(pairs: Iterable[tuple[str, str]]) -> Iterator[pa.RecordBatch]:
-    """Turn pairs to Arrow as they come, so that a large collection never stands in memory as Python objects."""
-    ids: list[str] = []
-    texts: list[str] = []
+def _batches(entries: Iterable[tuple[Any, ...]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    """Turn tuples to Arrow as they come, so that a large collection never stands in memory as Python objects."""
+    held: list[tuple[Any, ...]] = []
     room = CHARACTERS
-    for key, text in pairs:
-        ids.append(key)
-        texts.append(text)
-        room -= len(text or "")
-        if room < 0 or len(ids) == BATCH:
-            yield _batch(ids, texts)
-            ids, texts, room = [], [], CHARACTERS
-    if ids:
-        yield _batch(ids, texts)
+    for entry in entries:
+        held.append(entry)
+        room -= len(entry[1] or "")
+        if room < 0 or len(held) == BATCH:
+            yield _batch(held, schema)
+            held, room = [], CHARACTERS
+    if held:
+        yield _batch(held, schema)
 
 
-def _batch(ids: list[str], texts: list[str]) -> pa.RecordBatch:
+def _batch(entries: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
+    columns = zip(zip(*entries, strict=True), schema, strict=True)
     try:
-        return pa.record_batch([pa.array(column, pa.large_string()) for column in (ids, texts)], schema=SCHEMA)
+        return pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=schema)
     except UnicodeEncodeError as error:
         raise DataError(f"half a character, which is not Unicode text: {error}") from None
 
 
-def _kept(batches: Iterator[pa.RecordBatch]) -> pa.Table:
+def _kept(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
     """Return a table of batches: one batch as it is, more by a file in the folder for temporary files.
 
     The file has lost its name by then, so the system takes it back when nothing maps it any more.
     """
     first = list(islice(batches, 2))
     if len(first) < 2:
-        return pa.Table.from_batches(first, schema=SCHEMA)
+        return pa.Table.from_batches(first, schema=schema)
     with tempfile.NamedTemporaryFile(suffix=".arrow", delete=False) as file:
         path = Path(file.name)
         try:
-            with pa.ipc.new_file(file, SCHEMA) as writer:
+            with pa.ipc.new_file(file, schema) as writer:
                 for batch in chain(first, batches):
                     writer.write_batch(batch)
             file.flush()

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from harness.artifacts.judgements import Qrels, References
+from harness.artifacts.judgements import Qrels, References, Spans
 from harness.artifacts.text import Corpus, Queries
 
 
@@ -70,6 +70,10 @@ class Dataset(BaseModel):
         """Load reference answers and tags, if the collection has any."""
         return None
 
+    def spans(self) -> Spans | None:
+        """Load the parts of documents that answer the queries, if the collection has them."""
+        return None
+
     def notes(self) -> list[str]:
         """Say what a reader of the numbers must know of this collection; called after the parts were loaded."""
         return []
@@ -78,9 +82,9 @@ class Dataset(BaseModel):
         """Say what its publisher calls it (task, revision, languages, …); called after the parts were loaded."""
         return {}
 
-    def part(self, name: str) -> Corpus | Queries | Qrels | References | None:
-        """Load `corpus`, `queries`, `qrels` or `references` as the harness reads it: grades are mapped."""
-        found: Corpus | Queries | Qrels | References | None = getattr(self, name)()
+    def part(self, name: str) -> Corpus | Queries | Qrels | References | Spans | None:
+        """Load `corpus`, `queries`, `qrels`, `references` or `spans` as the harness reads it: grades are mapped."""
+        found: Corpus | Queries | Qrels | References | Spans | None = getattr(self, name)()
         if self.grades is not None and isinstance(found, Qrels):
             return found.graded(self.grades)
         return found

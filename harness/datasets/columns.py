@@ -26,6 +26,12 @@ USUAL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "document": ("doc id", "docno", "document id", "document", "doc", "corpus id", "passage id", "pid"),
         "grade": ("grade", "score", "relevance", "rel", "label", "judgement", "judgment"),
     },
+    "spans": {
+        "query": ("query id", "qid", "query", "question id", "question", "topic id", "topic"),
+        "document": ("doc id", "docno", "document id", "document", "doc", "corpus id", "passage id", "pid"),
+        "start": ("start", "start index", "begin", "from"),
+        "end": ("end", "end index", "stop", "to"),
+    },
 }
 """How columns are usually called; capitals, `_`, `-` and spaces make no difference."""
 
@@ -62,6 +68,17 @@ class QrelsColumns(BaseModel):
     """A column, or one number that every line gets."""
 
 
+class SpansColumns(BaseModel):
+    """The columns of the spans."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    query: str | None = None
+    document: str | None = None
+    start: str | None = None
+    end: str | None = None
+
+
 class Columns(BaseModel):
     """Columns by what they hold; what is left out is found by its usual names."""
 
@@ -70,6 +87,7 @@ class Columns(BaseModel):
     corpus: CorpusColumns = CorpusColumns()
     queries: QueriesColumns = QueriesColumns()
     qrels: QrelsColumns = QrelsColumns()
+    spans: SpansColumns = SpansColumns()
 
 
 class Choice(NamedTuple):
@@ -84,7 +102,10 @@ class Choice(NamedTuple):
         return said + (f"; not read: {', '.join(map(repr, self.unread))}" if self.unread else "")
 
 
-def choose(sheet: Sheet, part: str, said: CorpusColumns | QueriesColumns | QrelsColumns) -> Choice:
+Said = CorpusColumns | QueriesColumns | QrelsColumns | SpansColumns
+
+
+def choose(sheet: Sheet, part: str, said: Said) -> Choice:
     """Find the columns of a part. DataError for one that is not there, and where more than one may be meant."""
     there = sheet.columns()
     names: dict[str, tuple[str, ...]] = {}

@@ -1,4 +1,4 @@
-"""One's own files: documents, queries and judgements in jsonl, csv, tsv or parquet, their columns found by name."""
+"""One's own files: documents, queries, judgements, spans in jsonl, csv, tsv or parquet; columns are found by name."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 
 from pydantic import Field, field_validator
 
-from harness.artifacts.judgements import Judgement, Qrels
+from harness.artifacts.judgements import Judgement, Qrels, Span, Spans
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import Dataset, document_text
 from harness.datasets.columns import Choice, Columns, choose
@@ -27,13 +27,14 @@ from harness.datasets.sheets import ENDINGS, FORMATS, Dialect, Sheet
 from harness.errors import UserError, nearest
 from harness.fingerprint import fingerprint
 
-READER = 1
+READER = 2
 """Raise it when the same files come to be read as other texts or judgements."""
-Part = Literal["corpus", "queries", "qrels"]
+Part = Literal["corpus", "queries", "qrels", "spans"]
 STEMS: dict[Part, tuple[str, ...]] = {
     "corpus": ("corpus", "documents", "docs", "passages"),
     "queries": ("queries", "topics", "questions"),
     "qrels": ("qrels", "judgements", "judgments", "relevance", "qrels/test"),
+    "spans": ("spans", "highlights"),
 }
 """How the files of a folder may be called, without their ending."""
 WHOLE = re.compile(r"\s*([+-]?[0-9]{1,9})(\.0*)?\s*", re.ASCII)
@@ -49,9 +50,10 @@ class Opened(NamedTuple):
 class Files(Dataset):
     """`path` is a folder, or a zip of one, with a file of documents, of queries and of judgements, in any format.
 
-    `corpus`, `queries` and `qrels` name the files where they are not called as usual; without `path` they begin at the
-    suite. `columns` names the columns that are not called as usual: `{corpus: {id: Nr, title: Head, text: [Body]}}`.
-    `delimiter` and `quotes` are those of csv and tsv.
+    There may be a file of spans, which say where in a document the answer stands; without judgements, these judge the
+    documents. `corpus`, `queries`, `qrels` and `spans` name the files where they are not called as usual; without
+    `path` they begin at the suite. `columns` names the columns that are not called as usual:
+    `{corpus: {id: Nr, title: Head, text: [Body]}}`. `delimiter` and `quotes` are those of csv and tsv.
     """
 
     formats: ClassVar[tuple[str, ...]] = tuple(FORMATS)
@@ -61,6 +63,7 @@ class Files(Dataset):
     corpus_file: str | None = Field(default=None, alias="corpus")
     queries_file: str | None = Field(default=None, alias="queries")
     qrels_file: str | None = Field(default=None, alias="qrels")
+    spans_file: str | None = Field(default=None, alias="spans")
     columns: Columns = Columns()
     delimiter: str | None = Field(default=None, min_length=1, max_length=1)
     quotes: bool | None = None
@@ -79,9 +82,11 @@ class Files(Dataset):
 
     @property
     def revision(self) -> str:
-        """The settings and the stamps of the three files."""
+        """The settings and the stamps of the files."""
         settings = self.model_dump(mode="json")
-        return fingerprint(["files", READER, self.formats, settings, *(self._file(part).stamp for part in STEMS)])
+        return fingerprint(
+            ["files", READER, self.formats, settings, *(self._file(part).stamp for part in self._there())]
+        )
 
     def corpus(self) -> Corpus:
         """Load the documents, in bounded memory."""
@@ -91,16 +96,36 @@ class Files(Dataset):
     def queries(self) -> Queries:
         """Load the queries that are judged; DataError where one of them is missing."""
         wanted, opened = set(self.qrels().query_ids), self._open("queries")
-        return load_queries(_entries(opened), wanted, opened.sheet.file, str(self._file("qrels")))
+        judge: Part = "qrels" if "qrels" in self._there() else "spans"
+        return load_queries(_entries(opened), wanted, opened.sheet.file, str(self._file(judge)))
 
     def qrels(self) -> Qrels:
-        """Load the judgements."""
+        """Load the judgements; without a file of them, a document with a span for a query is judged as 1."""
+        if "qrels" not in self._there() and (spans := self.spans()) is not None:
+            return spans.qrels()
         opened = self._open("qrels")
         return load_qrels(_judgements(opened, self.columns.qrels.grade), opened.sheet.file)
 
+    def spans(self) -> Spans | None:
+        """Load the spans, if there is a file of them."""
+        if "spans" not in self._there():
+            return None
+        opened = self._open("spans")
+        return Spans.of(_spans(opened))
+
     def notes(self) -> list[str]:
         """Say which columns were read as what."""
-        return [f"{self._file(part).name}: {self._open(part).choice}" for part in STEMS]
+        return [f"{self._file(part).name}: {self._open(part).choice}" for part in self._there()]
+
+    def _there(self) -> tuple[Part, ...]:
+        """Name the parts that have a file: spans only where there is one, judgements unless spans stand for them."""
+        with_spans, with_qrels = (self._is_there(part) for part in ("spans", "qrels"))
+        if not with_spans:
+            return ("corpus", "queries", "qrels")
+        return ("corpus", "queries", "qrels", "spans") if with_qrels else ("corpus", "queries", "spans")
+
+    def _is_there(self, part: Part) -> bool:
+        return getattr(self, f"{part}_file") is not None or bool(self._usual(part, Folder.at(self.path or Path())))
 
     def _open(self, part: Part) -> Opened:
         file = self._file(part)
@@ -117,10 +142,7 @@ class Files(Dataset):
                 whole = (folder.path / beyond).resolve()
                 return Folder.at(whole.parent).file(whole.name)
             return folder.file(said)
-        there = folder.names()
-        endings = [ending for ending, word in ENDINGS.items() if word in self.formats]
-        usual = {f"{stem}.{ending}{gz}" for stem in STEMS[part] for ending in endings for gz in ("", ".gz")}
-        found = [name for name in there if name.lower() in usual]
+        found = self._usual(part, folder)
         if len(found) > 1:
             both = " and ".join(found)
             raise UserError(f"{both} in {folder} may each be the {part}; say which: {part}: {found[0]}")
@@ -128,11 +150,19 @@ class Files(Dataset):
             stems = ", ".join(STEMS[part][:3])
             raise UserError(
                 f"no file in {folder} is called as the {part} usually is ({stems}, … .{', .'.join(self.formats)}): "
-                f"say which it is (`{part}: NAME`); {nearest(f'{STEMS[part][0]}.{endings[0]}', there)}"
+                f"say which it is (`{part}: NAME`); {nearest(f'{STEMS[part][0]}.{self._endings()[0]}', folder.names())}"
             )
         file = folder.get(found[0])
         assert file is not None  # noqa: S101  it was listed
         return file
+
+    def _usual(self, part: Part, folder: Folder) -> list[str]:
+        """Return the files that are called as a part usually is."""
+        usual = {f"{stem}.{ending}{gz}" for stem in STEMS[part] for ending in self._endings() for gz in ("", ".gz")}
+        return [name for name in folder.names() if name.lower() in usual]
+
+    def _endings(self) -> list[str]:
+        return [ending for ending, word in ENDINGS.items() if word in self.formats]
 
 
 class JsonlFiles(Files):
@@ -186,12 +216,28 @@ def _judgements(opened: Opened, said: str | int | None) -> Iterator[Judged]:
     (query,), (document,), grade = (choice.names[word] for word in ("query", "document", "grade"))
     for values, line in sheet.rows([query, document, *grade]):
         try:
-            read = _grade(values[2], grade[0]) if grade else int(said or 0)
+            read = _whole(values[2], grade[0], "a grade") if grade else int(said or 0)
             judgement = Judgement(_id(values[0], query), _id(values[1], document), read)
             refuse_half_characters(*judgement[:2])
         except ValueError as error:
             raise sheet.file.refuse(str(error), line) from None
         yield Judged(judgement, line)
+
+
+def _spans(opened: Opened) -> Iterator[Span]:
+    """Give a span a row; DataError with file and line for the first that is damaged."""
+    sheet, choice = opened
+    (query,), (document,), (start,), (end,) = (choice.names[word] for word in ("query", "document", "start", "end"))
+    for values, line in sheet.rows([query, document, start, end]):
+        try:
+            ids = _id(values[0], query), _id(values[1], document)
+            refuse_half_characters(*ids)
+            span = Span(*ids, _whole(values[2], start, "a place"), _whole(values[3], end, "a place"))
+            if not 0 <= span.start < span.end:
+                raise ValueError(f"a span is 0 <= {start} < {end} characters, found {span.start} and {span.end}")
+        except ValueError as error:
+            raise sheet.file.refuse(str(error), line) from None
+        yield span
 
 
 def _id(value: Any, column: str) -> str:
@@ -216,8 +262,8 @@ def _text(value: Any, column: str) -> str:
     return value
 
 
-def _grade(value: Any, column: str) -> int:
-    """Read a grade: a whole number, 2.0 too; ValueError for anything else."""
+def _whole(value: Any, column: str, what: str) -> int:
+    """Read a whole number, 2.0 too; ValueError, which says what it should be, for anything else."""
     if not isinstance(value, bool) and isinstance(value, int | float | str) and (found := WHOLE.fullmatch(str(value))):
         return int(found[1])
-    raise ValueError(f"{column!r} should be a grade, a whole number, found {value!r}")
+    raise ValueError(f"{column!r} should be {what}, a whole number, found {value!r}")

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from harness.measures.names import Measure
-from harness.measures.parse import is_native, parse, provider, settings
+from harness.measures.parse import is_native, of_spans, parse, provider, settings
 
 TIES = "score (float32) descending, then document id descending"
 QUERIES = "all judged queries; one that the run lacks, finds nothing for, or has nothing relevant to it counts 0"
 UNJUDGED = "not relevant"
+SPANNED = "all queries with a gold span; one for which nothing was found counts 0"
 GAIN = {"log2": "the grade; a negative one gains 0", "exp-log2": "2^grade - 1; a negative grade gains 0"}
 
 
@@ -21,6 +22,12 @@ def definition(measure: Measure | str) -> dict[str, Any]:
     """
     wanted = parse(measure) if isinstance(measure, str) else measure
     said: dict[str, Any] = {"measure": str(wanted), "ties": TIES, "queries": QUERIES, "unjudged": UNJUDGED}
+    if of_spans(wanted):
+        said |= {
+            "queries": SPANNED,
+            "unjudged": "characters outside the spans are not relevant",
+            "counted": "characters",
+        }
     said["cutoff"] = wanted.at
     by = provider(wanted)
     if not is_native(wanted):

@@ -7,12 +7,14 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from harness.artifacts.run import Run
+from harness.errors import UserError
 from harness.measures import foreign, per_query
 from harness.measures.judgements import Judgements
 from harness.measures.kernel import Kernel
 from harness.measures.names import Measure
 from harness.measures.parse import arguments, is_native, parse
 from harness.measures.ranked import Ranked
+from harness.measures.spans import SpanMeasure
 from harness.registry import METRICS
 
 
@@ -22,7 +24,8 @@ def evaluate(measures: Iterable[Measure | str], run: Run | Ranked, judgements: J
     The one rule of who counts: a query that is judged counts, with 0 if the run found nothing for it or if nothing is
     relevant (trec_eval -c); a query that is not judged is NaN and stays out of every mean. The measures trust the
     order of the run, which is canonical, and never look at its scores. What cut the run before is not known here: see
-    `check_depth`. Raises what `parse` raises, and ValueError if the run's rows are not rows of the judgements.
+    `check_depth`. Raises what `parse` raises, UserError for a measure of spans, and ValueError if the run's rows are
+    not rows of the judgements.
     """
     wanted = [parse(measure) if isinstance(measure, str) else measure for measure in measures]
     known = judgements.take(run.rows)
@@ -39,6 +42,8 @@ def evaluate(measures: Iterable[Measure | str], run: Run | Ranked, judgements: J
         if measure in others:
             continue
         function = METRICS[measure.base]
+        if isinstance(function, SpanMeasure):
+            raise UserError(f"{measure} counts characters: it needs the spans of a data set and the passages of a run")
         if isinstance(function, Kernel):
             values[measure] = function(hits, **arguments(measure))
         else:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from harness.measures.hits import Hits
+from harness.measures.spans import SpanMeasure
 
 
 class Kernel:
@@ -39,6 +40,9 @@ def kernel(version: int) -> Callable[[Callable[..., np.ndarray]], Kernel]:
 
 
 def parameters(measure: Callable[..., Any]) -> dict[str, inspect.Parameter]:
-    """Return the parameters of a measure: all that follow its data (Hits; or, per query, the ranked and the judged)."""
-    data = 1 if isinstance(measure, Kernel) else 2
+    """Return the parameters of a measure: all that follow its data.
+
+    These are Hits, or Characters of spans; or, per query, the ranked and the judged.
+    """
+    data = 1 if isinstance(measure, Kernel | SpanMeasure) else 2
     return dict(list(inspect.signature(measure).parameters.items())[data:])

@@ -12,6 +12,7 @@ from harness.measures import foreign
 from harness.measures.judgements import Judgements
 from harness.measures.kernel import Kernel, parameters
 from harness.measures.names import ALIASES, Measure, measure_of, split, wrong_cutoff
+from harness.measures.spans import SpanMeasure
 from harness.registry import METRICS
 
 NOTHING = Judgements.of(np.empty(0, int), np.empty(0, int), np.empty(0, int), queries=0)
@@ -116,6 +117,15 @@ def is_native(measure: Measure) -> bool:
     if measure.base not in METRICS:
         return False
     return set(arguments(measure)) <= set(parameters(METRICS[measure.base]))
+
+
+def of_spans(measure: Measure) -> bool:
+    """Tell whether a measure counts characters of spans, for which a run and judgements of documents are not enough.
+
+    >>> of_spans(parse("span_iou@5")), of_spans(parse("nDCG@10"))
+    (True, False)
+    """
+    return measure.base in METRICS and isinstance(METRICS[measure.base], SpanMeasure)
 
 
 def provider(measure: Measure) -> str:

@@ -20,8 +20,9 @@ import pytest
 
 from harness.artifacts.base import Artifact, Rows
 from harness.artifacts.index import Index
-from harness.artifacts.judgements import Qrels
+from harness.artifacts.judgements import Qrels, Spans
 from harness.artifacts.model import Model
+from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.sparse_vectors import SparseVectors
@@ -44,6 +45,9 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "encode/sparse": {"precision": "fp32"},
     "encode/late": {"precision": "fp32"},
     "encode/hashing": {"dim": 32},
+    "chunk/recursive": {"size": 12, "overlap": 4},
+    "chunk/sentences": {"size": 4, "overlap": 1, "by": "words"},
+    "chunk/tokens": {"size": 3, "overlap": 1},
     "rerank/cross_encoder": {"precision": "fp32"},
     "reduce/truncate": {"dim": 7},
     "index/ivf": {"nlist": 4},
@@ -51,6 +55,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "index/ivfpq": {"nlist": 2, "m": 4, "nbits": 4},
     "score/index_recall": {"k": 5},
     "score/qrels": {"measure": "nDCG@10"},
+    "score/spans": {"measure": "span_iou@5"},
     "tune/best": {"folds": 3},
     "score/ceiling": {"measure": "nDCG@10", "depth": 10},
     "fuse/ranx/gmnz": {"gamma": 2.0},
@@ -74,6 +79,8 @@ def words(seed: int, count: int) -> str:
 
 CORPUS = Corpus.of((f"d{i:03}", words(i, i % 13)) for i in range(40))
 QUERIES = Queries.of((f"q{i:03}", words(1000 + i, 1 + i % 5)) for i in range(12))
+PASSAGES = Passages.cut(CORPUS, lambda text: [(i, min(i + 20, len(text))) for i in range(0, len(text), 15)])
+SPANS = Spans.of((f"q{i:03}", f"d{(i * 7) % 39 + 1:03}", 0, 2) for i in range(0, 12, 2) if (i * 7) % 39 % 13 != 12)
 LINES = lines({f"q{i:03}": {f"d{(i * j) % 47:03}": j % 5 for j in range(20)} for i in range(1, 14)})
 QRELS = Qrels.of((f"q{i:03}", f"d{(i * 7 + j) % 40:03}", j) for i in range(0, 12, 2) for j in range(3))
 
@@ -99,8 +106,8 @@ def token_vectors(rows: int, seed: int) -> TokenVectors:
     return TokenVectors(array.astype(np.float16), borders(lengths))
 
 
-def runs(seed: int) -> Run:
-    scores = np.random.default_rng(seed).normal(size=(len(QUERIES), len(CORPUS))).round(1)
+def runs(seed: int, documents: int = len(CORPUS)) -> Run:
+    scores = np.random.default_rng(seed).normal(size=(len(QUERIES), documents)).round(1)
     return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
 
 
@@ -141,7 +148,7 @@ class Case:
             Int8Vectors: Int8Vectors(bytes_of(rows, 16, np.int8)),
             BitVectors: BitVectors(bytes_of(rows, 2, np.uint8)),
             TokenVectors: token_vectors(rows, 1),
-            Run: runs(1),
+            Run: runs(1, len(PASSAGES) if self.stage.role == "collapse" else len(CORPUS)),
         }
         if isinstance(self.stage, ScoreFuser):
             return [tuple(arm.streams[0][0] for arm in self._arms())]
@@ -170,6 +177,8 @@ class Case:
             return (made(len(CORPUS), 2), made(len(QUERIES), 3))
         held: dict[str, Callable[[], tuple[Any, ...]]] = {
             "encode": lambda: (self._model(),),
+            "chunk": lambda: (static() if getattr(self.stage, "uses_model", False) else None,),
+            "collapse": lambda: (PASSAGES,),
             "reduce": lambda: (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else (),
             "index": tuple,
             "search": lambda: (self._index(),),
@@ -178,7 +187,9 @@ class Case:
             "filter": lambda: (CORPUS, QUERIES),
             "rerank": lambda: (CORPUS, QUERIES, self._model()),
             "runfile": lambda: (LINES, CORPUS),
-            "score": lambda: (CORPUS, QUERIES, QRELS),
+            "score": lambda: (
+                (CORPUS, QUERIES, QRELS) if self.stage.name != "spans" else (CORPUS, CORPUS, QUERIES, SPANS)
+            ),
         }
         if self.stage.role not in held:
             pytest.skip(f"the toy data set knows no {self.stage.role}")
@@ -278,6 +289,8 @@ def arrays(thing: Any) -> list[np.ndarray]:
             return [thing.values]
         case Index():
             return [thing.arrays[name] for name in sorted(thing.arrays)]
+        case Passages():
+            return [np.array(column) for column in thing.table.columns]
         case Texts():
             return [np.array(thing.ids), np.array(thing.texts)]
     pytest.skip(f"no comparison is written for {type(thing).__name__}")
@@ -342,7 +355,7 @@ def test_the_same_twice(case: Case) -> None:
 
 def test_a_slice_of_the_stream_gives_that_slice_of_the_answer(case: Case) -> None:
     if not case.stage.rowwise:
-        pytest.skip("an index is made of all documents at once")
+        pytest.skip("it is made of all documents at once")
     call = case.open()
     for stream in case.streams:
         whole = call(*stream)
@@ -372,7 +385,7 @@ def test_a_run_stands_in_canonical_order(case: Case) -> None:
     for stream in case.streams:
         run = case.open()(*stream)
         assert run.documents.dtype == np.int32 and run.scores.dtype == np.float32
-        depth = stream[0].documents.shape[1] if case.stage.role == "rerank" else DEPTH
+        depth = stream[0].documents.shape[1] if case.stage.role in ("collapse", "rerank") else DEPTH
         assert run.documents.shape[1] <= depth
         same(Run.top(run.scores, depth, documents=run.documents, rows=run.rows), run)
         assert (np.isneginf(run.scores) == (run.documents == NONE)).all()

@@ -18,7 +18,9 @@ import pytest
 
 from harness.artifacts.base import Artifact
 from harness.artifacts.index import Index
+from harness.artifacts.judgements import Spans
 from harness.artifacts.model import Model
+from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.sparse_vectors import SparseVectors
@@ -47,6 +49,9 @@ SYSTEMS = """
   dense: [{encode: hashing, dim: 64}, {reduce: truncate, dim: 48}, {index: flat, similarity: cosine}]
   euclid: [{encode: hashing, dim: 64}, {index: flat, similarity: euclidean}]
   rrf: [{fuse: rrf, of: [bm25, dense], k: 60}]
+  passages: [{chunk: recursive, size: 40, overlap: 12}, {index: bm25, depth: 25}, {collapse: max}]
+  beginnings: [{chunk: recursive, size: 40, overlap: 12}, {index: bm25, depth: 25}, {collapse: first}]
+  sentences: [{chunk: sentences, size: 8, overlap: 2, by: words}, {index: bm25, depth: 26}, {collapse: mean}]
   tuned: [{fuse: rrf, of: [bm25, dense], tune: {k: [1, 60], folds: 3, measure: nDCG@10}}]
   weighted: [{fuse: weighted, of: [bm25, dense], weights: [0.3, 0.7], normalization: minmax}]
   joint: [{fuse: joint, of: [bm25, dense], alpha: 0.3}]
@@ -109,6 +114,8 @@ def numbers(artifact: Artifact) -> Iterator[np.ndarray]:
         yield from (artifact.arrays[name] for name in sorted({*artifact.arrays} - {"engine"}))
     elif isinstance(artifact, Scores):
         yield artifact.values
+    elif isinstance(artifact, Passages):
+        yield from (artifact.parents, artifact.starts, artifact.ends)
 
 
 def digest(artifact: Artifact) -> str:
@@ -143,11 +150,19 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
             title += " " + " ".join(above.stage.name for above in node.stream)
             found[title] = {"version": node.stage.version, "digest": digest(store.load(node.fingerprint, node.gives))}
     covered = {title.split(" ")[0] for title in found}
-    others: tuple[str, ...] = ("encode/api", "encode/static", "plugin", "fuse/ranx/", "runfile/", "filter/")
+    others: tuple[str, ...] = (
+        "encode/api",
+        "encode/static",
+        "chunk/tokens",
+        "plugin",
+        "fuse/ranx/",
+        "runfile/",
+        "filter/",
+    )
     # of an endpoint, libraries, tests, files, data sets
     others += ("index/ivfpq", "search/ivfpq")  # what k-means learned
     others += (*OF_MODEL.values(), "encode/late", "index/late", "score/ceiling")  # see the next test
-    others += ("rerank/cross_encoder",)  # it has a test of its own
+    others += ("rerank/cross_encoder", "score/spans")  # they have tests of their own
     if not FAISS:
         others += ("index/", "search/", "score/index_recall")
     assert covered >= {name for name in STAGES.names() if not name.startswith(others)}
@@ -177,6 +192,23 @@ def test_static_rows_give_what_they_gave(tmp_path: Path) -> None:
     corpus = Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS))
     vectors = stage.open(Runtime(), Model(str(save_sentence_transformer(tmp_path, normalize=True))))(corpus)
     compare("stages", {"encode/static": {"version": stage.version, "digest": digest(vectors)}})
+
+
+def test_windows_of_tokens_stand_where_they_stood(tmp_path: Path) -> None:
+    stage = STAGES["chunk/tokens"](size=3, overlap=1)
+    corpus = Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS))
+    passages = stage.open(Runtime(), Model(str(save_sentence_transformer(tmp_path, normalize=True))))(corpus)
+    compare("stages", {"chunk/tokens": {"version": stage.version, "digest": digest(passages)}})
+
+
+def test_measures_of_spans_stay() -> None:
+    stage = STAGES["score/spans"](measure="span_iou@2")
+    corpus, queries = Corpus.of([("a", "x" * 30), ("b", "y" * 20)]), Queries.of([("q", "?"), ("r", "?")])
+    passages = Passages.cut(corpus, lambda text: [(i, i + 8) for i in range(0, len(text) - 8, 5)])
+    spans = Spans.of([("q", "a", 3, 9), ("q", "b", 1, 4), ("r", "b", 0, 5)])
+    run = Run.top(np.random.default_rng(0).normal(size=(2, len(passages))), 4)
+    scores = stage.open(Runtime(), passages, corpus, queries, spans)(run)
+    compare("stages", {"score/spans": {"version": stage.version, "digest": digest(scores)}})
 
 
 def test_a_cross_encoder_orders_as_it_did(tmp_path: Path) -> None:

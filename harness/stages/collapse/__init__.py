@@ -1,0 +1,1 @@
+"""Runs of passages to runs of documents."""

@@ -1,0 +1,26 @@
+"""A document is as good as the passages that were found of it are on average."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from harness.artifacts.passages import Passages
+from harness.artifacts.run import Run
+from harness.collapsing import Groups, collapse
+from harness.stage import Collapser, Runtime
+
+
+class Mean(Collapser):
+    """The mean over the passages that the run holds: a passage below its depth is not counted, so the depth matters."""
+
+    def open(self, runtime: Runtime, passages: Passages) -> Callable[[Run], Run]:
+        """The call collapses a Run of the passages."""
+        return lambda run: collapse(run, passages, average)
+
+
+def average(groups: Groups) -> np.ndarray:
+    """Return the mean score of each group."""
+    found: np.ndarray = np.bincount(groups.group, groups.scores) / np.bincount(groups.group)
+    return found
