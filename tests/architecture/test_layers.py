@@ -28,7 +28,19 @@ LINES: dict[int, set[str]] = {
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
-    3: {"stage", "datasets", "report", "exports", "measures", "models", "hygiene", "encoders", "tuning", "endpoint"}
+    3: {
+        "stage",
+        "datasets",
+        "report",
+        "exports",
+        "measures",
+        "models",
+        "hygiene",
+        "encoders",
+        "tuning",
+        "endpoint",
+        "posting_search",
+    }
     | {"chunking"},
     2: {
         "artifacts",

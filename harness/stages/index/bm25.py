@@ -9,12 +9,11 @@ import numpy as np
 from pydantic import Field
 
 from harness.artifacts.index import Index
-from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
-from harness.exhaustive import AllScores
 from harness.lexicon import Collection, Lexicon, blocks, collect
-from harness.postings import Asked, Postings
-from harness.stage import ExhaustiveSearcher, Indexer, Runtime
+from harness.posting_search import PostingsSearcher
+from harness.postings import Asked
+from harness.stage import Indexer, Runtime
 from harness.terms import Cutting
 
 BLOCK = 1_000_000
@@ -53,7 +52,7 @@ class Bm25Indexer(Indexer, Cutting):
         return index
 
 
-class Bm25Searcher(ExhaustiveSearcher):
+class Bm25Searcher(PostingsSearcher):
     """Add up the weights of the query's terms. A term that the query repeats counts as often, as in Lucene.
 
     Documents that hold none of them, or whose score is not above 0, are not found.
@@ -61,17 +60,8 @@ class Bm25Searcher(ExhaustiveSearcher):
 
     takes: ClassVar = (Queries,)
 
-    def open(self, runtime: Runtime, index: Index) -> Callable[[Queries], Run]:
-        """Read the vocabulary and the postings; the call answers Queries."""
-        postings, asked = Postings.of(index), self._reader(index)
-        return lambda queries: postings.search(asked(queries), self.depth, queries.rows)
-
-    def scores(self, runtime: Runtime, index: Index) -> Callable[[Queries], AllScores]:
-        """Read the vocabulary and the postings; the call scores all documents for Queries."""
-        postings, asked = Postings.of(index), self._reader(index)
-        return lambda queries: postings.all_scores(asked(queries))
-
-    def _reader(self, index: Index) -> Callable[[Queries], Asked]:
+    def reader(self, index: Index) -> Callable[[Queries], Asked]:
+        """Read the vocabulary; the call counts the terms of Queries."""
         lexicon = Lexicon(Cutting.of(index.facts), index.arrays["vocabulary"])
         absent = np.asarray(index.arrays["absent"])
 

@@ -8,12 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from harness.artifacts.index import Index
-from harness.artifacts.run import Run
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.errors import UserError
-from harness.exhaustive import AllScores
-from harness.postings import Asked, Postings
-from harness.stage import ExhaustiveSearcher, Indexer, Runtime
+from harness.posting_search import PostingsSearcher
+from harness.postings import Asked
+from harness.stage import Indexer, Runtime
 
 
 class InvertedIndexer(Indexer):
@@ -40,7 +39,7 @@ class InvertedIndexer(Indexer):
         return index
 
 
-class InvertedSearcher(ExhaustiveSearcher):
+class InvertedSearcher(PostingsSearcher):
     """Rank by the dot product, exactly: no list of a query's dimensions is cut short.
 
     Documents that share no dimension with the query, or whose product is not above 0, are not found.
@@ -48,21 +47,15 @@ class InvertedSearcher(ExhaustiveSearcher):
 
     takes: ClassVar = (SparseVectors,)
 
-    def open(self, runtime: Runtime, index: Index) -> Callable[[SparseVectors], Run]:
-        """Map the posting lists; the call answers SparseVectors."""
-        postings = Postings.of(index)
-        return lambda queries: postings.search(self._asked(queries, index), self.depth, queries.rows)
+    def reader(self, index: Index) -> Callable[[SparseVectors], Asked]:
+        """The call takes the dimensions of the queries; UserError where they are not those of the documents."""
+        expected = index.facts["dimensions"]
 
-    def scores(self, runtime: Runtime, index: Index) -> Callable[[SparseVectors], AllScores]:
-        """Map the posting lists; the call scores all documents for SparseVectors."""
-        postings = Postings.of(index)
-        return lambda queries: postings.all_scores(self._asked(queries, index))
+        def read(queries: SparseVectors) -> Asked:
+            if queries.width != expected:
+                raise UserError(f"{self.word()}: queries of {queries.width} dimensions meet documents of {expected}")
+            if not np.isfinite(queries.weights).all():
+                raise UserError(f"{self.word()}: the vector of a query is not finite")
+            return Asked(queries.starts, queries.dimensions, queries.weights)
 
-    def _asked(self, queries: SparseVectors, index: Index) -> Asked:
-        """Return the dimensions of the queries; UserError where they are not those of the documents."""
-        found, expected = queries.width, index.facts["dimensions"]
-        if found != expected:
-            raise UserError(f"{self.word()}: queries of {found} dimensions meet documents of {expected}")
-        if not np.isfinite(queries.weights).all():
-            raise UserError(f"{self.word()}: the vector of a query is not finite")
-        return Asked(queries.starts, queries.dimensions, queries.weights)
+        return read

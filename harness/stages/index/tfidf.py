@@ -8,12 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from harness.artifacts.index import Index
-from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
-from harness.exhaustive import AllScores
 from harness.lexicon import Lexicon, blocks, collect
-from harness.postings import Asked, Postings
-from harness.stage import ExhaustiveSearcher, Indexer, Runtime
+from harness.posting_search import PostingsSearcher
+from harness.postings import Asked
+from harness.stage import Indexer, Runtime
 from harness.terms import Cutting
 
 
@@ -49,7 +48,7 @@ class TfidfIndexer(Indexer, Cutting):
         return index
 
 
-class TfidfSearcher(ExhaustiveSearcher):
+class TfidfSearcher(PostingsSearcher):
     """Rank by the cosine between query and document; documents that share no term with the query are not found.
 
     Words of the query that no document holds do not count in its length, as in scikit-learn.
@@ -57,17 +56,8 @@ class TfidfSearcher(ExhaustiveSearcher):
 
     takes: ClassVar = (Queries,)
 
-    def open(self, runtime: Runtime, index: Index) -> Callable[[Queries], Run]:
-        """Read the vocabulary and the postings; the call answers Queries."""
-        postings, asked = Postings.of(index), self._reader(index)
-        return lambda queries: postings.search(asked(queries), self.depth, queries.rows)
-
-    def scores(self, runtime: Runtime, index: Index) -> Callable[[Queries], AllScores]:
-        """Read the vocabulary and the postings; the call scores all documents for Queries."""
-        postings, asked = Postings.of(index), self._reader(index)
-        return lambda queries: postings.all_scores(asked(queries))
-
-    def _reader(self, index: Index) -> Callable[[Queries], Asked]:
+    def reader(self, index: Index) -> Callable[[Queries], Asked]:
+        """Read the vocabulary; the call counts the terms of Queries."""
         lexicon = Lexicon(Cutting.of(index.facts), index.arrays["vocabulary"])
         idf = np.asarray(index.arrays["idf"])
         sublinear = index.facts["sublinear_tf"]
