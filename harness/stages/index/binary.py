@@ -14,7 +14,8 @@ from harness.artifacts.vectors import Vectors
 from harness.candidates import accepted, asked, by_block, rank, settled, stored
 from harness.errors import UserError
 from harness.faiss_index import library
-from harness.neighbours import Candidates, Documents, Products, Similarity, nearest, on_device
+from harness.neighbours import Candidates, nearest
+from harness.products import Documents, Products, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
 Rescore = Literal["query", "full"]

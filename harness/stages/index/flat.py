@@ -12,7 +12,8 @@ from harness.artifacts.run import Run
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.errors import UserError
 from harness.exhaustive import AllScores
-from harness.neighbours import Documents, Similarity, all_scores, nearest, on_device, prepared
+from harness.neighbours import all_scores, nearest
+from harness.products import Documents, Similarity, on_device, prepared
 from harness.stage import ExhaustiveSearcher, Indexer, Runtime
 
 

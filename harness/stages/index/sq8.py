@@ -12,7 +12,8 @@ from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.candidates import asked
 from harness.faiss_index import build, candidates, exhaustive, opened
-from harness.neighbours import Candidates, Documents, Similarity, nearest, on_device
+from harness.neighbours import Candidates, nearest
+from harness.products import Documents, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
 
