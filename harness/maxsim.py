@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -30,19 +29,24 @@ class MaxSim:
     memory-mapped; another device holds all of them where it has room, else those in hand are copied to it.
     """
 
-    def __init__(self, documents: TokenVectors, device: str, threads: int) -> None:
+    def __init__(
+        self, documents: TokenVectors, device: str, threads: int, halved: Callable[[], None] = lambda: None
+    ) -> None:
+        """`halved` is called where memory does not suffice, and less is done at a time."""
         import torch
 
         torch.set_num_threads(threads)
         torch.set_float32_matmul_precision("highest")  # TF32 keeps 10 bits of each factor
-        self.torch, self.device = torch, device
+        self.torch, self.device, self.halved = torch, device, halved
         self.starts = documents.starts
         self.vectors = tensor(documents.array)
-        if device != "cpu":
-            with suppress(torch.cuda.OutOfMemoryError):
-                self.vectors = self.vectors.to(device)
         self.rooms: dict[str, Any] = {}
         """Memory that is used again and again: to ask for it anew takes as long as to calculate."""
+        if device != "cpu":
+            try:
+                self.vectors = self.vectors.to(device)
+            except torch.cuda.OutOfMemoryError:
+                self._relieve()
 
     def every(self, queries: TokenVectors) -> np.ndarray:
         """Return the scores of all documents, float32[queries, documents]."""
@@ -70,7 +74,8 @@ class MaxSim:
             self._fill(scores, queries, asked, half)
 
     def _relieve(self) -> None:
-        """Give back what the device keeps for later."""
+        """Give back what the device keeps for later, after a lack of memory."""
+        self.halved()
         self.rooms.clear()
         self.torch.cuda.empty_cache()
 

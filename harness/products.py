@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -140,10 +141,12 @@ class DeviceProducts(Products):
     Reduced vectors come to it block by block, and so do whole ones that it has no room for.
     """
 
-    def __init__(self, documents: Documents, device: str) -> None:
+    def __init__(self, documents: Documents, device: str, halved: Callable[[], None] = lambda: None) -> None:
+        """`halved` is called where memory does not suffice, and less is done at a time."""
         import torch
 
         super().__init__(documents)
+        self.halved = halved
         torch.set_float32_matmul_precision("highest")  # TF32 would err by more than the margin
         self.torch, self.device = torch, device
         self.room = None if device == "cpu" else ROOM
@@ -163,6 +166,7 @@ class DeviceProducts(Products):
 
     def relieve(self) -> None:
         """Give back what the device keeps for later, after a lack of memory."""
+        self.halved()
         self.torch.cuda.empty_cache()
 
     def put(self, array: np.ndarray) -> Any:
@@ -185,10 +189,10 @@ class DeviceProducts(Products):
         return rows.cpu().numpy(), columns.cpu().numpy(), products[rows, columns].cpu().numpy()
 
 
-def on_device(documents: Documents, device: str, threads: int) -> Products:
+def on_device(documents: Documents, device: str, threads: int, halved: Callable[[], None] = lambda: None) -> Products:
     """Return products on a device; on the CPU with that many threads of the BLAS, from now on."""
     if device != "cpu":
-        return DeviceProducts(documents, device)
+        return DeviceProducts(documents, device, halved)
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     threadpool_limits(limits=threads, user_api="blas")

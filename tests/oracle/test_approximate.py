@@ -267,7 +267,7 @@ def test_torch_gives_the_same_run(name: str, similarity: Similarity, monkeypatch
     module = sys.modules[STAGES[f"search/{INDEXES[name][0]}"].__module__]
     from harness.products import DeviceProducts
 
-    monkeypatch.setattr(module, "on_device", lambda documents, device, threads: DeviceProducts(documents, "cpu"))
+    monkeypatch.setattr(module, "on_device", lambda documents, device, *_: DeviceProducts(documents, "cpu"))
     more = {"candidates": 50} if "binary" in name else {}
     there = ask(name, index, queries, 20, device="cuda", **more)
     np.testing.assert_array_equal(there.documents, here.documents)

@@ -67,7 +67,7 @@ class FlatSearcher(ExhaustiveSearcher):
     def open(self, runtime: Runtime, index: Index) -> Callable[[Table], Run]:
         """Hold the index, on the GPU if there is one; the call answers Vectors."""
         documents = Documents.of(index)
-        products = on_device(documents, runtime.device, runtime.threads)
+        products = on_device(documents, runtime.device, runtime.threads, runtime.bill.halve)
 
         def search(queries: Table) -> Run:
             return nearest(products, self._asked(queries, documents), self.depth, queries.rows)

@@ -51,7 +51,9 @@ class Sq8Searcher(Searcher):
             return exhaustive(word, self.depth, index, held, ask, facts["documents"])
         vectors = held.reconstruct_n(0, facts["documents"])
         squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
-        products = on_device(Documents(vectors, squares, facts["similarity"]), runtime.device, runtime.threads)
+        products = on_device(
+            Documents(vectors, squares, facts["similarity"]), runtime.device, runtime.threads, runtime.bill.halve
+        )
 
         def search(queries: Vectors) -> Run:
             array = asked(word, queries, facts["dimensions"], facts["similarity"])
