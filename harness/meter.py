@@ -30,6 +30,8 @@ class Cost:
     """As the service counted them, or services together."""
     api_usd: float = 0.0
     """By the price that the suite says, 0 where it says none."""
+    halved: int = 0
+    """How often memory did not suffice, and less was done at a time from then on."""
     peak_rss_bytes: int = 0
     """Of the process so far, this artifact among others."""
     ended: str = ""
@@ -61,6 +63,12 @@ class Bill:
 
     def __init__(self) -> None:
         self.of: defaultdict[str, Paid] = defaultdict(Paid)
+        self.halved = 0
+        """How often the memory of a device did not suffice for a stage."""
+
+    def halve(self) -> None:
+        """Enter that memory did not suffice, and that the stage goes on with less at a time."""
+        self.halved += 1
 
     def add(self, service: str, paid: Paid) -> None:
         """Enter what a service took for one request."""

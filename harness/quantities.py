@@ -92,6 +92,8 @@ def stages(target: Target, store: Store) -> Iterator[Quantity]:
         if not costs or not costs[-1].call_seconds:
             continue
         cost, stage = costs[-1], f"{node.stage.role}/{node.stage.name}"
+        if cost.halved:
+            yield Quantity(node, "halved_batches", cost.halved, "times", stage, cost.machine)
         if node.stage.role == "encode" and issubclass(node.stream[0].gives, Corpus):
             rate = cost.items / cost.call_seconds
             unit = f"{'documents' if node.stream[0].gives is Corpus else 'passages'}/s"

@@ -60,6 +60,7 @@ LINES: dict[int, set[str]] = {
         "postings",
         "fusion",
         "neighbours",
+        "products",
         "collapsing",
         "candidates",
         "faiss_index",
