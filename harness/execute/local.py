@@ -153,6 +153,8 @@ class _Loop:
             cpu_seconds=time.process_time() - cpu,
             api_tokens=paid.tokens,
             api_usd=paid.usd,
+            api_answers=paid.answers,
+            api_malformed=paid.malformed,
             peak_rss_bytes=peak_rss_bytes(),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -149,7 +149,7 @@ def test_without_a_key_none_is_sent(served: Served, monkeypatch: pytest.MonkeyPa
     encoded(served, key=None)
     assert set(served.keys) == {"Bearer none"}
     monkeypatch.delenv("LOOPBACK_KEY")
-    with pytest.raises(UserError, match="environment variable LOOPBACK_KEY, which is not set"):
+    with pytest.raises(UserError, match="^the key is read from the environment variable LOOPBACK_KEY, which is not"):
         encoded(served)
 
 
