@@ -75,7 +75,7 @@ def read(folder: Path, count: int) -> tuple[Corpus, Queries]:
 
 def open_stage(name: str, runtime: Runtime, *held: Any, **settings: Any) -> Any:
     """Open a stage by its name."""
-    return STAGES[name].model_validate(settings).open(runtime, *held)  # type: ignore[attr-defined]
+    return STAGES[name].model_validate(settings).open(runtime, *held)
 
 
 def main() -> None:
