@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -32,6 +33,10 @@ class Cost:
     """By the price that the suite says, 0 where it says none."""
     halved: int = 0
     """How often memory did not suffice, and less was done at a time from then on."""
+    api_answers: int = 0
+    """Answers of language models that were read for a form that they must have."""
+    api_malformed: int = 0
+    """Those of them that had another."""
     peak_rss_bytes: int = 0
     """Of the process so far, this artifact among others."""
     ended: str = ""
@@ -44,18 +49,22 @@ class Cost:
 
 
 class Paid(NamedTuple):
-    """What services took."""
+    """What services took, and how many of their answers were of use."""
 
     tokens: int = 0
     usd: float = 0.0
+    answers: int = 0
+    """That were read for a form that they must have."""
+    malformed: int = 0
+    """That had another."""
 
     def plus(self, other: Paid) -> Paid:
         """Add another amount."""
-        return Paid(self.tokens + other.tokens, self.usd + other.usd)
+        return Paid(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
     def minus(self, other: Paid) -> Paid:
         """Take away an earlier amount."""
-        return Paid(self.tokens - other.tokens, self.usd - other.usd)
+        return Paid(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
 
 class Bill:
@@ -77,7 +86,7 @@ class Bill:
     @property
     def total(self) -> Paid:
         """What all services took."""
-        return Paid(sum(paid.tokens for paid in self.of.values()), sum(paid.usd for paid in self.of.values()))
+        return reduce(Paid.plus, self.of.values(), Paid())
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:

@@ -154,6 +154,8 @@ class _Loop:
             api_tokens=paid.tokens,
             api_usd=paid.usd,
             halved=self.runtime.bill.halved - halved,
+            api_answers=paid.answers,
+            api_malformed=paid.malformed,
             peak_rss_bytes=peak_rss_bytes(),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )

@@ -39,6 +39,8 @@ LINES: dict[int, set[str]] = {
         "encoders",
         "tuning",
         "endpoint",
+        "embeddings",
+        "chat",
         "posting_search",
     }
     | {"chunking"},

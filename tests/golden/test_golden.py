@@ -37,6 +37,8 @@ from harness.suite import load_suite
 from tests import sparse_models
 from tests.conftest import WORDS, write_collection
 from tests.cross_encoders import save_cross_encoder
+from tests.rankers import ranker
+from tests.served import serve
 from tests.static_model import TEXTS, save_sentence_transformer
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -162,7 +164,7 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
     # of an endpoint, libraries, tests, files, data sets
     others += ("index/ivfpq", "search/ivfpq")  # what k-means learned
     others += (*OF_MODEL.values(), "encode/late", "index/late", "score/ceiling")  # see the next test
-    others += ("rerank/cross_encoder", "score/spans")  # they have tests of their own
+    others += ("rerank/cross_encoder", "rerank/llm", "score/spans")  # they have tests of their own
     if not FAISS:
         others += ("index/", "search/", "score/index_recall")
     assert covered >= {name for name in STAGES.names() if not name.startswith(others)}
@@ -219,6 +221,18 @@ def test_a_cross_encoder_orders_as_it_did(tmp_path: Path) -> None:
     run = stage.open(Runtime(), *held, model)(before)  # type: ignore[attr-defined]
     found = hashlib.sha256(np.ascontiguousarray(run.documents).tobytes()).hexdigest()[:16]
     compare("stages", {"rerank/cross_encoder, order": {"version": stage.version, "digest": found}})
+
+
+def test_a_language_model_orders_as_it_did() -> None:
+    pytest.importorskip("openai")
+    held = (Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS)), Queries.of([("q", TEXTS[0])]))
+    before = Run.top(-np.arange(len(TEXTS), dtype=np.float32)[None], 8)
+    with serve(write=ranker()) as served:
+        said = {"base_url": served.url, "model": "shared-words", "depth": 6, "window": 3, "stride": 2}
+        stage = STAGES["rerank/llm"].model_validate(said)
+        run = stage.open(Runtime(), *held, None)(before)  # type: ignore[attr-defined]
+    asked = hashlib.sha256(json.dumps(served.requests, sort_keys=True).encode()).hexdigest()[:16]
+    compare("stages", {"rerank/llm": {"version": stage.version, "digest": digest(run), "requests": asked}})
 
 
 def test_names_stay(ran: tuple[Plan, Store]) -> None:
