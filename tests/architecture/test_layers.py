@@ -41,7 +41,7 @@ LINES: dict[int, set[str]] = {
         "endpoint",
         "posting_search",
     }
-    | {"chunking"},
+    | {"chunking", "arranging"},
     2: {
         "artifacts",
         "registry",
@@ -64,6 +64,7 @@ LINES: dict[int, set[str]] = {
         "candidates",
         "faiss_index",
         "maxsim",
+        "tokenizing",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }
