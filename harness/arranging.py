@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterable, Iterator
+from functools import lru_cache
 from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
@@ -18,6 +18,9 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.stage import Arranger, Runtime
 from harness.tokenizing import Places, tokens_of
+
+HELD = 64
+"""Texts whose tokens are held: long documents are found by many queries."""
 
 
 class Wanted(NamedTuple):
@@ -88,6 +91,7 @@ class _Reader:
     def __init__(self, stage: Budgeted, corpus: Corpus, places: Places, wanted: Callable[[int], Wanted]) -> None:
         self.stage, self.places, self.wanted = stage, places, wanted
         self.ids, self.texts = corpus.table["id"], corpus.table["text"]
+        self.within = lru_cache(HELD)(self._within)
 
     def read(self, documents: np.ndarray, scores: np.ndarray) -> Iterator[Context]:
         """Give the texts of one query, best first."""
@@ -99,46 +103,54 @@ class _Reader:
                 one = one.apart_from(taken.get(one.document, ()))
             if one is None:
                 continue
-            text = self.texts[one.document].as_py()
-            part = Part(one.first, one.last, len(self.places(text[one.first : one.last])))
+            part = Part(one.first, one.last, len(self.within(one.document, one.first, one.last)))
             whole = part.tokens <= left
             if not part.tokens or not (whole or self.stage.overflow == "cut"):
                 continue
             if not whole:
-                part = cut(text, one, left, self.places)
+                part = self.cut(one, left)
             if part.tokens:
-                key, said = self.ids[one.document].as_py(), text[part.start : part.end]
-                context = Context(key, part.start, part.end, rank, float(scores[rank - 1]), part.tokens, said)
+                text = self._text(one.document, part.start, part.end)
+                key = self.ids[one.document].as_py()
+                context = Context(key, part.start, part.end, rank, float(scores[rank - 1]), part.tokens, text)
                 taken.setdefault(one.document, []).append(context)
                 yield context
             left -= part.tokens
             if not whole or not left:
                 return
 
+    def cut(self, one: Wanted, room: int) -> Part:
+        """Return the part of what is wanted that has `room` tokens, what was found in its midst, or its beginning.
+
+        A part may have more tokens by itself than it had within the text; then it is made smaller.
+        """
+        tokens = self.within(one.document, one.first, one.last)
+        before = int(np.searchsorted(tokens[:, 1], one.start, side="right"))
+        behind = len(tokens) - int(np.searchsorted(tokens[:, 0], one.end))
+        for size in range(room, 0, -1):
+            spare = max(0, size - (len(tokens) - before - behind))
+            begin = before - min(before, max(spare // 2, spare - behind))
+            start, end = int(tokens[begin, 0]), int(tokens[begin + size - 1, 1])
+            count = len(self.places(self._text(one.document, start, end)))
+            if 0 < count <= room:
+                return Part(start, end, count)
+        return Part(one.start, one.start, 0)
+
+    def _within(self, document: int, first: int, last: int) -> np.ndarray:
+        """Return where the tokens of a part stand: int32[tokens, 2], characters [start, end) of the document."""
+        return np.array(self.places(self._text(document, first, last)), np.int32).reshape(-1, 2) + np.int32(first)
+
+    def _text(self, document: int, start: int, end: int) -> str:
+        text: str = self.texts[document].as_py()[start:end]
+        return text
+
 
 class Part(NamedTuple):
-    """A part of a text: characters [start, end), and how many tokens these are."""
+    """A part of a document: characters [start, end), and how many tokens these are."""
 
     start: int
     end: int
     tokens: int
-
-
-def cut(text: str, one: Wanted, room: int, places: Places) -> Part:
-    """Return the part of what is wanted that has `room` tokens, what was found in its midst, or its beginning.
-
-    A part may have more tokens by itself than it had within the text; then it is made smaller.
-    """
-    within = [(one.first + start, one.first + end) for start, end in places(text[one.first : one.last])]
-    before = bisect_right([end for _, end in within], one.start)
-    behind = len(within) - bisect_left([start for start, _ in within], one.end)
-    for size in range(room, 0, -1):
-        spare = max(0, size - (len(within) - before - behind))
-        begin = before - min(before, max(spare // 2, spare - behind))
-        start, end = within[begin][0], within[begin + size - 1][1]
-        if 0 < (count := len(places(text[start:end]))) <= room:
-            return Part(start, end, count)
-    return Part(one.start, one.start, 0)
 
 
 def spans_of(texts: Corpus) -> Callable[[int], tuple[int, int, int]]:
