@@ -203,7 +203,8 @@ def query(runs: Results | Path | str | Iterable[Results | Path | str], sql: str)
     """Ask DuckDB about any number of runs, in their files, and return the answer as an Arrow table.
 
     A run is a Results, its folder, or a folder in which runs lie (`results`, `results/quickstart`). The tables are
-    `runs`, `measurements`, `per_query`, `tags`, `contexts` and whatever other Parquet file a run has; each has the column `run`.
+    `runs`, `measurements`, `per_query`, `tags`, `contexts` and whatever other Parquet file a run has; each has the
+    column `run`.
     Raises UserError where there is no run, and for what DuckDB cannot answer.
     """
     given = [runs] if isinstance(runs, Results | Path | str) else list(runs)
