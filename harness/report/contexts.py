@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 from harness.report import numbers
 from harness.report.document import Cell, Column, Table
 from harness.results import Measurement, Results
 
-COUNTS = {"context_tokens": "tokens", "context_budget": "budget", "context_texts": "texts"} | {
-    "context_documents": "documents"
+COUNTS: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
+    "context_tokens": ("tokens", numbers.count),
+    "context_budget": ("budget", numbers.count),
+    "context_texts": ("texts", partial(numbers.quantity, unit="")),
+    "context_documents": ("documents", partial(numbers.quantity, unit="")),
 }
+"""What stands under which head, and how it is written."""
 SPANS = {f"context_span_{what}": f"span {what}" for what in ("recall", "precision", "iou")}
 
 
@@ -28,11 +33,14 @@ def table(results: Results, dataset: str) -> list[Table]:
         for name, head in SPANS.items()
         if any(results.value(dataset, system, name) is not None for system in systems)
     }
-    columns = (Column("system"), *(Column(head, numeric=True) for head in (*COUNTS.values(), *spans.values())))
+    columns = (
+        Column("system"),
+        *(Column(head, numeric=True) for head in (*(head for head, _ in COUNTS.values()), *spans.values())),
+    )
     rows = tuple(
         (
             Cell(system),
-            *(Cell(numbers.quantity(results.value(dataset, system, name), "")) for name in COUNTS),
+            *map(Cell, _counts(results, dataset, system)),
             *(Cell(numbers.measure(results.value(dataset, system, name))) for name in spans),
         )
         for system in systems
@@ -44,7 +52,9 @@ def table(results: Results, dataset: str) -> list[Table]:
 def lines(results: Results, dataset: str) -> Iterator[str]:
     """Say it in a line for each, for a terminal."""
     for row in found(results, dataset):
-        got, budget, texts, documents = (
-            numbers.quantity(results.value(dataset, row.system, name), "") for name in COUNTS
-        )
+        got, budget, texts, documents = _counts(results, dataset, row.system)
         yield f"{row.system}: a reader gets {got} of {budget} tokens, {texts} texts of {documents} documents"
+
+
+def _counts(results: Results, dataset: str, system: str) -> list[str]:
+    return [write(results.value(dataset, system, name)) for name, (_, write) in COUNTS.items()]
