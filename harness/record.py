@@ -39,7 +39,7 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path) -> 
     said["warnings"] = [*said["warnings"], *recorder.beside.doubts()]
     tables = (recorder.per_query(), recorder.tags())
     contexts = arranged.table(plan, outcome.failed, recorder.load)
-    return write_results(folder, said, rows, *tables, recorder.runs(), recorder.qrels(), contexts)
+    return write_results(folder, said, rows, *tables, recorder.runs(), recorder.qrels(), contexts=contexts)
 
 
 def _free_folder(parent: Path, plan: Plan, ended: datetime) -> tuple[str, Path]:
