@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from harness.artifacts.contexts import Contexts
+from harness.artifacts.contexts import Budget, Context, Contexts
 from harness.errors import SuiteError
 from harness.job import run
 from harness.report import terminal
@@ -126,6 +126,22 @@ def test_a_person_can_read_the_texts_in_the_store(results: Results, folder: Path
     places = list((folder / "store").rglob(f"*{row.fingerprint}*/contexts.jsonl"))
     lines = [json.loads(line) for line in places[0].read_text("utf-8").splitlines()]
     assert lines[0]["query_id"] == "1" and lines[0]["contexts"][0]["position"] == 1
+
+
+def test_pieces_join_to_the_whole(tmp_path: Path) -> None:
+    texts = [[Context("d", 0, 2, 1, 0.1, 1, "\u2028é")] * n for n in (1, 0, 2)]
+    whole = Contexts(["q", "r", "s"], texts, Budget(9, "hand"))
+    parts = [whole.take(slice(0, 1)), whole.take(slice(1, 3))]
+    for name in ("whole", "joined", "written"):
+        (tmp_path / name).mkdir()
+    whole.save(tmp_path / "whole")
+    Contexts.join(parts).save(tmp_path / "joined")
+    Contexts.save_joined(iter(parts), 3, tmp_path / "written")
+    for file in ("contexts.jsonl", "budget.json"):
+        assert len({(tmp_path / name / file).read_bytes() for name in ("whole", "joined", "written")}) == 1
+    assert Contexts.load(tmp_path / "written").texts == texts
+    with pytest.raises(ValueError, match="do not follow"):
+        Contexts.join(parts[::-1])
 
 
 def test_the_report_says_it(results: Results) -> None:
