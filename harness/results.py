@@ -5,6 +5,7 @@ results/<suite>/<run>/
   measurements.jsonl    one flat row a number
   per_query.parquet     dataset, system, query_id, quantity, value
   tags.parquet          dataset, query_id, tag; only where queries bear tags
+  contexts.parquet      which parts of which documents a reader gets, without their text; only where a system arranges
   runs/<dataset>/<system>.trec.gz, qrels/<dataset>.trec.gz     named under `files` in run.json
   manifest.json         checksums of all these files
 """
@@ -36,10 +37,24 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raise it when a reader of the old format would misread the new one, and keep a reader of the old one."""
 RUN, MEASUREMENTS, PER_QUERY, TAGS = "run.json", "measurements.jsonl", "per_query.parquet", "tags.parquet"
+CONTEXTS = "contexts.parquet"
 PER_QUERY_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "query_id", "quantity")] + [("value", pa.float64())]
 )
 TAGS_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("dataset", "query_id", "tag")])
+CONTEXTS_SCHEMA = pa.schema(
+    [
+        *((name, pa.large_string()) for name in ("dataset", "system", "query_id")),
+        ("position", pa.int32()),
+        ("doc_id", pa.large_string()),
+        *((name, pa.int64()) for name in ("start", "end")),
+        ("rank", pa.int32()),
+        ("score", pa.float32()),
+        ("tokens", pa.int32()),
+    ]
+)
+"""`position` is the place of a text among those that a reader gets, from 1; it is the characters [start, end) of its
+document; `rank` and `score` are those that it had in the run."""
 NUMBERS = {"value": "DOUBLE", "n": "BIGINT", "low": "DOUBLE", "high": "DOUBLE"}
 """Columns of `measurements` that are no text, as SQL calls their types."""
 
@@ -165,6 +180,10 @@ class Results:
         """Return the tags of the queries (TAGS_SCHEMA), no rows where there are none."""
         return read_table(self.folder / TAGS, TAGS_SCHEMA)
 
+    def contexts(self) -> pa.Table:
+        """Return what a reader gets of each query (CONTEXTS_SCHEMA), no rows where no system arranges."""
+        return read_table(self.folder / CONTEXTS, CONTEXTS_SCHEMA)
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the measurements as a data frame, one row a number; MissingLibrary where pandas is not installed."""
         try:
@@ -184,7 +203,8 @@ def query(runs: Results | Path | str | Iterable[Results | Path | str], sql: str)
     """Ask DuckDB about any number of runs, in their files, and return the answer as an Arrow table.
 
     A run is a Results, its folder, or a folder in which runs lie (`results`, `results/quickstart`). The tables are
-    `runs`, `measurements`, `per_query`, `tags` and whatever other Parquet file a run has; each has the column `run`.
+    `runs`, `measurements`, `per_query`, `tags`, `contexts` and whatever other Parquet file a run has; each has the
+    column `run`.
     Raises UserError where there is no run, and for what DuckDB cannot answer.
     """
     given = [runs] if isinstance(runs, Results | Path | str) else list(runs)
@@ -192,7 +212,7 @@ def query(runs: Results | Path | str | Iterable[Results | Path | str], sql: str)
     if not loaded:
         raise UserError("the query names no run: give at least one result folder")
     columns = {field.name: NUMBERS.get(field.name, "VARCHAR") for field in fields(Measurement)}
-    tables = {"per_query": PER_QUERY_SCHEMA, "tags": TAGS_SCHEMA}
+    tables = {"per_query": PER_QUERY_SCHEMA, "tags": TAGS_SCHEMA, "contexts": CONTEXTS_SCHEMA}
     return ask(list(dict.fromkeys(loaded)), columns, tables, sql)
 
 
@@ -215,6 +235,7 @@ def write_results(
     tags: pa.Table | None = None,
     runs: Iterable[RunFile] = (),
     qrels: Mapping[str, Qrels] | None = None,
+    contexts: pa.Table | None = None,
 ) -> Path:
     """Write a result folder whole and return it; `facts` become run.json, with `format` and `files` added.
 
@@ -227,7 +248,8 @@ def write_results(
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
     draft.mkdir()
     try:
-        _write_all(draft, facts, measurements, ((PER_QUERY, per_query), (TAGS, tags)), list(runs), qrels or {})
+        tables = ((PER_QUERY, per_query), (TAGS, tags), (CONTEXTS, contexts))
+        _write_all(draft, facts, measurements, tables, list(runs), qrels or {})
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -247,7 +269,7 @@ def _write_all(
 
     lines = [json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in measurements]
     (folder / MEASUREMENTS).write_text("".join(lines), "utf-8")
-    for (name, table), schema in zip(tables, (PER_QUERY_SCHEMA, TAGS_SCHEMA), strict=True):
+    for (name, table), schema in zip(tables, (PER_QUERY_SCHEMA, TAGS_SCHEMA, CONTEXTS_SCHEMA), strict=True):
         if table is not None:
             pq.write_table(table.select(schema.names).cast(schema), folder / name, compression="zstd")
     said = {"format": FORMAT, **facts, "files": _write_trec(folder, runs, qrels), "manifest": MANIFEST}

@@ -25,7 +25,8 @@ LINES: dict[int, set[str]] = {
         "preview",
         "progress",
     }
-    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
+    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"}
+    | {"arranged"},
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
     3: {
@@ -43,7 +44,7 @@ LINES: dict[int, set[str]] = {
         "chat",
         "posting_search",
     }
-    | {"chunking"},
+    | {"chunking", "arranging"},
     2: {
         "artifacts",
         "registry",
@@ -67,6 +68,7 @@ LINES: dict[int, set[str]] = {
         "candidates",
         "faiss_index",
         "maxsim",
+        "tokenizing",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
 }
