@@ -200,14 +200,15 @@ class Prices(Words):
                 if (price := getattr(one, field, None)) is not None:
                     yield f"{title}, {field}" if field != "price" else title, price, one
 
-    def host_of(self, machine: str | None) -> tuple[str, Host] | None:
-        """Return name and price of the host that a machine of results stands for; None where no word prices it."""
-        for name, host in self.hosts.items():
-            if machine in host.machines:
-                return name, host
-        if self.host is None or self.host in self.hosts:
-            return None if self.host is None else (self.host, self.hosts[self.host])
-        return "host", Host(price=rate(self.host, "h"))
+    def host_of(self, machine: str | None, *, here: bool) -> Host | None:
+        """Return the host that a machine of results stands for; None where nothing prices it.
+
+        `here` says that it is the machine of the run, for which `host` stands; any other is named by a host.
+        """
+        named = next((host for host in self.hosts.values() if machine in host.machines), None)
+        if named is not None or not here or self.host is None:
+            return named
+        return self.hosts.get(self.host) or Host(price=rate(self.host, "h"))
 
     def gpu_price(self) -> Rate | None:
         """Return the price of a GPU beside the host; None where none is said."""
