@@ -18,6 +18,7 @@ LINES: dict[int, set[str]] = {
         "record",
         "provenance",
         "quantities",
+        "token_counts",
         "timing",
         "check",
         "diagnose",
@@ -39,6 +40,7 @@ LINES: dict[int, set[str]] = {
         "encoders",
         "tuning",
         "endpoint",
+        "pieces",
         "posting_search",
     }
     | {"chunking"},
