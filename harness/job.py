@@ -13,7 +13,7 @@ from pathlib import Path
 from harness.execute.local import Progress, execute
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan
-from harness.prices import load_prices
+from harness.price_file import load_prices
 from harness.progress import Reporter, Silent
 from harness.provenance import Job
 from harness.record import record

@@ -83,9 +83,11 @@ def _amounts(money: Money) -> Table:
 
 def _sources(prices: Prices) -> Table:
     rows = []
-    for title, rate, one in prices.entries():
+    for entry in prices.entries():
+        one = entry.beside
         day, source = one.date or prices.date, one.source or prices.source
         said = "EXAMPLE VALUE, not a published price" if one.example else source or "said by the suite"
-        used = " (in use)" if title in (f"host {prices.host}", f"GPU {prices.gpu}") else ""
-        rows.append(tuple(map(Cell, (title + used, str(rate), str(day) if day else "undated", said))))
+        used = " (in use)" if entry.path in (("hosts", prices.host), ("gpus", prices.gpu)) else ""
+        texts = (entry.title + used, str(entry.rate), str(day) if day else "undated", said)
+        rows.append(tuple(map(Cell, texts)))
     return Table(SOURCES, tuple(map(Column, ("of", "price", "date", "source"))), tuple(rows), "Prices")

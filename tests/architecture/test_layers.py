@@ -53,6 +53,7 @@ LINES: dict[int, set[str]] = {
         "manifest",
         "tables",
         "prices",
+        "price_file",
         "trec",
         "trec_columns",
         "trec_read",
