@@ -1,4 +1,4 @@
-"""A dated price file, or the words of one in a suite, to Prices; an error names its place and the nearest right word."""
+"""A price file, or the words of one in a suite, to Prices; an error names its place and the nearest right word."""
 
 from __future__ import annotations
 

@@ -67,18 +67,26 @@ def cost(money: Money | None) -> Iterator[Section]:
 
 
 def _amounts(money: Money) -> Table:
-    words = [word for word in HEADS if any(getattr(one, word) is not None for one in money.costs.values())]
+    found = money.costs.values()
+    words = [word for word in HEADS if any(getattr(one, word) is not None for one in found)]
+    timed = any(one.basis for one in found)
     rows = []
     for (dataset, system), one in money.costs.items():
         cells = [numbers.money(getattr(one, word), one.currency) for word in words]
         share = "" if one.utilisation is None else f", utilisation {one.utilisation:.1%}"
-        rows.append(tuple(map(Cell, (dataset, system, *cells, f"{one.basis}{share}" or numbers.NOTHING))))
+        basis = [f"{one.basis}{share}" or numbers.NOTHING] if timed else []
+        rows.append(tuple(map(Cell, (dataset, system, *cells, *basis))))
     heads = [Column(HEADS[word], numeric=True) for word in words]
-    columns = (Column("data set"), Column("system"), *heads, Column("queries reckoned"))
-    load = money.prices.load
-    documents = f", {numbers.count(load.documents)} documents" if load and load.documents else ""
-    month = MONTH.format(rate=f"{load.rate:.3g}", documents=documents) if load else ""
-    return Table(CAPTION.format(currency=money.prices.currency, month=month), columns, tuple(rows))
+    columns = (Column("data set"), Column("system"), *heads, *([Column("queries reckoned")] if timed else []))
+    return Table(_caption(money.prices, words), columns, tuple(rows))
+
+
+def _caption(prices: Prices, words: list[str]) -> str:
+    load = prices.load
+    if load is None or "per_month" not in words:
+        return CAPTION.format(currency=prices.currency, month="")
+    documents = f", {numbers.count(load.documents)} documents" if load.documents else ""
+    return CAPTION.format(currency=prices.currency, month=MONTH.format(rate=f"{load.rate:.3g}", documents=documents))
 
 
 def _sources(prices: Prices) -> Table:
