@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.artifacts.run import NONE, Run
-from harness.artifacts.text import Texts
+from harness.artifacts.text import Queries, Texts
 from harness.fingerprint import Fingerprint
 from harness.models import folder_of
 from harness.pieces import pieces_of
@@ -67,8 +67,9 @@ class TokenCounts:
 
     def _texts(self, node: Node, stage: Encoder, model: Weighed, side: Side) -> Sampled | None:
         """Count the texts that an encoder reads; None where its tokenizer or its prompt is not known."""
-        folder, prompt = folder_of(model.model), prompt_of(stage, side, model).text
-        pieces = pieces_of(folder, side, stage.model_dump().get("max_length")) if folder else None
+        as_read: Side = "query" if issubclass(node.stream[0].gives, Queries) else "document"
+        folder, prompt = folder_of(model.model), prompt_of(stage, as_read, model).text
+        pieces = pieces_of(folder, as_read, stage.model_dump().get("max_length")) if folder else None
         if pieces is None or prompt is None or not issubclass(node.stream[0].gives, Texts):
             return None
         read = self._read(node.stream[0])

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from harness import run as run_suite
 from harness.errors import UserError
 from harness.prices import Prices
 from harness.report import render
@@ -67,6 +68,23 @@ def test_money_stands_in_the_csv_and_never_in_the_measurements(tmp_path: Path) -
     found = [r for r in rows if r["quantity"] == "usd_per_1m_documents" and r["system"] == "dense-384-cosine"]
     assert [(r["dataset"], r["unit"], round(float(r["value"]), 4)) for r in found] == [("toy", "USD", 0.1231)]
     assert "usd" not in (folder / "measurements.jsonl").read_text()
+
+
+def test_from_python_a_price_file_stands_for_that_of_the_suite(
+    write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    suite = write_suite("  bm25: [{index: bm25}]", head="prices: {host: 0.36 USD/h}")
+    (tmp_path / "prices.yaml").write_text("{date: 2026-06-17, source: a page, host: 7.2 EUR/h}")
+    folders: dict[str, Any] = {"results": tmp_path / "results", "store": tmp_path / "store", "device": "cpu"}
+    plain = run_suite(suite, **folders)
+    priced = run_suite(suite, prices=tmp_path / "prices.yaml", **folders)
+    assert plain.run["prices"] == {"host": "0.36 USD/h"}
+    assert priced.run["prices"] == {"date": "2026-06-17", "source": "a page", "host": "7.2 EUR/h"}
+    assert priced.run["suite"]["fingerprint"] == plain.run["suite"]["fingerprint"]
+    built = next(row.value for row in plain.measurements if row.quantity == "build_seconds")
+    money = money_of(priced)
+    # 7.2 EUR/h / 3,600 = 0.002 EUR/s
+    assert money is not None and money.costs["toy", "bm25"].index_build == pytest.approx(built * 0.002)
 
 
 def test_damaged_prices_of_a_run_are_named(tmp_path: Path) -> None:
