@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.pieces import pieces_of
 from harness.prices import Prices
 from harness.prompts import Side
 from harness.report.costs import costs
+from harness.store import Store
 from tests.conftest import WORDS
 from tests.cross_encoders import save_cross_encoder
 from tests.served import KEY, Served, serve
@@ -179,6 +181,17 @@ def test_passages_are_counted_by_document(recorded: Callable[..., harness.Result
     assert row.value > 14, "a document's words, and two more tokens for each of its passages"
     assert rows["chunk/recursive", "chunk_seconds"].value > 0
     assert ("chunk/recursive", "reindex_seconds") not in rows, "no model cuts them"
+
+
+def test_what_a_gpu_made_says_so(recorded: Callable[..., harness.Results], monkeypatch: pytest.MonkeyPatch) -> None:
+    systems = f"  one: {SPARSE}\n  bm25: [{{index: bm25}}]"
+    plain = recorded(systems)
+    assert not any(row.quantity == "gpu_seconds" for row in plain.measurements)
+    costs = Store.costs
+    monkeypatch.setattr(Store, "costs", lambda *said: [replace(cost, device="cuda") for cost in costs(*said)])
+    rows = rows_of(recorded(systems), "one")
+    assert rows["encode/sparse", "gpu_seconds"].value == rows["encode/sparse", "reindex_seconds"].value
+    assert rows["index/inverted", "gpu_seconds"].value == rows["index/inverted", "build_seconds"].value
 
 
 @pytest.fixture
