@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from decimal import Decimal
 from typing import Any
 
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -68,6 +69,18 @@ def quantity(value: float | None, unit: str) -> str:
         value, unit = value * 1000, "ms"
     digits = count(value) if abs(value) >= 1000 else f"{value:.3g}"
     return f"{digits} {unit}".rstrip()
+
+
+def money(value: float | None, currency: str) -> str:
+    """Write an amount to three digits.
+
+    >>> money(38.21, "USD"), money(1234.5, "EUR"), money(0.00001234, "USD"), money(0, "USD")
+    ('38.2 USD', '1,234 EUR', '0.0000123 USD', '0 USD')
+    """
+    if value is None:
+        return NOTHING
+    digits = count(value) if abs(value) >= 1000 else f"{Decimal(f'{value:.3g}'):f}"
+    return f"{digits} {currency}"
 
 
 def fact(value: Any) -> str:

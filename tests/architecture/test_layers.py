@@ -18,6 +18,7 @@ LINES: dict[int, set[str]] = {
         "record",
         "provenance",
         "quantities",
+        "token_counts",
         "timing",
         "check",
         "diagnose",
@@ -42,6 +43,7 @@ LINES: dict[int, set[str]] = {
         "endpoint",
         "embeddings",
         "chat",
+        "pieces",
         "posting_search",
     }
     | {"chunking", "arranging"},
@@ -54,6 +56,7 @@ LINES: dict[int, set[str]] = {
         "manifest",
         "tables",
         "prices",
+        "price_file",
         "trec",
         "trec_columns",
         "trec_read",
