@@ -25,7 +25,20 @@ LINES: dict[int, set[str]] = {
         "preview",
         "progress",
     }
-    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
+    | {
+        "doctor",
+        "janitor",
+        "inventory",
+        "schema",
+        "job",
+        "verify",
+        "rescore",
+        "score",
+        "beside",
+        "describe",
+        "spoken",
+        "evidence",
+    },
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
     3: {

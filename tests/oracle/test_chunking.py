@@ -174,6 +174,38 @@ def test_measures_of_spans_are_those_of_sets(k: int, whole: bool) -> None:
         np.testing.assert_allclose(found, expected if gold else [np.nan] * 5, rtol=1e-12)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(0, 60), st.integers(1, 30)), min_size=1))
+def test_passages_are_judged_as_sets_of_characters_say(drawn: list[tuple[int, int, int, int]]) -> None:
+    """And any measure of passages is that of documents, with these judgements and the passages for documents."""
+    sizes = [len(text) for text in CORPUS.texts]
+    gold = {(f"q{q}", f"d{d}", start % sizes[d], min(start % sizes[d] + n, sizes[d])) for q, d, start, n in drawn}
+    cuts = [lambda text: [(i, min(i + 6, len(text))) for i in range(0, len(text), 4)], lambda text: [(1, len(text))]]
+    for texts in (CORPUS, *(Passages.cut(CORPUS, cut) for cut in cuts)):
+        grades: dict[tuple[str, str], int] = {}
+        rows = texts.table.to_pylist()
+        for query, doc, start, end in gold:
+            span = set(range(start, end))
+            for row in rows:
+                first, last = (row["start"], row["end"]) if "start" in row else (0, len(row["text"]))
+                passage = set(range(first, last)) if row["id"].split("#")[0] == doc else set()
+                if common := len(span & passage):
+                    share = common / min(len(span), len(passage))
+                    grade = 3 if share == 1 else 2 if share >= 0.5 else 1
+                    grades[query, row["id"]] = max(grade, grades.get((query, row["id"]), 0))
+        run = run_of(len(gold), len(texts), 20)
+        qrels = Qrels.of((*pair, grade) for pair, grade in grades.items())
+        for name in ("nDCG@3", "R@5", "R(rel=2)@5", "P(rel=3)@2", "RR", "Judged@4"):
+            found = STAGES["score/spans"](measure=f"passage_{name}").open(
+                Runtime(), texts, CORPUS, QUERIES, Spans.of(gold)
+            )
+            known = STAGES["score/qrels"](measure=name).open(Runtime(), texts, QUERIES, qrels)
+            for part in (run, run.take(slice(1, 4))):
+                values = known(part).values
+                asked = [query in {span[0] for span in gold} for query in QUERIES.ids][part.rows.start : part.rows.stop]
+                np.testing.assert_array_equal(found(part).values, np.where(asked, np.nan_to_num(values), np.nan))
+
+
 def test_spans_that_no_document_holds_are_refused() -> None:
     opened = STAGES["score/spans"](measure="span_iou@1").open
     with pytest.raises(DataError, match="'q0' ends beyond the document 'd0', which has 5 characters"):
