@@ -30,7 +30,7 @@ from harness.artifacts.text import Corpus, Queries, Texts
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.registry import STAGES
-from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, ScoreFuser, Stage, TwoSided
+from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, ScoreFuser, SpanScorer, Stage, TwoSided
 from tests import sparse_models
 from tests.acceptance.made import lines
 from tests.cross_encoders import save_cross_encoder
@@ -56,6 +56,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "score/index_recall": {"k": 5},
     "score/qrels": {"measure": "nDCG@10"},
     "score/spans": {"measure": "span_iou@5"},
+    "score/passage_ceiling": {"measure": "passage_nDCG@5", "depth": 10},
     "tune/best": {"folds": 3},
     "score/ceiling": {"measure": "nDCG@10", "depth": 10},
     "fuse/ranx/gmnz": {"gamma": 2.0},
@@ -188,7 +189,7 @@ class Case:
             "rerank": lambda: (CORPUS, QUERIES, self._model()),
             "runfile": lambda: (LINES, CORPUS),
             "score": lambda: (
-                (CORPUS, QUERIES, QRELS) if self.stage.name != "spans" else (CORPUS, CORPUS, QUERIES, SPANS)
+                (CORPUS, QUERIES, QRELS) if not isinstance(self.stage, SpanScorer) else (CORPUS, CORPUS, QUERIES, SPANS)
             ),
         }
         if self.stage.role not in held:

@@ -204,6 +204,13 @@ def test_passages_are_judged_as_sets_of_characters_say(drawn: list[tuple[int, in
                 values = known(part).values
                 asked = [query in {span[0] for span in gold} for query in QUERIES.ids][part.rows.start : part.rows.stop]
                 np.testing.assert_array_equal(found(part).values, np.where(asked, np.nan_to_num(values), np.nan))
+        best = STAGES["score/passage_ceiling"](measure="passage_RR", depth=4).open(
+            Runtime(), texts, CORPUS, QUERIES, Spans.of(gold)
+        )
+        found = STAGES["score/spans"](measure="passage_Success@4").open(
+            Runtime(), texts, CORPUS, QUERIES, Spans.of(gold)
+        )
+        np.testing.assert_array_equal(best(run).values, found(run).values)
 
 
 def test_spans_that_no_document_holds_are_refused() -> None:

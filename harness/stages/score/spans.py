@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from harness.artifacts.judgements import Spans
 from harness.artifacts.run import Run
@@ -42,3 +42,17 @@ class SpansScorer(SpanScorer):
         gold = resolve_spans(passages, corpus, queries, spans)
         measure = parse(self.measure)
         return lambda run: Scores(evaluate_spans([measure], run, gold)[self.measure], run.rows)
+
+
+class PassageCeilingScorer(SpansScorer):
+    """The value of a measure of passages if the first `depth` of them stood in the order of their grades."""
+
+    depth: int = Field(ge=1)
+
+    def open(
+        self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
+    ) -> Callable[[Run], Scores]:
+        """Resolve the spans; the call orders a Run anew and scores it."""
+        judgements = resolve_spans(passages, corpus, queries, spans).judgements
+        score = super().open(runtime, passages, corpus, queries, spans)
+        return lambda run: score(judgements.best(run, self.depth))
