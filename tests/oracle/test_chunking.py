@@ -28,6 +28,7 @@ from harness.errors import DataError, UserError
 from harness.registry import STAGES
 from harness.results import Results
 from harness.stage import Runtime
+from harness.verify import verify
 from tests.static_model import save_sentence_transformer, tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -257,6 +258,9 @@ def test_the_gold_spans_of_chunking_evaluation(tmp_path: Path, harness: Callable
         assert row.n == 472 and row.low <= row.value <= row.high
         return row.value
 
+    verdict = verify(results.folder)
+    assert (verdict.differs, verdict.unchecked) == ([], [])
+    assert value("tokens-256", "passage_R@10") > value("tokens-64", "passage_R@10")  # fewer passages are relevant there
     assert value("whole", "span_recall@5") == pytest.approx(1, abs=0.001)
     assert value("tokens-256", "span_recall@5") > value("tokens-64", "span_recall@5")
     assert value("tokens-256", "span_iou@5") < value("tokens-64", "span_iou@5")
