@@ -22,7 +22,8 @@ def definition(measure: Measure | str) -> dict[str, Any]:
     (2, 'harness/1 (kernel nDCG)')
     """
     wanted = parse(measure) if isinstance(measure, str) else measure
-    said: dict[str, Any] = {"measure": str(wanted), "ties": TIES, "queries": QUERIES, "unjudged": UNJUDGED}
+    said: dict[str, Any] = {"measure": str(wanted), "counted": "documents", "ties": TIES, "queries": QUERIES}
+    said["unjudged"] = UNJUDGED
     if wanted.passages:
         said |= {"queries": SPANNED, "counted": "passages, as chunked", "grades": JUDGED}
     elif of_spans(wanted):

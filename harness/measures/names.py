@@ -78,7 +78,7 @@ def split(text: str) -> Measure:
     """Take a name apart without asking whether there is such a measure; UserError where it is not of the form.
 
     >>> split("P(rel=2)@10")
-    Measure(base='P', parameters=(('rel', 2),), at=10)
+    Measure(base='P', parameters=(('rel', 2),), at=10, passages=False)
     >>> str(split("ndcg_cut_10"))
     'ndcg_cut@10'
     """
