@@ -377,8 +377,7 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
         )
     scores = {name: lay.scores(line, name, system.place) for name in suite.measures}
     recall = _index_recall(line.run, collection.ignore_identical_ids)
-    static = (collection.corpus, collection.queries, collection.qrels)
-    ceilings = tuple(_ceilings(line.run, static, suite))
+    ceilings = tuple(_ceilings(line.run, collection, suite))
     spans = _context_spans(line, collection)
     return Target(collection.name, system.name, line, line.run, scores, recall, ceilings, spans)
 
@@ -478,25 +477,32 @@ def _is_exact(search: Node) -> bool:
     return index is None or not isinstance(index.stage, Indexer) or index.stage.exact
 
 
-def _ceilings(run: Node, static: tuple[Node | None, ...], suite: Suite) -> Iterator[Ceiling]:
-    """Give two for each reranker of documents: the recall of those it was given, and the best headline measure.
+def _ceilings(run: Node, collection: Collection, suite: Suite) -> Iterator[Ceiling]:
+    """Give two for each reranker: the recall of those it was given, and the best headline measure.
 
-    A headline of spans has none; nor has a reranker of passages, which no judgements name.
+    One of documents is held against judgements, one of passages against gold spans, if there are any; a headline that
+    looks at the other kind, or at characters, has no ceiling.
     """
     for node in answering(run):
-        if node.stage.role == "rerank" and not _of_passages(node):
-            depth = getattr(node.stage, "depth", _depth(node))
-            measures = dict.fromkeys((f"R@{depth}", suite.measures[0]))
-            for measure in (name for name in measures if not of_spans(parse(name))):
-                score = Node(STAGES["score/ceiling"](measure=measure, depth=depth), node.stream, static)
-                yield Ceiling(node.stage, score)
+        if node.stage.role != "rerank":
+            continue
+        texts = _reranked(node)
+        passages, depth = issubclass(texts.gives, Passages), getattr(node.stage, "depth", _depth(node))
+        held: tuple[Node | None, ...] = (collection.corpus, collection.queries, collection.qrels)
+        if passages:
+            held = (texts, collection.corpus, collection.queries, collection.spans)
+        stage = STAGES["score/passage_ceiling" if passages else "score/ceiling"]
+        for measure in dict.fromkeys((f"passage_R@{depth}" if passages else f"R@{depth}", suite.measures[0])):
+            looks = parse(measure)
+            if None not in held and looks.passages == passages and of_spans(looks) == passages:
+                yield Ceiling(node.stage, Node(stage(measure=measure, depth=depth), node.stream, held))
 
 
-def _of_passages(reranker: Node) -> bool:
+def _reranked(reranker: Node) -> Node:
+    """Return the texts that a reranker puts in order; by vectors, those of which these are."""
     texts = reranker.static[0]
-    if isinstance(reranker.stage, Rescorer) and texts is not None:
-        texts = texts.stream[0]
-    return texts is not None and issubclass(texts.gives, Passages)
+    assert texts is not None  # noqa: S101  what the wiring gives it
+    return texts.stream[0] if isinstance(reranker.stage, Rescorer) else texts
 
 
 def answering(run: Node) -> Iterator[Node]:

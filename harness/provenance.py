@@ -85,6 +85,7 @@ def about(plan: Plan, collection: Collection) -> dict[str, Any]:
         "corpus": contents["corpus"],
         "queries_checksum": contents["queries"],
         "qrels": contents["qrels"],
+        **({"spans": contents["spans"]} if "spans" in contents else {}),
         "notes": collection.facts["notes"],
         "origin": collection.facts.get("origin", {}),
         "ignore_identical_ids": collection.ignore_identical_ids,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from harness.artifacts.passages import Passages
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus
 from harness.artifacts.token_vectors import TokenVectors
@@ -63,7 +64,7 @@ def sizes(target: Target, store: Store) -> Iterator[Quantity]:
 
 
 def vectors(target: Target, docs: Node, store: Store, stage: str | None = None) -> Iterator[Quantity]:
-    """Give what the vectors of a document take: those that an index is made of, or those of a reranker."""
+    """Give what the vectors of a document or passage take: those that an index is made of, or those of a reranker."""
     if docs.fingerprint not in store:
         return
     if docs.gives is SparseVectors:
@@ -73,20 +74,28 @@ def vectors(target: Target, docs: Node, store: Store, stage: str | None = None) 
         size = float(found.array.itemsize * found.array.shape[1])
         if isinstance(found, TokenVectors):
             tokens = len(found.array) / max(len(found), 1)
-            yield Quantity(docs, "tokens", tokens, "tokens/document", stage)
+            yield Quantity(docs, "tokens", tokens, f"tokens/{encoded(docs)}", stage)
             size = size * tokens + found.starts.itemsize
         yield Quantity(docs, "dimensions", found.dimensions, "dimensions", stage)
-        yield Quantity(docs, "vector_bytes", size, "bytes/document", stage)
+        yield Quantity(docs, "vector_bytes", size, f"bytes/{encoded(docs)}", stage)
+
+
+def encoded(vectors: Node) -> str:
+    """Say what has one of these vectors each: a document, or a passage."""
+    while not issubclass(vectors.gives, Corpus):
+        vectors = vectors.stream[0]
+    return "passage" if issubclass(vectors.gives, Passages) else "document"
 
 
 def sparse(target: Target, store: Store) -> Iterator[Quantity]:
     """Give how many dimensions of documents and of queries are not zero on the mean, and what that takes."""
     docs, asks = loaded(store, target.line.docs), loaded(store, target.line.asks)
+    each = encoded(target.line.docs)
     yield Quantity(target.line.docs, "dimensions", docs.width, "dimensions")
-    yield Quantity(target.line.docs, "active_dims", docs.active_dims, "dimensions/document", n=len(docs))
+    yield Quantity(target.line.docs, "active_dims", docs.active_dims, f"dimensions/{each}", n=len(docs))
     yield Quantity(target.line.asks, "query_active_dims", asks.active_dims, "dimensions/query", n=len(asks))
     held = (docs.dimensions.nbytes + docs.weights.nbytes) / max(len(docs), 1)
-    yield Quantity(target.line.docs, "vector_bytes", held, "bytes/document")
+    yield Quantity(target.line.docs, "vector_bytes", held, f"bytes/{each}")
 
 
 def stages(target: Target, store: Store) -> Iterator[Quantity]:

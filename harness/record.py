@@ -17,6 +17,7 @@ from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.beside import Beside
 from harness.chosen import chosen
+from harness.evidence import behind
 from harness.execute.local import Outcome
 from harness.plan import Plan, Target
 from harness.provenance import Job, facts, used
@@ -38,9 +39,10 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path) -> 
     said = {"run": run_id, **facts(plan, job, ended, rows), "runfiles": recorder.beside.runfiles()}
     said["tuned"] = chosen(plan, outcome.failed, recorder.load)
     said["warnings"] = [*said["warnings"], *recorder.beside.doubts()]
-    tables = (recorder.per_query(), recorder.tags())
+    files = (recorder.per_query(), recorder.tags(), recorder.runs(), recorder.qrels())
+    held = behind(plan, outcome.failed, recorder.load)
     contexts = arranged.table(plan, outcome.failed, recorder.load)
-    return write_results(folder, said, rows, *tables, recorder.runs(), recorder.qrels(), contexts=contexts)
+    return write_results(folder, said, rows, *files, held, contexts=contexts)
 
 
 def _free_folder(parent: Path, plan: Plan, ended: datetime) -> tuple[str, Path]:

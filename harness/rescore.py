@@ -17,9 +17,10 @@ from harness import trec_read
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run_lines import RunLines
 from harness.errors import DataError, Place, relative
+from harness.evidence import Held
 from harness.manifest import DAMAGED
 from harness.measures.census import take_census
-from harness.measures.evaluate import evaluate
+from harness.measures.evaluate import evaluate, evaluate_spans
 from harness.measures.names import Measure
 from harness.measures.ranked import rank_judged
 from harness.trec_columns import read_blocks
@@ -30,10 +31,9 @@ Renaming = Callable[[pa.Array], pa.Array]
 
 
 class Scored(NamedTuple):
-    """One value for each judged query, in the order of the query ids, by measure."""
+    """What a run scores, by measure and judged query."""
 
-    query_ids: list[str]
-    values: dict[str, np.ndarray]
+    values: dict[str, dict[str, float]]
     failed: dict[str, str]
     """Why a measure could not be calculated, by measure."""
     counts: dict[str, float]
@@ -86,16 +86,31 @@ def read_run(path: Path, renamed: Renaming) -> RunLines:
 def rescore(run: RunLines, qrels: Qrels, measures: Sequence[Measure]) -> Scored:
     """Score a stored run by the same measures as when it was recorded."""
     lists, known = rank_judged(run, qrels)
-    values: dict[str, np.ndarray] = {}
+    values, failed = _tried(measures, qrels.query_ids, lambda measure: evaluate([measure], lists, known))
+    counts = {name: value for name, value, _ in take_census(measures, lists, known).quantities()}
+    del counts["missing_queries"]
+    return Scored(values, failed, counts)
+
+
+def rescore_passages(held: Held, measures: Sequence[Measure]) -> Scored:
+    """Score a stored run of passages, or of whole documents, by the gold spans that are stored with it."""
+    values, failed = _tried(measures, held.query_ids, lambda one: evaluate_spans([one], held.lists, held.gold))
+    return Scored(values, failed, {})
+
+
+def _tried(
+    measures: Sequence[Measure], query_ids: list[str], calculate: Callable[[Measure], dict[str, np.ndarray]]
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """Return the values of each measure, and what went wrong with it."""
+    values: dict[str, dict[str, float]] = {}
     failed: dict[str, str] = {}
     for measure in measures:
         try:
-            values |= evaluate([measure], lists, known)
+            for name, found in calculate(measure).items():
+                values[name] = dict(zip(query_ids, found.tolist(), strict=True))
         except Exception as error:  # a library behind a measure may raise anything
             failed[str(measure)] = f"{type(error).__name__}: {error}"
-    counts = {name: value for name, value, _ in take_census(measures, lists, known).quantities()}
-    del counts["missing_queries"]
-    return Scored(qrels.query_ids, values, failed, counts)
+    return values, failed
 
 
 def _is_empty(path: Path) -> bool:

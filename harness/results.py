@@ -7,6 +7,8 @@ results/<suite>/<run>/
   tags.parquet          dataset, query_id, tag; only where queries bear tags
   contexts.parquet      which parts of which documents a reader gets, without their text; only where a system arranges
   runs/<dataset>/<system>.trec.gz, qrels/<dataset>.trec.gz     named under `files` in run.json
+  spans.parquet, passages.parquet, passages/<dataset>/<system>.trec.gz     only where passages are measured: gold spans,
+                        where passages lie in their documents, and the runs of passages
   manifest.json         checksums of all these files
 """
 
@@ -38,6 +40,7 @@ FORMAT = 1
 """Raise it when a reader of the old format would misread the new one, and keep a reader of the old one."""
 RUN, MEASUREMENTS, PER_QUERY, TAGS = "run.json", "measurements.jsonl", "per_query.parquet", "tags.parquet"
 CONTEXTS = "contexts.parquet"
+SPANS, PASSAGES = "spans.parquet", "passages.parquet"
 PER_QUERY_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "query_id", "quantity")] + [("value", pa.float64())]
 )
@@ -55,6 +58,18 @@ CONTEXTS_SCHEMA = pa.schema(
 )
 """`position` is the place of a text among those that a reader gets, from 1; it is the characters [start, end) of its
 document; `rank` and `score` are those that it had in the run."""
+PLACE = [("start", pa.int64()), ("end", pa.int64())]
+SPANS_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("dataset", "query_id", "doc_id")] + PLACE)
+PASSAGES_SCHEMA = pa.schema(
+    [(name, pa.large_string()) for name in ("dataset", "system", "passage_id", "doc_id")] + PLACE
+)
+SCHEMAS = {
+    PER_QUERY: PER_QUERY_SCHEMA,
+    TAGS: TAGS_SCHEMA,
+    CONTEXTS: CONTEXTS_SCHEMA,
+    SPANS: SPANS_SCHEMA,
+    PASSAGES: PASSAGES_SCHEMA,
+}
 NUMBERS = {"value": "DOUBLE", "n": "BIGINT", "low": "DOUBLE", "high": "DOUBLE"}
 """Columns of `measurements` that are no text, as SQL calls their types."""
 
@@ -107,6 +122,14 @@ class RunFile(NamedTuple):
     query_ids: Ids
     doc_ids: Ids
     run: Run
+
+
+class Behind(NamedTuple):
+    """What stands behind measures of passages: runs of passages, where these lie, and the gold spans."""
+
+    runs: list[RunFile]
+    passages: pa.Table
+    spans: pa.Table
 
 
 @dataclass(frozen=True, eq=False)
@@ -184,6 +207,22 @@ class Results:
         """Return what a reader gets of each query (CONTEXTS_SCHEMA), no rows where no system arranges."""
         return read_table(self.folder / CONTEXTS, CONTEXTS_SCHEMA)
 
+    @cached_property
+    def _spans(self) -> pa.Table:
+        return read_table(self.folder / SPANS, SPANS_SCHEMA)
+
+    def spans(self) -> pa.Table:
+        """Return the gold spans (SPANS_SCHEMA), no rows where nothing was measured by them."""
+        return self._spans
+
+    @cached_property
+    def _passages(self) -> pa.Table:
+        return read_table(self.folder / PASSAGES, PASSAGES_SCHEMA)
+
+    def passages(self) -> pa.Table:
+        """Return where passages lie (PASSAGES_SCHEMA): those found, and those that a gold span touches."""
+        return self._passages
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the measurements as a data frame, one row a number; MissingLibrary where pandas is not installed."""
         try:
@@ -235,6 +274,7 @@ def write_results(
     tags: pa.Table | None = None,
     runs: Iterable[RunFile] = (),
     qrels: Mapping[str, Qrels] | None = None,
+    behind: Behind | None = None,
     contexts: pa.Table | None = None,
 ) -> Path:
     """Write a result folder whole and return it; `facts` become run.json, with `format` and `files` added.
@@ -248,8 +288,11 @@ def write_results(
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
     draft.mkdir()
     try:
-        tables = ((PER_QUERY, per_query), (TAGS, tags), (CONTEXTS, contexts))
-        _write_all(draft, facts, measurements, tables, list(runs), qrels or {})
+        tables = {PER_QUERY: per_query, TAGS: tags, CONTEXTS: contexts}
+        if behind is not None:
+            tables |= {SPANS: behind.spans, PASSAGES: behind.passages}
+        files = _write_trec(draft, list(runs), qrels or {}, behind.runs if behind else [])
+        _write_all(draft, {**facts, "files": files}, measurements, tables)
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -261,23 +304,24 @@ def _write_all(
     folder: Path,
     facts: Mapping[str, Any],
     measurements: Iterable[Measurement],
-    tables: Iterable[tuple[str, pa.Table | None]],
-    runs: list[RunFile],
-    qrels: Mapping[str, Qrels],
+    tables: Mapping[str, pa.Table | None],
 ) -> None:
     import pyarrow.parquet as pq
 
     lines = [json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in measurements]
     (folder / MEASUREMENTS).write_text("".join(lines), "utf-8")
-    for (name, table), schema in zip(tables, (PER_QUERY_SCHEMA, TAGS_SCHEMA, CONTEXTS_SCHEMA), strict=True):
+    for name, table in tables.items():
         if table is not None:
+            schema = SCHEMAS[name]
             pq.write_table(table.select(schema.names).cast(schema), folder / name, compression="zstd")
-    said = {"format": FORMAT, **facts, "files": _write_trec(folder, runs, qrels), "manifest": MANIFEST}
+    said = {"format": FORMAT, **facts, "manifest": MANIFEST}
     (folder / RUN).write_text(json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     write_manifest(folder)
 
 
-def _write_trec(folder: Path, runs: list[RunFile], qrels: Mapping[str, Qrels]) -> dict[str, Any]:
+def _write_trec(
+    folder: Path, runs: list[RunFile], qrels: Mapping[str, Qrels], passages: list[RunFile]
+) -> dict[str, Any]:
     """Write the TREC files and say where each one lies (a name may be no name for a file), and what its lines are."""
     datasets = safe_names([*qrels, *(run.dataset for run in runs)])
     systems = safe_names(run.system for run in runs)
@@ -286,11 +330,12 @@ def _write_trec(folder: Path, runs: list[RunFile], qrels: Mapping[str, Qrels]) -
         files["qrels"][dataset] = place = f"qrels/{datasets[dataset]}.trec.gz"
         (folder / "qrels").mkdir(exist_ok=True)
         write_qrels(folder / place, known)
-    for dataset, system, query_ids, doc_ids, run in runs:
-        place = f"runs/{datasets[dataset]}/{systems[system]}.trec.gz"
-        files["runs"].setdefault(dataset, {})[system] = place
-        (folder / place).parent.mkdir(parents=True, exist_ok=True)
-        write_run(folder / place, run, query_ids, doc_ids, systems[system])
+    for part, found in (("runs", runs), ("passages", passages)):
+        for dataset, system, query_ids, doc_ids, run in found:
+            place = f"{part}/{datasets[dataset]}/{systems[system]}.trec.gz"
+            files.setdefault(part, {}).setdefault(dataset, {})[system] = place
+            (folder / place).parent.mkdir(parents=True, exist_ok=True)
+            write_run(folder / place, run, query_ids, doc_ids, systems[system])
     written = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.trec.gz"))
     return files | {"sha256": {place: lines_checksum(folder / place) for place in written}}
 

@@ -12,12 +12,22 @@ import numpy as np
 
 from harness.artifacts.judgements import Qrels
 from harness.errors import DataError, Place, UserError, relative
+from harness.evidence import read_evidence
 from harness.fingerprint import fingerprint
 from harness.manifest import DAMAGED, MANIFEST, Finding, check_manifest
 from harness.measures.names import Measure
-from harness.measures.parse import parse
+from harness.measures.parse import of_spans, parse
 from harness.places import read
-from harness.rescore import Renaming, Scored, as_written, read_qrels, read_run, rescore, with_spaces
+from harness.rescore import (
+    Renaming,
+    Scored,
+    as_written,
+    read_qrels,
+    read_run,
+    rescore,
+    rescore_passages,
+    with_spaces,
+)
 from harness.results import MEASUREMENTS, PER_QUERY, RUN, Measurement, Results, read_facts
 from harness.statistics import mean_interval
 from harness.trec import lines_checksum
@@ -149,14 +159,27 @@ class _Checker:
         except DataError as error:
             self.note(error)
             return dict.fromkeys(runs)
-        return {system: self.score(runs[system], qrels, renamed, measures) for system in runs}
+        return {system: self.score(dataset, system, qrels, renamed, list(measures.values())) for system in runs}
 
-    def score(self, place: str, qrels: Qrels, renamed: Renaming, measures: Mapping[str, Measure]) -> Scored | None:
+    def score(
+        self, dataset: str, system: str, qrels: Qrels, renamed: Renaming, measures: list[Measure]
+    ) -> Scored | None:
+        """Score the run of a system, and that of its passages where these are measured; None for a damaged file."""
+        place, of_passages = self.files["runs"][dataset][system], [one for one in measures if of_spans(one)]
         try:
-            return rescore(read_run(self.results.folder / place, renamed), qrels, list(measures.values()))
+            run = read_run(self.results.folder / place, renamed)
+            found = rescore(run, qrels, [one for one in measures if one not in of_passages])
+            if not of_passages:
+                return found
+            place = self.files.get("passages", {}).get(dataset, {}).get(system)
+            run = read_run(self.results.folder / place, renamed) if place else run
+            beside = rescore_passages(read_evidence(self.results, dataset, system, run), of_passages)
         except DataError as error:
             self.note(error)
             return None
+        except UserError as error:
+            beside = Scored({}, {str(one): str(error) for one in of_passages}, {})
+        return Scored(found.values | beside.values, found.failed | beside.failed, found.counts)
 
     def note(self, error: DataError) -> None:
         self.verdict.differs.append(Finding(error.place or Place(self.verdict.folder), error.message))
@@ -207,7 +230,7 @@ class _Checker:
         if scored is not None and key.measure in scored.failed:
             self.verdict.unchecked.append(f"{key} cannot be scored again: {scored.failed[key.measure]}")
         if scored is not None and key.measure in scored.values:
-            values = dict(zip(scored.query_ids, scored.values[key.measure].tolist(), strict=True))
+            values = scored.values[key.measure]
             self.per_query(key, kept, values)
         else:
             values = kept

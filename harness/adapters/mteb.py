@@ -166,7 +166,8 @@ class MtebSystem:
 
     def _make(self, plan: Plan, nodes: Iterable[Node]) -> None:
         """Make some nodes; UserError with the reason of the first that fails."""
-        targets = tuple(replace(plan.targets[0], run=node, scores={}) for node in nodes)
+        bare = replace(plan.targets[0], scores={}, index_recall={}, ceilings=())  # nothing here judges
+        targets = tuple(replace(bare, run=node) for node in nodes)
         outcome = execute(replace(plan, targets=targets), self.store, Runtime(self.device, threads()), Silent())
         for reason in outcome.failed.values():
             raise UserError(f"{self.system!r} failed: {reason}")

@@ -11,7 +11,7 @@ import numpy as np
 from harness.artifacts.run import Run
 from harness.measures.judgements import Judgements
 from harness.measures.names import Measure
-from harness.measures.parse import required_depth
+from harness.measures.parse import of_spans, required_depth
 from harness.measures.ranked import Ranked
 
 
@@ -55,12 +55,15 @@ def take_census(
     asked: np.ndarray | None = None,
     extra: int = 0,
 ) -> Census:
-    """Count. `asked` bool[queries] tells which queries the run names, all for None; `extra` is handed through."""
+    """Count. `asked` bool[queries] tells which queries the run names, all for None; `extra` is handed through.
+
+    The cutoffs are those of the measures of documents.
+    """
     known = judgements.take(run.rows)
     lists = run if isinstance(run, Ranked) else Ranked.of(run)
     judged, nothing = known.judged, known.judged & (lists.retrieved == 0)
     missing = nothing & ~(np.ones(len(lists), bool) if asked is None else asked)
-    cutoffs = sorted({k for measure in measures if (k := required_depth(measure))})
+    cutoffs = sorted({k for measure in measures if not of_spans(measure) and (k := required_depth(measure))})
     hits = known.find_in(lists.documents, lists.borders, lists.retrieved)
     count = int(judged.sum())
     return Census(

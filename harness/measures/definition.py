@@ -11,6 +11,7 @@ TIES = "score (float32) descending, then document id descending"
 QUERIES = "all judged queries; one that the run lacks, finds nothing for, or has nothing relevant to it counts 0"
 UNJUDGED = "not relevant"
 SPANNED = "all queries with a gold span; one for which nothing was found counts 0"
+JUDGED = "1 where a passage and a gold span share a character, 2 half of the shorter of the two, 3 all of it"
 GAIN = {"log2": "the grade; a negative one gains 0", "exp-log2": "2^grade - 1; a negative grade gains 0"}
 
 
@@ -21,13 +22,13 @@ def definition(measure: Measure | str) -> dict[str, Any]:
     (2, 'harness/1 (kernel nDCG)')
     """
     wanted = parse(measure) if isinstance(measure, str) else measure
-    said: dict[str, Any] = {"measure": str(wanted), "ties": TIES, "queries": QUERIES, "unjudged": UNJUDGED}
-    if of_spans(wanted):
-        said |= {
-            "queries": SPANNED,
-            "unjudged": "characters outside the spans are not relevant",
-            "counted": "characters",
-        }
+    said: dict[str, Any] = {"measure": str(wanted), "counted": "documents", "ties": TIES, "queries": QUERIES}
+    said["unjudged"] = UNJUDGED
+    if wanted.passages:
+        said |= {"queries": SPANNED, "counted": "passages, as chunked", "grades": JUDGED}
+    elif of_spans(wanted):
+        unjudged = "characters outside the spans are not relevant"
+        said |= {"queries": SPANNED, "unjudged": unjudged, "counted": "characters"}
     said["cutoff"] = wanted.at
     by = provider(wanted)
     if not is_native(wanted):

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from harness.arrow import to_arrow, to_numpy
 from harness.artifacts.judgements import Qrels
-from harness.artifacts.run import NONE
+from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.measures.hits import Hits, nth_of_run
 
@@ -91,6 +91,14 @@ class Judgements:
         part = slice(self.starts[rows.start], self.starts[rows.start + len(rows)])
         names = self.names and Names(self.names.corpus, self.names.judged[part])
         return Judgements(self.rows[part] - rows.start, self.documents[part], self.grades[part], len(rows), names)
+
+    def best(self, run: Run, depth: int) -> Run:
+        """Return the first `depth` documents of a run as a perfect reranker orders them; the unjudged count as 0."""
+        documents = run.documents[:, :depth]
+        hits = self.take(run.rows).find(documents)
+        grades = np.zeros(documents.shape, np.float32)
+        grades[hits.rows, hits.ranks - 1] = hits.grades
+        return Run.top(grades, depth, documents=documents, rows=run.rows)
 
     def find(self, documents: np.ndarray) -> Hits:
         """Find the judged documents of each query in `documents` int32[queries, depth], the arrays of a Run."""

@@ -9,9 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from harness.measures.hits import Hits
-from harness.measures.spans import SpanMeasure
-
 
 class Kernel:
     """A function from Hits, and the parameters of the measure by name, to one float64 a query.
@@ -25,9 +22,9 @@ class Kernel:
         self.function = function
         self.version = version
 
-    def __call__(self, hits: Hits, **parameters: Any) -> np.ndarray:
+    def __call__(self, data: Any, **parameters: Any) -> np.ndarray:
         """Calculate; UserError for a parameter without meaning."""
-        return self.function(hits, **parameters)
+        return self.function(data, **parameters)
 
 
 def kernel(version: int) -> Callable[[Callable[..., np.ndarray]], Kernel]:
@@ -42,7 +39,7 @@ def kernel(version: int) -> Callable[[Callable[..., np.ndarray]], Kernel]:
 def parameters(measure: Callable[..., Any]) -> dict[str, inspect.Parameter]:
     """Return the parameters of a measure: all that follow its data.
 
-    These are Hits, or Characters of spans; or, per query, the ranked and the judged.
+    These are Hits, or what is Covered of spans; or, per query, the ranked and the judged.
     """
-    data = 1 if isinstance(measure, Kernel | SpanMeasure) else 2
+    data = 1 if isinstance(measure, Kernel) else 2
     return dict(list(inspect.signature(measure).parameters.items())[data:])

@@ -34,6 +34,8 @@ TREC = re.compile(r"(ndcg_cut|map_cut|recall|success|P)_([0-9]+)", re.IGNORECASE
 """trec_eval's way to write a cutoff."""
 AT = re.compile(r"_at_(?=[0-9])")
 """MTEB's and Hugging Face's way."""
+PASSAGE = "passage_"
+"""Before the name of any measure of documents: the same of passages."""
 FORM = re.compile(r"(?P<base>[^()@]+)(\((?P<parameters>[^()]*)\))?(@(?P<at>.*))?")
 
 
@@ -46,6 +48,8 @@ class Measure:
     """Those that differ from the default, by name; a mapping is kept as its sorted pairs."""
     at: int | float | None = None
     """What stands behind the @: the cutoff (for IPrec the level of recall)."""
+    passages: bool = False
+    """Whether it is asked of the passages of a run, which gold spans judge, and not of documents."""
 
     def __str__(self) -> str:
         """Write it as it is typed.
@@ -54,7 +58,8 @@ class Measure:
         'P(rel=2)@10'
         """
         inner = ",".join(f"{name}={_written(value)}" for name, value in self.parameters)
-        return self.base + (f"({inner})" if inner else "") + ("" if self.at is None else f"@{self.at}")
+        base = PASSAGE + self.base if self.passages else self.base
+        return base + (f"({inner})" if inner else "") + ("" if self.at is None else f"@{self.at}")
 
 
 def measure_of(base: str, parameters: Mapping[str, Any], at: int | float | None) -> Measure:
@@ -73,7 +78,7 @@ def split(text: str) -> Measure:
     """Take a name apart without asking whether there is such a measure; UserError where it is not of the form.
 
     >>> split("P(rel=2)@10")
-    Measure(base='P', parameters=(('rel', 2),), at=10)
+    Measure(base='P', parameters=(('rel', 2),), at=10, passages=False)
     >>> str(split("ndcg_cut_10"))
     'ndcg_cut@10'
     """

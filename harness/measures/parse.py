@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from inspect import Parameter
 from typing import Any
 
@@ -11,7 +12,7 @@ from harness.errors import MissingLibrary, UnknownName, UserError, nearest
 from harness.measures import foreign
 from harness.measures.judgements import Judgements
 from harness.measures.kernel import Kernel, parameters
-from harness.measures.names import ALIASES, Measure, measure_of, split, wrong_cutoff
+from harness.measures.names import ALIASES, PASSAGE, Measure, measure_of, split, wrong_cutoff
 from harness.measures.spans import SpanMeasure
 from harness.registry import METRICS
 
@@ -24,9 +25,11 @@ def parse(name: str) -> Measure:
     Raises UnknownName with the nearest right word; UserError for a cutoff or a parameter without meaning;
     MissingLibrary where only ir_measures could know the measure and is not installed.
 
-    >>> str(parse("mrr@10")), str(parse("P(rel=1)@10")), str(parse("recall_100"))
-    ('RR@10', 'P@10', 'R@100')
+    >>> str(parse("mrr@10")), str(parse("P(rel=1)@10")), str(parse("recall_100")), str(parse("passage_ndcg@10"))
+    ('RR@10', 'P@10', 'R@100', 'passage_nDCG@10')
     """
+    if name.lower().startswith(PASSAGE):
+        return _of_passages(parse(name[len(PASSAGE) :]))
     typed = split(name)
     base = _base(typed.base, name)
     measure = Measure(base, typed.parameters, typed.at)
@@ -36,6 +39,12 @@ def parse(name: str) -> Measure:
     if not set(dict(measure.parameters)) <= set(known) - {"k"} and base in foreign.names():
         return foreign.complete(measure)
     return _complete(measure, known, name)
+
+
+def _of_passages(measure: Measure) -> Measure:
+    if of_spans(measure):
+        raise UserError(f"'{measure}' looks at passages as it is: leave out the {PASSAGE!r} before it")
+    return replace(measure, passages=True)
 
 
 def _base(word: str, name: str) -> str:
@@ -69,7 +78,7 @@ def _complete(measure: Measure, known: dict[str, Parameter], name: str) -> Measu
             raise UserError(f"{name!r} does not say {word!r}: {measure.base}({word}=...)")
     kept = {word: value for word, value in given.items() if word in missing or value != settings[word].default}
     found = measure_of(measure.base, kept, _cutoff(measure, known.get("k"), name))
-    if isinstance(METRICS[found.base], Kernel):
+    if isinstance(METRICS[found.base], Kernel) and not of_spans(found):
         METRICS[found.base](NOTHING.find(np.empty((0, 0), np.int32)), **arguments(found))  # it refuses a wrong value
     return found
 
@@ -120,12 +129,12 @@ def is_native(measure: Measure) -> bool:
 
 
 def of_spans(measure: Measure) -> bool:
-    """Tell whether a measure counts characters of spans, for which a run and judgements of documents are not enough.
+    """Tell whether a measure holds passages against gold spans: by their characters, or judged by them.
 
-    >>> of_spans(parse("span_iou@5")), of_spans(parse("nDCG@10"))
-    (True, False)
+    >>> [of_spans(parse(name)) for name in ("span_iou@5", "passage_nDCG@10", "nDCG@10")]
+    [True, True, False]
     """
-    return measure.base in METRICS and isinstance(METRICS[measure.base], SpanMeasure)
+    return measure.passages or (measure.base in METRICS and isinstance(METRICS[measure.base], SpanMeasure))
 
 
 def provider(measure: Measure) -> str:

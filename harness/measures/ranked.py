@@ -69,9 +69,6 @@ def rank_judged(run: RunLines, qrels: Qrels) -> tuple[Ranked, Judgements]:
     Queries of the run that nobody judged are left out, and a judged query that the run lacks has an empty list.
     """
     judged = pc.unique(qrels.table["query_id"])
-    rows = find_ids(run.queries, judged)[run.query]
-    kept = rows >= 0
-    lists = Ranked(run.document[kept], run.scores[kept], np.searchsorted(rows[kept], np.arange(len(judged) + 1)))
     known = Judgements.of(
         find_ids(qrels.table["query_id"], judged),
         find_ids(qrels.table["doc_id"], run.documents),
@@ -79,4 +76,11 @@ def rank_judged(run: RunLines, qrels: Qrels) -> tuple[Ranked, Judgements]:
         len(judged),
         Names(pa.chunked_array([run.documents]), qrels.table["doc_id"]),
     )
-    return lists, known
+    return lists_of(run, judged), known
+
+
+def lists_of(run: RunLines, queries: pa.Array) -> Ranked:
+    """Return one list for each of some queries, whose ids ascend; empty where the run lacks it."""
+    rows = find_ids(run.queries, queries)[run.query]
+    kept = rows >= 0
+    return Ranked(run.document[kept], run.scores[kept], np.searchsorted(rows[kept], np.arange(len(queries) + 1)))

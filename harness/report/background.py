@@ -11,8 +11,8 @@ from harness.report import numbers
 from harness.report.document import Block, Cell, Code, Column, Items, Section, Table, pairs, say
 from harness.results import Measurement, Results
 
-RULES = ("ties", "queries", "unjudged")
-"""What all measures of a run have in common."""
+RULES = ("ties", "queries", "unjudged", "grades")
+"""What measures of a run have in common."""
 COUNTED = re.compile(r"(missing|empty|no_relevant)_queries|(tied|unjudged)_at_\d+")
 BESIDE = (
     "Judged queries that the system did not answer, found nothing for, or that have no relevant document: each "
@@ -145,10 +145,10 @@ def definitions(results: Results) -> Iterator[Section]:
     said = [_object(value) for value in results.part("definitions").values()]
     if not said:
         return
-    words = ("measure", "cutoff", "gain", "relevant_from", "parameters", "calculated_by")
+    words = ("measure", "counted", "cutoff", "gain", "relevant_from", "parameters", "calculated_by")
     rows = tuple(tuple(Cell(numbers.fact(one.get(word))) for word in words) for one in said)
-    rules = {word: numbers.some(list(dict.fromkeys(numbers.fact(one.get(word)) for one in said))) for word in RULES}
-    caption = " ".join(f"{word.capitalize()}: {rule}." for word, rule in rules.items())
+    rules = {word: list(dict.fromkeys(numbers.fact(one[word]) for one in said if word in one)) for word in RULES}
+    caption = " ".join(f"{word.capitalize()}: {numbers.some(rule)}." for word, rule in rules.items() if rule)
     columns = tuple(Column(word.replace("_", " ")) for word in words)
     yield Section("What the measures mean", (Table(caption, columns, rows),))
 

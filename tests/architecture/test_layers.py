@@ -26,8 +26,21 @@ LINES: dict[int, set[str]] = {
         "preview",
         "progress",
     }
-    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"}
-    | {"arranged"},
+    | {
+        "doctor",
+        "janitor",
+        "inventory",
+        "schema",
+        "job",
+        "verify",
+        "rescore",
+        "score",
+        "beside",
+        "describe",
+        "spoken",
+        "evidence",
+        "arranged",
+    },
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
     3: {

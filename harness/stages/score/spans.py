@@ -1,22 +1,20 @@
-"""Score a run against spans of documents, on characters, by one measure."""
+"""Score a run of passages against gold spans, by one measure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
 from typing import Any
 
-import numpy as np
-from pydantic import field_validator
+from pydantic import Field, field_validator
 
 from harness.artifacts.judgements import Spans
 from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.errors import UserError
-from harness.measures.parse import arguments, of_spans, parse, provider
-from harness.measures.spans import Covered, Gold
-from harness.registry import METRICS
+from harness.measures.evaluate import evaluate_spans
+from harness.measures.gold import resolve_spans
+from harness.measures.parse import of_spans, parse, provider
 from harness.stage import Runtime, SpanScorer
 
 
@@ -29,7 +27,7 @@ class SpansScorer(SpanScorer):
     @classmethod
     def _canonical(cls, name: str) -> str:
         if not of_spans(measure := parse(name)):
-            raise UserError(f"{measure} is no measure of spans")
+            raise UserError(f"{measure} is no measure of passages or their spans")
         return str(measure)
 
     @property
@@ -41,16 +39,20 @@ class SpansScorer(SpanScorer):
         self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
     ) -> Callable[[Run], Scores]:
         """Resolve the spans; the call scores a Run of the passages, whose `rows` are rows of `queries`."""
-        gold = resolve(passages, corpus, queries, spans)
+        gold = resolve_spans(passages, corpus, queries, spans)
         measure = parse(self.measure)
-        function, given = METRICS[measure.base], arguments(measure)
-
-        def score(run: Run) -> Scores:
-            values = function(Covered(run, gold), **given)
-            return Scores(np.where(gold.known[run.rows.start : run.rows.stop], values, np.nan), run.rows)
-
-        return score
+        return lambda run: Scores(evaluate_spans([measure], run, gold)[self.measure], run.rows)
 
 
-resolve = lru_cache(maxsize=2)(Gold)
-"""The last answers are kept, by the identity of the four artifacts: all measures of a system ask for the same one."""
+class PassageCeilingScorer(SpansScorer):
+    """The value of a measure of passages if the first `depth` of them stood in the order of their grades."""
+
+    depth: int = Field(ge=1)
+
+    def open(
+        self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
+    ) -> Callable[[Run], Scores]:
+        """Resolve the spans; the call orders a Run anew and scores it."""
+        judgements = resolve_spans(passages, corpus, queries, spans).judgements
+        score = super().open(runtime, passages, corpus, queries, spans)
+        return lambda run: score(judgements.best(run, self.depth))
