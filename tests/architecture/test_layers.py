@@ -43,7 +43,7 @@ LINES: dict[int, set[str]] = {
         "chat",
         "posting_search",
     }
-    | {"chunking"},
+    | {"chunking", "generation", "rewriting"},
     2: {
         "artifacts",
         "registry",
