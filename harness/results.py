@@ -5,6 +5,7 @@ results/<suite>/<run>/
   measurements.jsonl    one flat row a number
   per_query.parquet     dataset, system, query_id, quantity, value
   tags.parquet          dataset, query_id, tag; only where queries bear tags
+  drafts/<dataset>/<rewriter>-<name>.jsonl      what language models wrote for the queries; named under `rewritten`
   runs/<dataset>/<system>.trec.gz, qrels/<dataset>.trec.gz     named under `files` in run.json
   manifest.json         checksums of all these files
 """
@@ -23,6 +24,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import pyarrow as pa
 
+from harness.artifacts.drafts import Drafts
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run import Run
 from harness.errors import MissingLibrary, Place, UserError, relative
@@ -215,8 +217,11 @@ def write_results(
     tags: pa.Table | None = None,
     runs: Iterable[RunFile] = (),
     qrels: Mapping[str, Qrels] | None = None,
+    drafts: Mapping[str, Drafts] | None = None,
 ) -> Path:
     """Write a result folder whole and return it; `facts` become run.json, with `format` and `files` added.
+
+    `drafts` are by the place of their file in the folder.
 
     It is written beside its place under a temporary name and renamed at the end. Raises UserError where it is there
     already: a result is never edited, a better one is added.
@@ -227,6 +232,9 @@ def write_results(
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
     draft.mkdir()
     try:
+        for place, written in (drafts or {}).items():
+            (draft / place).parent.mkdir(parents=True, exist_ok=True)
+            written.write(draft / place)
         _write_all(draft, facts, measurements, ((PER_QUERY, per_query), (TAGS, tags)), list(runs), qrels or {})
         draft.rename(folder)
     except BaseException:

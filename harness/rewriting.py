@@ -44,7 +44,10 @@ class LanguageRewriter(ChatSettings, Rewriter):
     @classmethod
     def _of_an_endpoint(cls, said: Any) -> Any:
         """Drop the precision of this machine where another one calculates, so that it names no draft."""
-        return {**said, "precision": None} if isinstance(said, dict) and said.get("base_url") else said
+        if not isinstance(said, dict):
+            return said
+        dropped = "precision" if said.get("base_url") is not None else "base_url"
+        return {key: value for key, value in said.items() if key != dropped}
 
     @field_validator("instruction")
     @classmethod

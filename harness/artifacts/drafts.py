@@ -55,8 +55,12 @@ class Drafts(Rows):
         return cls([entry for part in parts for entry in part.entries], joined(parts))
 
     def save(self, folder: Path) -> None:
+        """Write the lines."""
+        self.write(folder / self.file)
+
+    def write(self, path: Path) -> None:
         """Write a line a query: `id`, `query`, `texts`, and where they are known `replies` and `tokens`."""
-        with (folder / self.file).open("w", encoding="utf-8") as file:
+        with path.open("w", encoding="utf-8") as file:
             for entry in self.entries:
                 said = {key: value for key, value in asdict(entry).items() if value is not None}
                 file.write(json.dumps(said, ensure_ascii=False) + "\n")

@@ -15,6 +15,7 @@ LINES: dict[int, set[str]] = {
     6: {
         "execute",
         "chosen",
+        "rewritten",
         "record",
         "provenance",
         "quantities",

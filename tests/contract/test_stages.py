@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -19,6 +21,7 @@ import numpy as np
 import pytest
 
 from harness.artifacts.base import Artifact, Rows
+from harness.artifacts.drafts import Draft, Drafts
 from harness.artifacts.index import Index
 from harness.artifacts.judgements import Qrels, Spans
 from harness.artifacts.model import Model
@@ -34,6 +37,7 @@ from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, Sco
 from tests import sparse_models
 from tests.acceptance.made import lines
 from tests.cross_encoders import save_cross_encoder
+from tests.language_models import save_language_model
 from tests.served import serve
 from tests.static_model import save_sentence_transformer
 
@@ -49,6 +53,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "chunk/sentences": {"size": 4, "overlap": 1, "by": "words"},
     "chunk/tokens": {"size": 3, "overlap": 1},
     "rerank/cross_encoder": {"precision": "fp32"},
+    "rewrite/hyde": {"n": 3, "max_tokens": 6, "precision": "fp32"},
+    "rewrite/multi_query": {"temperature": 0.9, "max_tokens": 12, "precision": "fp32"},
+    "rewrite/prompt": {"instruction": "say {query} as", "max_tokens": 6, "precision": "fp32"},
+    "draft/document": {"number": 1},
+    "draft/query": {"number": 0},
     "reduce/truncate": {"dim": 7},
     "index/ivf": {"nlist": 4},
     "search/ivf": {"nprobe": 2},
@@ -81,6 +90,12 @@ CORPUS = Corpus.of((f"d{i:03}", words(i, i % 13)) for i in range(40))
 QUERIES = Queries.of((f"q{i:03}", words(1000 + i, 1 + i % 5)) for i in range(12))
 PASSAGES = Passages.cut(CORPUS, lambda text: [(i, min(i + 20, len(text))) for i in range(0, len(text), 15)])
 SPANS = Spans.of((f"q{i:03}", f"d{(i * 7) % 39 + 1:03}", 0, 2) for i in range(0, 12, 2) if (i * 7) % 39 % 13 != 12)
+DRAFTS = Drafts(
+    [
+        Draft(key, text, tuple(words(i + j, 3) for j in range(i % 3)))
+        for i, (key, text) in enumerate(zip(QUERIES.ids, QUERIES.texts, strict=True))
+    ]
+)
 LINES = lines({f"q{i:03}": {f"d{(i * j) % 47:03}": j % 5 for j in range(20)} for i in range(1, 14)})
 QRELS = Qrels.of((f"q{i:03}", f"d{(i * 7 + j) % 40:03}", j) for i in range(0, 12, 2) for j in range(3))
 
@@ -143,6 +158,7 @@ class Case:
         samples = {
             Corpus: CORPUS,
             Queries: QUERIES,
+            Drafts: DRAFTS,
             Vectors: vectors(rows, 1),
             SparseVectors: sparse_vectors(rows, 1),
             Int8Vectors: Int8Vectors(bytes_of(rows, 16, np.int8)),
@@ -154,6 +170,8 @@ class Case:
             return [tuple(arm.streams[0][0] for arm in self._arms())]
         if self.stage.role == "fuse":
             return [(runs(1),), (runs(1), runs(2)), (runs(1), runs(2), runs(3))]
+        if self.name == "draft/mean":
+            return [(vectors(rows, 1),), (vectors(rows, 1), vectors(rows, 2), vectors(rows, 3))]
         if self.stage.role == "tune":
             return [(runs(1).cut(DEPTH), runs(2).cut(4))]
         takes = [kind for kind in self.stage.takes if kind in samples]
@@ -177,6 +195,8 @@ class Case:
             return (made(len(CORPUS), 2), made(len(QUERIES), 3))
         held: dict[str, Callable[[], tuple[Any, ...]]] = {
             "encode": lambda: (self._model(),),
+            "rewrite": lambda: (language_model(),),
+            "draft": tuple,
             "chunk": lambda: (static() if getattr(self.stage, "uses_model", False) else None,),
             "collapse": lambda: (PASSAGES,),
             "reduce": lambda: (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else (),
@@ -240,6 +260,13 @@ def cross_encoder() -> Model:
     return Model(str(save_cross_encoder(Path(folder.name), WORDS)))
 
 
+@cache
+def language_model() -> Model:
+    folder = tempfile.TemporaryDirectory()
+    KEPT.append(folder)
+    return Model(str(save_language_model(Path(folder.name), WORDS)))
+
+
 KEPT: list[tempfile.TemporaryDirectory[str]] = []
 """Folders that are deleted when the process ends."""
 
@@ -289,6 +316,8 @@ def arrays(thing: Any) -> list[np.ndarray]:
             return [thing.values]
         case Index():
             return [thing.arrays[name] for name in sorted(thing.arrays)]
+        case Drafts():
+            return [np.array([json.dumps(asdict(draft)) for draft in thing.entries])]
         case Passages():
             return [np.array(column) for column in thing.table.columns]
         case Texts():
