@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
+
 from tests.sparse_models import tokenizer
 
 TEMPLATE = "{% for m in messages %}user {{ m['content'] }}{% endfor %}{% if add_generation_prompt %} model{% endif %}"
@@ -25,14 +27,15 @@ def save_language_model(folder: Path, words: Iterable[str], *, chat: bool = Fals
         n_embd=16,
         n_layer=2,
         n_head=2,
-        initializer_range=0.8,
         bos_token_id=pieces.cls_token_id,
         eos_token_id=pieces.sep_token_id,
         pad_token_id=pieces.pad_token_id,
     )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        model = GPT2LMHeadModel(config)
+    model = GPT2LMHeadModel(config)
+    drawn = np.random.default_rng(0)  # not torch's numbers, which another release may draw otherwise
+    for weights in model.parameters():
+        if weights.ndim > 1:
+            weights.data = torch.from_numpy(drawn.normal(scale=0.8, size=tuple(weights.shape)).astype(np.float32))
     model.save_pretrained(str(folder / "model"))
     pieces.save_pretrained(str(folder / "model"))
     return folder / "model"
