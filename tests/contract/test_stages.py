@@ -38,6 +38,7 @@ from tests import sparse_models
 from tests.acceptance.made import lines
 from tests.cross_encoders import save_cross_encoder
 from tests.language_models import save_language_model
+from tests.rankers import ranker
 from tests.served import serve
 from tests.static_model import save_sentence_transformer
 
@@ -58,6 +59,7 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "rewrite/prompt": {"instruction": "say {query} as", "max_tokens": 6, "precision": "fp32"},
     "draft/document": {"number": 1},
     "draft/query": {"number": 0},
+    "rerank/llm": {"base_url": "http://127.0.0.1/v1", "model": "shared-words", "window": 4, "stride": 2},
     "reduce/truncate": {"dim": 7},
     "index/ivf": {"nlist": 4},
     "search/ivf": {"nprobe": 2},
@@ -77,6 +79,7 @@ ROUNDED |= {"rerank/late": 2e-6, "rerank/cross_encoder": 2e-6}
 those of float16 in a place before the last."""
 COMPILED = "fuse/ranx/"
 """Stages that are compiled when they are opened, for seconds each."""
+SERVED = ("encode/api", "rerank/llm")
 WITH_FAISS = ("/hnsw", "/ivf", "/ivfpq", "/sq8", "/binary")
 DEPTH = 10
 WORDS = ["fox", "dog", "cat", "owl", "hen", "red", "blue", "quick", "lazy", "brown", "jumps", "over", "the", "a", "of"]
@@ -140,7 +143,7 @@ class Case:
             pytest.importorskip("ranx")
         if name.endswith(WITH_FAISS):
             pytest.importorskip("faiss")
-        if name == "encode/api":
+        if name in SERVED:
             pytest.importorskip("openai")
         kind = STAGES[name]
         settings = dict(SETTINGS.get(name, {}))
@@ -276,9 +279,10 @@ NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
 
 @pytest.fixture(scope="module", autouse=True)
 def endpoint() -> Iterator[None]:
-    """Serve vectors on loopback for the stage that asks an endpoint."""
-    with serve() as served:
-        SETTINGS["encode/api"]["base_url"] = served.url
+    """Serve vectors and chats on loopback for the stages that ask an endpoint."""
+    with serve(write=ranker()) as served:
+        for name in SERVED:
+            SETTINGS[name]["base_url"] = served.url
         yield
 
 

@@ -39,6 +39,8 @@ from tests import sparse_models
 from tests.conftest import WORDS, write_collection
 from tests.cross_encoders import save_cross_encoder
 from tests.language_models import save_language_model
+from tests.rankers import ranker
+from tests.served import serve
 from tests.static_model import TEXTS, save_sentence_transformer
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -164,7 +166,13 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
     # of an endpoint, libraries, tests, files, data sets
     others += ("index/ivfpq", "search/ivfpq")  # what k-means learned
     others += (*OF_MODEL.values(), "encode/late", "index/late", "score/ceiling")  # see the next test
-    others += ("rerank/cross_encoder", "score/spans", "rewrite/", "draft/")  # they have tests of their own
+    others += (
+        "rerank/cross_encoder",
+        "rerank/llm",
+        "score/spans",
+        "rewrite/",
+        "draft/",
+    )  # they have tests of their own
     if not FAISS:
         others += ("index/", "search/", "score/index_recall")
     assert covered >= {name for name in STAGES.names() if not name.startswith(others)}
@@ -250,6 +258,18 @@ def test_drafts_become_what_they_became() -> None:
     parts = [Vectors(np.random.default_rng(seed).normal(size=(3, 5)).astype(np.float32)) for seed in range(3)]
     stage = STAGES["draft/mean"]()
     compare("stages", {"draft/mean": {"version": stage.version, "digest": digest(stage.open(Runtime())(*parts))}})
+
+
+def test_a_language_model_orders_as_it_did() -> None:
+    pytest.importorskip("openai")
+    held = (Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS)), Queries.of([("q", TEXTS[0])]))
+    before = Run.top(-np.arange(len(TEXTS), dtype=np.float32)[None], 8)
+    with serve(write=ranker()) as served:
+        said = {"base_url": served.url, "model": "shared-words", "depth": 6, "window": 3, "stride": 2}
+        stage = STAGES["rerank/llm"].model_validate(said)
+        run = stage.open(Runtime(), *held, None)(before)  # type: ignore[attr-defined]
+    asked = hashlib.sha256(json.dumps(served.requests, sort_keys=True).encode()).hexdigest()[:16]
+    compare("stages", {"rerank/llm": {"version": stage.version, "digest": digest(run), "requests": asked}})
 
 
 def test_names_stay(ran: tuple[Plan, Store]) -> None:
