@@ -58,6 +58,8 @@ class Line:
     """The passages that the run holds; None where it holds documents."""
     use: Use | None = None
     """What becomes of drafts, where a rewriter stands in the chain."""
+    replaced: Node | None = None
+    """The texts that a rewriter put in the place of those of the queries."""
     others: tuple[Node, ...] = ()
     """What will be searched with beside `asks`, to be fused with what that finds; the queries' other wordings."""
     averaged: tuple[Node, ...] = ()
@@ -67,6 +69,11 @@ class Line:
     def texts(self) -> Node:
         """What is encoded, and indexed if nothing encodes it: passages, else the documents."""
         return self.passages or self.corpus
+
+    @property
+    def question(self) -> Node:
+        """What is encoded, and read by a reranker: what a rewriter put in the place of the queries, else these."""
+        return self.replaced or self.queries
 
     @property
     def held(self) -> Node:
@@ -166,14 +173,14 @@ def _rewrite(step: Step, line: Line, _: Lay) -> Line:
     if not isinstance(stage, Rewriter):
         raise SuiteError(f"{title} must be a Rewriter", step.place)
     drafts, use = join(stage, (line.asks,), (line.model,), step), stage.use
-    own = [line.queries] if use.with_query else []
+    own = [line.question] if use.with_query else []
     if use.kind == "average":
         texts = tuple(Node(STAGES["draft/document"](number=number), (drafts,)) for number in range(use.n))
         return replace(line, use=use, asks=drafts, averaged=(*own, *texts))
     word = STAGES["draft/query"]
     texts = tuple(Node(word(number=number, repeat_query=use.repeat_query), (drafts,)) for number in range(use.n))
     if use.kind == "replace":
-        return replace(line, use=use, asks=texts[0], queries=texts[0])
+        return replace(line, use=use, asks=texts[0], replaced=texts[0])
     first, *others = *own, *texts
     return replace(line, use=use, asks=first, others=tuple(others))
 
@@ -186,7 +193,7 @@ def _encode(step: Step, line: Line, _: Lay) -> Line:
     if line.averaged:
         parts = [on("document" if issubclass(texts.gives, Corpus) else "query", texts) for texts in line.averaged]
         return replace(line, docs=docs, asks=_mean(parts, step), averaged=())
-    asks = on("query", line.asks if line.others else line.queries)
+    asks = on("query", line.asks if line.others else line.question)
     return replace(line, docs=docs, asks=asks, others=tuple(on("query", texts) for texts in line.others))
 
 
@@ -311,9 +318,9 @@ def _searcher(step: Step, name: str, arm: Line) -> ExhaustiveSearcher:
 
 def _rerank(step: Step, line: Line, _: Lay) -> Line:
     stage = step.stages["rerank"]
-    static: tuple[Node | None, ...] = (line.held, line.queries, line.model)
+    static: tuple[Node | None, ...] = (line.held, line.question, line.model)
     if "encode" in step.stages:
-        static = _sides("encode", step, line.held, (line.queries,), (line.model,))
+        static = _sides("encode", step, line.held, (line.question,), (line.model,))
     run = join(stage, (line.run,), static, step)
     looks, found = getattr(stage, "depth", 0), _depth(run.stream[0])
     if looks > found:

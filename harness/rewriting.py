@@ -68,6 +68,11 @@ class LanguageRewriter(ChatSettings, Rewriter):
         return None if self.base_url is None else super().doubt
 
     @property
+    def service(self) -> bool:  # type: ignore[override]  # an endpoint's in general, here where one is named
+        """Whether its calls go to a service, which may be paid."""
+        return self.base_url is not None
+
+    @property
     def answers(self) -> int:
         """How many answers are asked for each query."""
         return 1

@@ -25,8 +25,8 @@ HIDDEN = {"search", "score", "runfile", "filter", "tune", "draft"}
 """Roles whose words no suite names: implied by an index, the measures, a run file, the data set, `tune`, `rewrite`."""
 DATASET = "{dataset}"
 """Stands in the path of a run file for the name of the data set."""
-LATER = ("dataset", "query", "n")
-"""What a matrix leaves as it stands: the data set of a run file, the query and the number in an instruction."""
+LATER = ("dataset", "query", "n", "passages", "count")
+"""What a matrix leaves as it stands: the data set of a run file, and what stands in a question to a language model."""
 
 
 @dataclass(frozen=True)

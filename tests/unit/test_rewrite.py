@@ -91,6 +91,17 @@ def test_a_prompt_replaces_the_query_for_all_that_follows(write_suite: Write, la
     plan, _ = laid(write_suite(f"  keywords: {reranked}", LM))
     asked = next(node for node in nodes(plan, "keywords") if node.stage.role == "draft")
     assert {node.stage.role for node in nodes(plan, "keywords") if asked in node.stream} == {"search", "encode"}
+    assert plan.targets[0].line.queries.stage.name == "queries", "those of the data set are still known"
+
+
+def test_instructions_may_stand_in_a_matrix(write_suite: Write) -> None:
+    matrix = 'matrix: {n: [2, 3], instruction: ["{n} of {query}", "Say {query}"]}'
+    stages = '[{rewrite: multi_query, model: lm, n: "{n}", instruction: "{instruction}"}, {index: bm25}]'
+    suite = load_suite(write_suite(f'  "w{{n}}-{{instruction}}":\n    {matrix}\n    stages: {stages}', LM))
+    said = {
+        (step.use.n, step.instruction) for one in suite.systems.values() for step in [one.steps[0].stages["rewrite"]]
+    }
+    assert said == {(n, text) for n in (2, 3) for text in ("{n} of {query}", "Say {query}")}
 
 
 def test_a_rewriter_may_stand_behind_a_prompt(write_suite: Write, language_model: Path) -> None:
@@ -212,7 +223,9 @@ def test_an_endpoint_writes_and_its_bill_is_kept(served: Served, monkeypatch: py
     assert set(served.keys) == {f"Bearer {KEY}"}
     paid = runtime.bill.total
     assert (paid.answers, paid.malformed) == (3, 1) and paid.tokens > 0 and paid.usd > 0
-    assert "known by its name alone" in stage.doubt
+    assert "known by its name alone" in stage.doubt and stage.service
+    local = STAGES["rewrite/hyde"]()
+    assert local.doubt is None and not local.service
     assert stage.recipe["settings"]["precision"] is None and KEY not in json.dumps(stage.recipe)
 
 
