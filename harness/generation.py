@@ -62,7 +62,7 @@ class Generator:
         """
         features = self._features(prompt)
         width = features["input_ids"].shape[1]
-        if self.alone and self.longest is not None and width + max_tokens > self.longest:
+        if self.longest is not None and width + (max_tokens if self.alone else 0) > self.longest:
             raise UserError(
                 f"{self.word}: a prompt of {width} tokens and max_tokens: {max_tokens} are more than the "
                 f"{self.longest} that the model reads: {prompt[:60]!r}"
