@@ -83,10 +83,10 @@ class Chat(Endpoint):
             self.bill.add(self.service, Paid(answers=answers, malformed=malformed))
 
 
-def each(work: Callable[[T], R], items: Sequence[T], parallel: int) -> list[R]:
+def each(work: Callable[[T], R], items: Sequence[T], parallel: int, stop: Callable[[], None] = lambda: None) -> list[R]:
     """Do some work for each item in so many threads; the results in the order of the items.
 
-    What fails first is raised, once the work under way has ended; what was not begun is left.
+    What fails first is raised, once the work under way has ended: `stop` may hasten it. What was not begun is left.
     """
     pool = ThreadPoolExecutor(parallel)
     try:
@@ -96,6 +96,9 @@ def each(work: Callable[[T], R], items: Sequence[T], parallel: int) -> list[R]:
             if future in done:
                 future.result()
         return [future.result() for future in futures]
+    except BaseException:  # an interruption too
+        stop()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import os
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -122,6 +121,7 @@ class Endpoint:
         self.held: list[Tokens] = []
         """The most that each request under way may take."""
         self.changed = threading.Condition()
+        self.stopped = threading.Event()
 
     def attempt(self, ask: Callable[[], T], wanted: str, most: Tokens) -> T:
         """Return what `ask` does, which is called again where that may help.
@@ -148,10 +148,14 @@ class Endpoint:
                 reason += f"; it asks to wait {wait:.0f} s"
                 break
             if attempt < self.said.retries:
-                time.sleep(wait)
+                self._pause(wait)
         raise UserError(
             f"the endpoint {self.service!r} gave no {wanted} in {attempt + 1} attempt(s): {reason}"
         ) from None
+
+    def stop(self) -> None:
+        """Ask no more: what is under way in other threads ends at its next attempt, with a UserError."""
+        self.stopped.set()
 
     def pay(self, tokens: Tokens | None) -> None:
         """Enter what an answer says was counted; UserError where it does not say and a budget must be kept."""
@@ -161,9 +165,14 @@ class Endpoint:
         elif self.said.budget != Budget():
             raise UserError(f"the endpoint {self.service!r} does not say what it counts, so no budget can be kept")
 
+    def _pause(self, seconds: float) -> None:
+        self.stopped.wait(seconds)
+
     @contextmanager
     def _room(self, most: Tokens) -> Iterator[None]:
         """Hold what a request may take; while others are under way, wait for what they leave of it."""
+        if self.stopped.is_set():
+            raise UserError(f"the endpoint {self.service!r} is asked no more, since another question failed")
         with self.changed:
             self.changed.wait_for(lambda: not self.held or self._lacking(most) is None)
             if lacking := self._lacking(most):

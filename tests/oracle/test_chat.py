@@ -137,8 +137,31 @@ def test_a_failure_leaves_what_was_not_begun() -> None:
         begun.append(item)
         if item == 2:
             raise UserError("two")
+        time.sleep(0.01)
         return item
 
     with pytest.raises(UserError, match="two"):
         each(work, range(1000), parallel=1)
     assert len(begun) < 1000
+
+
+def test_a_failure_stops_what_is_under_way(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(endpoint, "FIRST_WAIT", 60.0)
+    asked, failed = chat(served), threading.Event()
+
+    def work(item: int) -> Answer:
+        if item:
+            served.faults = ["500"]
+            failed.set()
+            return ask(asked)
+        failed.wait(10)
+        while served.faults:
+            time.sleep(0.01)
+        raise UserError("the first")
+
+    start = time.monotonic()
+    with pytest.raises(UserError, match="the first"):
+        each(work, [0, 1], 2, asked.stop)
+    assert time.monotonic() - start < 30, "nobody waits for an attempt that will not be made"
+    with pytest.raises(UserError, match="is asked no more"):
+        ask(asked)

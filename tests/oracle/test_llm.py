@@ -303,6 +303,7 @@ def test_a_run_records_what_was_malformed_what_it_cost_and_the_ceiling(harness: 
     assert (said["value"], said["n"], said["unit"], said["stage"]) == (malformed, 120, "answers", "rerank/llm")
     assert found["api_tokens"]["value"] > 0 and found["api_usd"]["value"] > 0
     assert found["ceiling@20_R@20"]["value"] >= found["nDCG@10"]["value"] > 0.5
+    assert "llm, rerank/llm: 20 candidates allow R@20" in " ".join(done.stdout.split())
     warnings = json.loads((folder / "run.json").read_text())["warnings"]
     assert f"llm on toy: {malformed} of 120 answers to rerank/llm were malformed" in warnings
     assert any("known by its name alone" in warning for warning in warnings)

@@ -93,7 +93,7 @@ class LlmReranker(ChatSettings, Reranker):
 
             documents = np.array(run.documents[:, : self.depth])
             answers: list[bool] = []
-            for row, (order, malformed) in enumerate(each(ranked, range(len(run)), self.parallel)):
+            for row, (order, malformed) in enumerate(each(ranked, range(len(run)), self.parallel, chat.stop)):
                 documents[row, : len(order)] = order
                 answers += malformed
             chat.count(len(answers), sum(answers))
