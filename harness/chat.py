@@ -115,6 +115,15 @@ def written(said: Mapping[str, Any]) -> str:
         raise BadAnswer("its answer holds no message") from None
     if not isinstance(text, str):
         raise BadAnswer("the message of its answer is no text")
+    return without_thoughts(text)
+
+
+def without_thoughts(text: str) -> str:
+    """Return what stands behind the thoughts of a model that thinks aloud; nothing where they do not end.
+
+    >>> without_thoughts("<think>1 or 2?</think> [2] > [1]"), without_thoughts("<think>1 or")
+    ('[2] > [1]', '')
+    """
     _, closed, after = text.rpartition("</think>")
     return "" if not closed and text.lstrip().startswith("<think>") else after.strip()
 

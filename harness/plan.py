@@ -7,9 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple, Protocol
 
 from harness.artifacts.passages import Passages
+from harness.artifacts.text import Corpus
+from harness.artifacts.vectors import Vectors
 from harness.errors import Place, SuiteError
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.measures.parse import of_spans, parse
+from harness.prompts import Side
 from harness.registry import STAGES
 from harness.sources import Collection, Leaves
 from harness.stage import (
@@ -19,10 +22,12 @@ from harness.stage import (
     Node,
     Reducer,
     Rescorer,
+    Rewriter,
     ScoreFuser,
     Searcher,
     Stage,
     TwoSided,
+    Use,
 )
 from harness.suite import Suite
 from harness.systems import Step, System
@@ -54,11 +59,24 @@ class Line:
     """The passages that the run holds; None where it holds documents."""
     contexts: Node | None = None
     """What a reader gets of the run, where the system arranges it."""
+    use: Use | None = None
+    """What becomes of drafts, where a rewriter stands in the chain."""
+    replaced: Node | None = None
+    """The texts that a rewriter put in the place of those of the queries."""
+    others: tuple[Node, ...] = ()
+    """What will be searched with beside `asks`, to be fused with what that finds; the queries' other wordings."""
+    averaged: tuple[Node, ...] = ()
+    """Queries and documents whose vectors' mean will be searched with."""
 
     @property
     def texts(self) -> Node:
         """What is encoded, and indexed if nothing encodes it: passages, else the documents."""
         return self.passages or self.corpus
+
+    @property
+    def question(self) -> Node:
+        """What is encoded, and read by a reranker: what a rewriter put in the place of the queries, else these."""
+        return self.replaced or self.queries
 
     @property
     def held(self) -> Node:
@@ -156,22 +174,62 @@ def _chunk(step: Step, line: Line, _: Lay) -> Line:
     return replace(line, docs=passages, passages=passages)
 
 
+def _rewrite(step: Step, line: Line, _: Lay) -> Line:
+    stage, title = step.stages["rewrite"], f"'rewrite: {step.word}'"
+    if line.run is not None or line.others:
+        found = "a Run: it stands before the search" if line.run else "the several of the rewriter before it"
+        raise SuiteError(f"{title} takes Queries, not {found}", step.place)
+    if not isinstance(stage, Rewriter):
+        raise SuiteError(f"{title} must be a Rewriter", step.place)
+    drafts, use = join(stage, (line.asks,), (line.model,), step), stage.use
+    own = [line.question] if use.with_query else []
+    if use.kind == "average":
+        texts = tuple(Node(STAGES["draft/document"](number=number), (drafts,)) for number in range(use.n))
+        return replace(line, use=use, asks=drafts, averaged=(*own, *texts))
+    word = STAGES["draft/query"]
+    texts = tuple(Node(word(number=number, repeat_query=use.repeat_query), (drafts,)) for number in range(use.n))
+    if use.kind == "replace":
+        return replace(line, use=use, asks=texts[0], replaced=texts[0])
+    first, *others = *own, *texts
+    return replace(line, use=use, asks=first, others=tuple(others))
+
+
 def _encode(step: Step, line: Line, _: Lay) -> Line:
-    docs, asks = _both_sides("encode", step, line.texts, line.queries, (line.model,))
-    return replace(line, docs=docs, asks=asks)
+    def on(side: Side, texts: Node) -> Node:
+        return _one_side("encode", side, step, texts, (line.model,))
+
+    docs = on("document", line.texts)
+    if line.averaged:
+        parts = [on("document" if issubclass(texts.gives, Corpus) else "query", texts) for texts in line.averaged]
+        return replace(line, docs=docs, asks=_mean(parts, step), averaged=())
+    asks = on("query", line.asks if line.others else line.question)
+    return replace(line, docs=docs, asks=asks, others=tuple(on("query", texts) for texts in line.others))
+
+
+def _mean(parts: Sequence[Node], step: Step) -> Node:
+    if not issubclass(parts[0].gives, Vectors):
+        given = f"the {parts[0].gives.__name__} of '{step.role}: {step.word}'"
+        raise SuiteError(f"drafts are averaged as Vectors, not as {given}", step.place)
+    return Node(STAGES["draft/mean"](), tuple(parts))
 
 
 def _reduce(step: Step, line: Line, _: Lay) -> Line:
     stage = step.stages["reduce"]
     static = (line.docs,) if isinstance(stage, Reducer) and stage.fitted else ()
-    docs, asks = _both_sides("reduce", step, line.docs, line.asks, static)
-    return replace(line, docs=docs, asks=asks if not isinstance(stage, Reducer) or stage.of_queries else line.asks)
+    docs, *asks = _sides("reduce", step, line.docs, (line.asks, *line.others), static)
+    if isinstance(stage, Reducer) and not stage.of_queries:
+        return replace(line, docs=docs)
+    return replace(line, docs=docs, asks=asks[0], others=tuple(asks[1:]))
 
 
 def _index(step: Step, line: Line, _: Lay) -> Line:
-    index = join(step.stages["index"], (line.docs,), (), step)
+    index, search = join(step.stages["index"], (line.docs,), (), step), step.stages["search"]
     line = replace(line, index=index, found=line.passages)
-    return replace(line, run=_found(step.stages["search"], (line.asks,), (index,), step, line))
+    runs = tuple(_found(search, (asks,), (index,), step, line) for asks in (line.asks, *line.others))
+    if line.use is None or len(runs) == 1:
+        return replace(line, run=runs[0])
+    fuse = STAGES["fuse/rrf"](k=line.use.k, depth=search.model_dump()["depth"])
+    return replace(line, run=join(fuse, runs, (), step), others=())
 
 
 def _collapse(step: Step, line: Line, _: Lay) -> Line:
@@ -282,9 +340,9 @@ def _searcher(step: Step, name: str, arm: Line) -> ExhaustiveSearcher:
 
 def _rerank(step: Step, line: Line, _: Lay) -> Line:
     stage = step.stages["rerank"]
-    static: tuple[Node | None, ...] = (line.held, line.queries, line.model)
+    static: tuple[Node | None, ...] = (line.held, line.question, line.model)
     if "encode" in step.stages:
-        static = _both_sides("encode", step, line.held, line.queries, (line.model,))
+        static = _sides("encode", step, line.held, (line.question,), (line.model,))
     run = join(stage, (line.run,), static, step)
     looks, found = getattr(stage, "depth", 0), _depth(run.stream[0])
     if looks > found:
@@ -313,6 +371,7 @@ def _from(step: Step, _: Line, lay: Lay) -> Line:
 WIRING: Mapping[str, Wire] = {
     "from": _from,
     "chunk": _chunk,
+    "rewrite": _rewrite,
     "encode": _encode,
     "reduce": _reduce,
     "index": _index,
@@ -341,11 +400,21 @@ def join(stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | Non
     return Node(stage, nodes, static)
 
 
-def _both_sides(role: str, step: Step, docs: Node, asks: Node, static: tuple[Node | None, ...]) -> tuple[Node, Node]:
+def _sides(
+    role: str, step: Step, docs: Node, asks: Sequence[Node], static: tuple[Node | None, ...]
+) -> tuple[Node, ...]:
+    """Place a stage behind the documents, and behind all that is asked."""
+    return (
+        _one_side(role, "document", step, docs, static),
+        *(_one_side(role, "query", step, node, static) for node in asks),
+    )
+
+
+def _one_side(role: str, side: Side, step: Step, node: Node, static: tuple[Node | None, ...]) -> Node:
     stage = step.stages[role]
     if not isinstance(stage, TwoSided):
         raise SuiteError(f"'{step.role}: {step.word}' must be a stage of two sides", step.place)
-    return join(stage.on("document"), (docs,), static, step), join(stage.on("query"), (asks,), static, step)
+    return join(stage.on(side), (node,), static, step)
 
 
 def make_plan(suite: Suite, leaves: Leaves, only: Callable[[str, str], bool] = lambda _dataset, _system: True) -> Plan:
@@ -408,6 +477,11 @@ class _Lay:
                 raise SuiteError(
                     f"'{step.role}: {step.word}' cannot take the Contexts of '{line.contexts.stage.word()}': "
                     "behind it stands a collapse at most, of the run that it arranges",
+                    step.place,
+                )
+            if line.use and step.role in ("from", "fuse", "runfile"):
+                raise SuiteError(
+                    f"'{step.role}: {step.word}' has queries of its own: a rewrite stands in the system that searches",
                     step.place,
                 )
             model = self.leaves.models[step.model].node if step.model else None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
+from harness.artifacts.drafts import Drafts
 from harness.artifacts.passages import Passages
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus
@@ -38,6 +39,7 @@ def quantities(target: Target, store: Store) -> Iterator[Quantity]:
     yield from stages(target, store)
     yield from making(target, store)
     yield from paid(target, store)
+    yield from written(target, store)
 
 
 def loaded(store: Store, node: Node) -> Any:
@@ -107,7 +109,7 @@ def stages(target: Target, store: Store) -> Iterator[Quantity]:
         cost, stage = costs[-1], f"{node.stage.role}/{node.stage.name}"
         if cost.halved:
             yield Quantity(node, "halved_batches", cost.halved, "times", stage, cost.machine)
-        if node.stage.role == "encode" and issubclass(node.stream[0].gives, Corpus):
+        if node.stage.role == "encode" and node.stream[0].gives in (Corpus, Passages):
             rate = cost.items / cost.call_seconds
             unit = f"{'documents' if node.stream[0].gives is Corpus else 'passages'}/s"
             yield Quantity(node, "encode_rate", rate, unit, stage, cost.machine, cost.items)
@@ -152,3 +154,14 @@ def paid(target: Target, store: Store) -> Iterator[Quantity]:
             yield Quantity(node, "api_usd", paid.usd, "USD", stage, n=items)
         if paid.answers:
             yield Quantity(node, "malformed_answers", paid.malformed, "answers", stage, n=paid.answers)
+
+
+def written(target: Target, store: Store) -> Iterator[Quantity]:
+    """Give the tokens that a language model wrote for a query on the mean; those of an endpoint are billed as well."""
+    for node in answering(target.run):
+        if node.gives is Drafts and node.fingerprint in store:
+            counts = [draft.tokens for draft in loaded(store, node).entries if draft.tokens is not None]
+            if counts:
+                stage = f"{node.stage.role}/{node.stage.name}"
+                mean = sum(counts) / len(counts)
+                yield Quantity(node, "written_tokens", mean, "tokens/query", stage, n=len(counts))

@@ -23,6 +23,7 @@ from harness.plan import Plan, Target
 from harness.provenance import Job, facts, used
 from harness.quantities import quantities
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement, RunFile, write_results
+from harness.rewritten import rewritten
 from harness.sources import Collection
 from harness.stage import Node
 from harness.statistics import Interval, mean_intervals
@@ -38,11 +39,15 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path) -> 
     run_id, folder = _free_folder(root / plan.suite.name, plan, ended)
     said = {"run": run_id, **facts(plan, job, ended, rows), "runfiles": recorder.beside.runfiles()}
     said["tuned"] = chosen(plan, outcome.failed, recorder.load)
+    wrote = list(rewritten(plan, outcome.failed, recorder.load))
+    said["rewritten"] = [one.said for one in wrote]
     said["warnings"] = [*said["warnings"], *recorder.beside.doubts()]
     files = (recorder.per_query(), recorder.tags(), recorder.runs(), recorder.qrels())
     held = behind(plan, outcome.failed, recorder.load)
     contexts = arranged.table(plan, outcome.failed, recorder.load)
-    return write_results(folder, said, rows, *files, held, contexts=contexts)
+    return write_results(
+        folder, said, rows, *files, held, contexts=contexts, drafts={one.file: one.drafts for one in wrote}
+    )
 
 
 def _free_folder(parent: Path, plan: Plan, ended: datetime) -> tuple[str, Path]:

@@ -6,6 +6,7 @@ results/<suite>/<run>/
   per_query.parquet     dataset, system, query_id, quantity, value
   tags.parquet          dataset, query_id, tag; only where queries bear tags
   contexts.parquet      which parts of which documents a reader gets, without their text; only where a system arranges
+  drafts/<dataset>/<rewriter>-<name>.jsonl      what language models wrote for the queries; named under `rewritten`
   runs/<dataset>/<system>.trec.gz, qrels/<dataset>.trec.gz     named under `files` in run.json
   spans.parquet, passages.parquet, passages/<dataset>/<system>.trec.gz     only where passages are measured: gold spans,
                         where passages lie in their documents, and the runs of passages
@@ -26,6 +27,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 import pyarrow as pa
 
+from harness.artifacts.drafts import Drafts
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run import Run
 from harness.errors import MissingLibrary, Place, UserError, relative
@@ -276,8 +278,11 @@ def write_results(
     qrels: Mapping[str, Qrels] | None = None,
     behind: Behind | None = None,
     contexts: pa.Table | None = None,
+    drafts: Mapping[str, Drafts] | None = None,
 ) -> Path:
     """Write a result folder whole and return it; `facts` become run.json, with `format` and `files` added.
+
+    `drafts` are by the place of their file in the folder.
 
     It is written beside its place under a temporary name and renamed at the end. Raises UserError where it is there
     already: a result is never edited, a better one is added.
@@ -288,6 +293,9 @@ def write_results(
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
     draft.mkdir()
     try:
+        for place, written in (drafts or {}).items():
+            (draft / place).parent.mkdir(parents=True, exist_ok=True)
+            written.write(draft / place)
         tables = {PER_QUERY: per_query, TAGS: tags, CONTEXTS: contexts}
         if behind is not None:
             tables |= {SPANS: behind.spans, PASSAGES: behind.passages}

@@ -67,7 +67,8 @@ def _stages(definitions: dict[str, Any]) -> list[dict[str, Any]]:
         kinds = list(parts(role, word).values())
         found = _object({role: word}, kinds, definitions)
         if any(getattr(kind, "uses_model", False) for kind in kinds):
-            found["properties"]["model"] = {"type": "string", "description": "A model of the suite."}
+            other = "; with base_url, as the endpoint calls it." if "base_url" in found["properties"] else "."
+            found["properties"]["model"] = {"type": "string", "description": f"A model of the suite{other}"}
             if all(getattr(kind, "needs_model", True) for kind in kinds):
                 found["required"].append("model")
         if role == "fuse":

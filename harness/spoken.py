@@ -10,7 +10,7 @@ from harness.models import folder_of
 from harness.plan import Plan, Target, walk
 from harness.prompts import OWN, SIDES, SWAPPED, Side, choose, of_folder
 from harness.sources import Leaves, Weighed
-from harness.stage import Encoder, Node
+from harness.stage import Encoder, Node, Rewriter
 from harness.words import side_of
 
 
@@ -19,7 +19,7 @@ class Prompt(NamedTuple):
 
     text: str | None
     source: str
-    """Who says so: `suite`, `model`, or `model, swapped`."""
+    """Who says so: `suite`, `default`, `model`, or `model, swapped`."""
 
     def __str__(self) -> str:
         """Quote it, so that a space at its end is seen.
@@ -34,7 +34,7 @@ class Prompt(NamedTuple):
 
 
 class Spoken(NamedTuple):
-    """The prompts of one encoder of a system."""
+    """The prompts of one encoder of a system, or what its rewriter asks: the instruction, with `{query}` in it."""
 
     stage: str
     """As the suite calls it."""
@@ -53,13 +53,16 @@ class Spoken(NamedTuple):
 
 
 def of_system(target: Target, leaves: Leaves) -> list[Spoken]:
-    """Return the prompts of every encoder of a system, its queries first."""
+    """Return what the language model of every rewriter is asked, and the prompts of every encoder, queries first."""
     found: dict[tuple[str, str | None], dict[Side, Prompt]] = {}
     for node in walk(target.run):
+        name = (node.stage.word(), model_of(node, leaves))
+        if isinstance(node.stage, Rewriter):
+            source = "suite" if "instruction" in node.stage.model_fields_set else "default"
+            found.setdefault(name, {})["query"] = Prompt(node.stage.instruction, source)
         if isinstance(node.stage, Encoder):
-            side, model = side_of(node), _model(node, leaves)
-            name = model.name if model else getattr(node.stage, "model", None)
-            found.setdefault((node.stage.word(), name), {})[side] = prompt_of(node.stage, side, model)
+            side = side_of(node)
+            found.setdefault(name, {})[side] = prompt_of(node.stage, side, _model(node, leaves))
     return [
         Spoken(*key, tuple((side, prompts[side]) for side in SIDES if side in prompts))
         for key, prompts in found.items()
@@ -83,6 +86,12 @@ def prompt_of(stage: Encoder, side: Side, model: Weighed | None) -> Prompt:
     source = OWN if said == OWN else f"{OWN}, {SWAPPED}"
     folder = folder_of(model.model)
     return Prompt(None if folder is None else choose(said, side, *of_folder(folder)) or "", source)
+
+
+def model_of(node: Node, leaves: Leaves) -> str | None:
+    """Return the model that a stage calculates with, as the suite or else the endpoint calls it; None without one."""
+    model = _model(node, leaves)
+    return model.name if model else getattr(node.stage, "model", None)
 
 
 def _model(node: Node, leaves: Leaves) -> Weighed | None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, NamedTuple, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.artifacts.base import Artifact, Rows
 from harness.artifacts.contexts import Contexts
+from harness.artifacts.drafts import Drafts
 from harness.artifacts.index import Index
 from harness.artifacts.judgements import Qrels, References, Spans
 from harness.artifacts.model import Model
@@ -104,6 +105,59 @@ class Chunker(Stage):
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Corpus], Passages]:
         """The call cuts the documents of a Corpus."""
+        raise NotImplementedError
+
+
+class Use(NamedTuple):
+    """What a plan makes of the drafts of each query."""
+
+    kind: Literal["replace", "fuse", "average"]
+    """`replace`: the one text is the query for all that follows. `fuse`: each is searched with, and the runs are joined
+    by `fuse: rrf`. `average`: each is encoded as a document, and the mean of their vectors is searched with."""
+    n: int = 1
+    """How many texts of a query there are, its own not counted."""
+    with_query: bool = False
+    """Whether the query itself is one of what is fused or averaged."""
+    repeat_query: int = 0
+    """How often the query itself stands before the text that replaces it."""
+    k: float = 60
+    """That of `fuse: rrf`."""
+
+
+class Rewriter(Stage):
+    """Queries to texts that are searched with in their place, or beside them, as a language model writes them.
+
+    `model` is its weights, None where the settings name an endpoint. Settings that only a plan reads, in `use`, are
+    inert: they change no draft.
+    """
+
+    role = "rewrite"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Queries,)
+    gives: ClassVar[type[Artifact]] = Drafts
+    uses_model: ClassVar[bool] = True
+    chunk_rows: ClassVar[int] = 16
+    instruction: str
+    """What the model is asked for each query, which stands in the place of `{query}`."""
+
+    @property
+    def use(self) -> Use:
+        """What becomes of the drafts."""
+        raise NotImplementedError
+
+    def open(self, runtime: Runtime, model: Model | None) -> Callable[[Queries], Drafts]:
+        """Load the weights, or open the endpoint; the call has the drafts of Queries written."""
+        raise NotImplementedError
+
+
+class Drafted(Stage):
+    """What becomes of drafts before they are encoded or searched with, or of their vectors. No suite names it."""
+
+    role = "draft"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Drafts,)
+    gives: ClassVar[type[Artifact]] = Queries
+
+    def open(self, runtime: Runtime) -> Callable[..., Rows]:
+        """The call takes Drafts, or one Vectors for each text of a query."""
         raise NotImplementedError
 
 

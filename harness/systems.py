@@ -21,10 +21,12 @@ from harness.tuning import Tuning, read_tuning
 
 PAIRS = {"index": ("index", "search")}
 """A word that stands for two stages: the settings of each go to whichever declares them."""
-HIDDEN = {"search", "score", "runfile", "filter", "tune"}
-"""Roles whose words no suite names: implied by an index, the measures, a run file, the data set, and by `tune`."""
+HIDDEN = {"search", "score", "runfile", "filter", "tune", "draft"}
+"""Roles whose words no suite names: implied by an index, the measures, a run file, the data set, `tune`, `rewrite`."""
 DATASET = "{dataset}"
 """Stands in the path of a run file for the name of the data set."""
+LATER = ("dataset", "query", "n", "passages", "count")
+"""What a matrix leaves as it stands: the data set of a run file, and what stands in a question to a language model."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +126,7 @@ def _put(value: Any, chosen: Mapping[str, Any], at: At, document: Document) -> A
         return [_put(item, chosen, at, document) for item in value]
     if not isinstance(value, str):
         return value
-    chosen = {"dataset": DATASET, **chosen}
+    chosen = {**{word: f"{{{word}}}" for word in LATER}, **chosen}
     for word in re.findall(r"\{(\w+)\}", value):
         if word not in chosen:
             raise SuiteError(f"the matrix has no {word!r}; {nearest(word, chosen)}", document.place(at))
@@ -151,7 +153,7 @@ def _step(words: Any, defaults: Defaults, at: At, document: Document) -> Step:
     of = tuple(settings.pop("of", ())) if role == "fuse" else ()
     if role == "fuse" and not of:
         raise SuiteError("'fuse' names the systems it joins: of: [a, b]", place)
-    model = None if _declares_model(role, word) else settings.pop("model", None)
+    model = None if _declares_model(role, word, settings) else settings.pop("model", None)
     if role == "fuse" and "tune" in settings:
         tuning = _tuning(word, settings.pop("tune"), settings, defaults, at, document)
         return Step(role, word, place, {"fuse": tuning.candidates[0]}, model, of, tuning)
@@ -187,10 +189,15 @@ def _tuning(word: str, said: Any, settings: dict[str, Any], defaults: Defaults, 
     return tuning
 
 
-def _declares_model(role: str, word: str) -> bool:
-    """Tell whether `model` is a setting of the stage itself, not the name of one of the suite's models."""
+def _declares_model(role: str, word: str, settings: Mapping[str, Any]) -> bool:
+    """Tell whether `model` is a setting of the stage itself, not the name of one of the suite's models.
+
+    A stage that may have either asks an endpoint where it names one.
+    """
     name = f"{role}/{word}"
-    return name in STAGES.names() and "model" in STAGES[name].model_fields
+    if name not in STAGES.names() or "model" not in STAGES[name].model_fields:
+        return False
+    return "base_url" in settings or not getattr(STAGES[name], "uses_model", False)
 
 
 def parts(role: str, word: str) -> dict[str, type[Stage]]:
@@ -241,8 +248,11 @@ def _given(
             raise SuiteError(
                 f"'{title}' has no setting {key!r}; {nearest(str(key), known)}", document.place((*at, key))
             )
+    if "base_url" in settings:
+        wants_model = needs_model = False
     if needs_model and model is None:
-        raise SuiteError(f"'{title}' needs a model: model: NAME; {nearest('', defaults.models)}", document.place(at))
+        ways = "model: NAME" + (", or base_url and model of an endpoint" if "base_url" in declared else "")
+        raise SuiteError(f"'{title}' needs a model: {ways}; {nearest('', defaults.models)}", document.place(at))
     if model is not None and not wants_model:
         raise SuiteError(f"'{title}' takes no model", document.place((*at, "model")))
     if model is not None and model not in defaults.models:

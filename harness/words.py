@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from harness.artifacts.text import Queries
+from harness.artifacts.drafts import DraftTexts
+from harness.artifacts.text import Corpus, Queries
 from harness.prompts import Side
 from harness.stage import Node, Source, TwoSided
 
@@ -31,6 +32,8 @@ def describe_side(node: Node) -> str:
     """Say whether a stage that both sides pass through stands on the side of the documents or of the queries."""
     if not isinstance(node.stage, TwoSided):
         return ""
+    if node.stream[0].gives is DraftTexts:
+        return " of drafts"
     return " of queries" if side_of(node) == "query" else " of documents"
 
 
@@ -39,13 +42,15 @@ def side_of(node: Node) -> Side:
     source = node
     while source.stream:
         source = source.stream[0]
+        if source.stage.role == "draft":
+            return "document" if issubclass(source.gives, Corpus) else "query"
     return "query" if source.gives is Queries else "document"
 
 
 def _plain(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {item!r}" for key, item in value.items()) + "}"
-    return str(value)
+    return " ".join(str(value).split())
 
 
 def duration(seconds: float) -> str:

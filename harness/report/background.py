@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.report import numbers
 from harness.report.document import Block, Cell, Code, Column, Items, Section, Table, pairs, say
+from harness.report.rewritten import rewritten
 from harness.results import Measurement, Results
 
 RULES = ("ties", "queries", "unjudged", "grades")
@@ -21,7 +22,10 @@ BESIDE = (
     "Unjudged at k: documents in the first k that nobody judged, a query; where it differs much between systems, "
     "so may the numbers, for that reason alone."
 )
-PROMPTS = "The exact text, and whether the suite or the model's own configuration says it."
+PROMPTS = (
+    "The exact text, and whether the suite or the model's own configuration says it. Of a rewriter it is what its "
+    "language model is asked, with the query in the place of {query}."
+)
 SHORT = 12
 """Characters of a checksum that a table shows; run.json has all."""
 WORKED = ("encode_rate", "build_seconds")
@@ -40,6 +44,7 @@ def background(results: Results) -> Iterator[Section]:
     yield from models(results)
     yield from systems(results)
     yield from prompts(results)
+    yield from rewritten(objects(results.run.get("rewritten")))
     yield environment(results)
     yield repeat(results)
 
@@ -228,11 +233,13 @@ def prompts(results: Results) -> Iterator[Section]:
             found.setdefault((encoder, *texts), []).append(name)
     rows = tuple(tuple(map(Cell, (numbers.some(names), *texts))) for texts, names in found.items())
     if rows:
-        columns = tuple(map(Column, ("systems", "encoder", "before each query", "before each document")))
+        columns = tuple(map(Column, ("systems", "stage", "before each query", "before each document")))
         yield Section("Prompts", (Table(PROMPTS, columns, rows),))
 
 
 def _prompt(said: Mapping[str, Any]) -> str:
+    if not said:
+        return numbers.NOTHING
     text = said.get("text")
     if not isinstance(text, str):
         return "not known"

@@ -15,6 +15,7 @@ LINES: dict[int, set[str]] = {
     6: {
         "execute",
         "chosen",
+        "rewritten",
         "record",
         "provenance",
         "quantities",
@@ -59,7 +60,7 @@ LINES: dict[int, set[str]] = {
         "pieces",
         "posting_search",
     }
-    | {"chunking", "arranging"},
+    | {"chunking", "arranging", "generation", "rewriting"},
     2: {
         "artifacts",
         "registry",

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import importlib.util
 import inspect
+import json
 import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -20,6 +22,7 @@ import pytest
 
 from harness.artifacts.base import Artifact, Rows
 from harness.artifacts.contexts import Budget, Context, Contexts
+from harness.artifacts.drafts import Draft, Drafts
 from harness.artifacts.index import Index
 from harness.artifacts.judgements import Qrels, Spans
 from harness.artifacts.model import Model
@@ -35,6 +38,7 @@ from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, Sco
 from tests import sparse_models
 from tests.acceptance.made import lines
 from tests.cross_encoders import save_cross_encoder
+from tests.language_models import save_language_model
 from tests.rankers import ranker
 from tests.served import serve
 from tests.static_model import save_sentence_transformer
@@ -54,6 +58,11 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "arrange/sides": {"tokens": 12, "overflow": "skip"},
     "arrange/parents": {"tokens": 25, "window": 1},
     "rerank/cross_encoder": {"precision": "fp32"},
+    "rewrite/hyde": {"n": 3, "max_tokens": 6, "precision": "fp32"},
+    "rewrite/multi_query": {"temperature": 0.9, "max_tokens": 12, "precision": "fp32"},
+    "rewrite/prompt": {"instruction": "say {query} as", "max_tokens": 6, "precision": "fp32"},
+    "draft/document": {"number": 1},
+    "draft/query": {"number": 0},
     "rerank/llm": {"base_url": "http://127.0.0.1/v1", "model": "shared-words", "window": 4, "stride": 2},
     "reduce/truncate": {"dim": 7},
     "index/ivf": {"nlist": 4},
@@ -90,6 +99,12 @@ CORPUS = Corpus.of((f"d{i:03}", words(i, i % 13)) for i in range(40))
 QUERIES = Queries.of((f"q{i:03}", words(1000 + i, 1 + i % 5)) for i in range(12))
 PASSAGES = Passages.cut(CORPUS, lambda text: [(i, min(i + 20, len(text))) for i in range(0, len(text), 15)])
 SPANS = Spans.of((f"q{i:03}", f"d{(i * 7) % 39 + 1:03}", 0, 2) for i in range(0, 12, 2) if (i * 7) % 39 % 13 != 12)
+DRAFTS = Drafts(
+    [
+        Draft(key, text, tuple(words(i + j, 3) for j in range(i % 3)))
+        for i, (key, text) in enumerate(zip(QUERIES.ids, QUERIES.texts, strict=True))
+    ]
+)
 LINES = lines({f"q{i:03}": {f"d{(i * j) % 47:03}": j % 5 for j in range(20)} for i in range(1, 14)})
 QRELS = Qrels.of((f"q{i:03}", f"d{(i * 7 + j) % 40:03}", j) for i in range(0, 12, 2) for j in range(3))
 
@@ -161,6 +176,7 @@ class Case:
         samples = {
             Corpus: CORPUS,
             Queries: QUERIES,
+            Drafts: DRAFTS,
             Vectors: vectors(rows, 1),
             SparseVectors: sparse_vectors(rows, 1),
             Int8Vectors: Int8Vectors(bytes_of(rows, 16, np.int8)),
@@ -173,6 +189,8 @@ class Case:
             return [tuple(arm.streams[0][0] for arm in self._arms())]
         if self.stage.role == "fuse":
             return [(runs(1),), (runs(1), runs(2)), (runs(1), runs(2), runs(3))]
+        if self.name == "draft/mean":
+            return [(vectors(rows, 1),), (vectors(rows, 1), vectors(rows, 2), vectors(rows, 3))]
         if self.stage.role == "tune":
             return [(runs(1).cut(DEPTH), runs(2).cut(4))]
         takes = [kind for kind in self.stage.takes if kind in samples]
@@ -196,6 +214,8 @@ class Case:
             return (made(len(CORPUS), 2), made(len(QUERIES), 3))
         held: dict[str, Callable[[], tuple[Any, ...]]] = {
             "encode": lambda: (self._model(),),
+            "rewrite": lambda: (language_model(),),
+            "draft": tuple,
             "chunk": lambda: (static() if getattr(self.stage, "uses_model", False) else None,),
             "collapse": lambda: (PASSAGES,),
             "reduce": lambda: (vectors(len(CORPUS), 2),) if getattr(self.stage, "fitted", False) else (),
@@ -262,6 +282,13 @@ def cross_encoder() -> Model:
     return Model(str(save_cross_encoder(Path(folder.name), WORDS)))
 
 
+@cache
+def language_model() -> Model:
+    folder = tempfile.TemporaryDirectory()
+    KEPT.append(folder)
+    return Model(str(save_language_model(Path(folder.name), WORDS)))
+
+
 KEPT: list[tempfile.TemporaryDirectory[str]] = []
 """Folders that are deleted when the process ends."""
 
@@ -310,15 +337,21 @@ def arrays(thing: Any) -> list[np.ndarray]:
             return [thing.documents, thing.scores]
         case Scores():
             return [thing.values]
-        case Contexts():
-            return [np.array([*thing.query_ids, *map(repr, thing.texts), repr(thing.budget)])]
         case Index():
             return [thing.arrays[name] for name in sorted(thing.arrays)]
+        case Contexts() | Drafts():
+            return [np.array(lines(thing))]
         case Passages():
             return [np.array(column) for column in thing.table.columns]
         case Texts():
             return [np.array(thing.ids), np.array(thing.texts)]
     pytest.skip(f"no comparison is written for {type(thing).__name__}")
+
+
+def lines(thing: Contexts | Drafts) -> list[str]:
+    if isinstance(thing, Drafts):
+        return [json.dumps(asdict(draft)) for draft in thing.entries]
+    return [*thing.query_ids, *map(repr, thing.texts), repr(thing.budget)]
 
 
 @pytest.mark.parametrize("name", NAMES)

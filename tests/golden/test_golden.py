@@ -18,6 +18,7 @@ import pytest
 
 from harness.artifacts.base import Artifact
 from harness.artifacts.contexts import Budget, Context, Contexts
+from harness.artifacts.drafts import Draft, Drafts
 from harness.artifacts.index import Index
 from harness.artifacts.judgements import Spans
 from harness.artifacts.model import Model
@@ -26,7 +27,7 @@ from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
-from harness.artifacts.vectors import Table
+from harness.artifacts.vectors import Table, Vectors
 from harness.execute.local import execute
 from harness.plan import Plan, make_plan
 from harness.progress import Silent
@@ -38,6 +39,7 @@ from harness.suite import load_suite
 from tests import sparse_models
 from tests.conftest import WORDS, write_collection
 from tests.cross_encoders import save_cross_encoder
+from tests.language_models import save_language_model
 from tests.rankers import ranker
 from tests.served import serve
 from tests.static_model import TEXTS, save_sentence_transformer
@@ -176,6 +178,7 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
     others += ("index/ivfpq", "search/ivfpq")  # what k-means learned
     others += (*OF_MODEL.values(), "encode/late", "index/late", "score/ceiling")  # see the next test
     others += ("rerank/cross_encoder", "rerank/llm", "score/spans", "score/contexts", "score/passage_ceiling")
+    others += ("rewrite/", "draft/")  # they have tests of their own, as those above
     if not FAISS:
         others += ("index/", "search/", "score/index_recall")
     assert covered >= {name for name in STAGES.names() if not name.startswith(others)}
@@ -245,6 +248,35 @@ def test_a_cross_encoder_orders_as_it_did(tmp_path: Path) -> None:
     run = stage.open(Runtime(), *held, model)(before)  # type: ignore[attr-defined]
     found = hashlib.sha256(np.ascontiguousarray(run.documents).tobytes()).hexdigest()[:16]
     compare("stages", {"rerank/cross_encoder, order": {"version": stage.version, "digest": found}})
+
+
+@pytest.mark.parametrize(
+    ("word", "settings"),
+    [
+        ("hyde", {"n": 1, "temperature": 0, "max_tokens": 9}),
+        ("multi_query", {"instruction": "graph {query}", "max_tokens": 9}),
+        ("prompt", {"instruction": "{query} vector", "max_tokens": 9}),
+    ],
+)
+def test_a_language_model_writes_what_it_wrote(word: str, settings: dict[str, Any], tmp_path: Path) -> None:
+    """Greedily: what is drawn is another release's to draw otherwise."""
+    stage = STAGES[f"rewrite/{word}"](**settings)
+    queries = Queries.of([("q1", "index document"), ("q2", "cosine prompt token")])
+    drafts = stage.open(Runtime(threads=1), Model(str(save_language_model(tmp_path, WORDS))))(queries)
+    drafts.save(tmp_path)
+    found = hashlib.sha256((tmp_path / "drafts.jsonl").read_bytes()).hexdigest()[:16]
+    compare("stages", {f"rewrite/{word}, greedy": {"version": stage.version, "digest": found}})
+
+
+def test_drafts_become_what_they_became() -> None:
+    drafts = Drafts([Draft("q1", "red fox", ("A den.", "A fox.")), Draft("q2", "blue owl", ())])
+    for name, settings in (("draft/query", {"number": 0, "repeat_query": 2}), ("draft/document", {"number": 1})):
+        stage = STAGES[name](**settings)
+        checksum = stage.open(Runtime())(drafts).checksum()[:16]
+        compare("stages", {name: {"version": stage.version, "digest": checksum}})
+    parts = [Vectors(np.random.default_rng(seed).normal(size=(3, 5)).astype(np.float32)) for seed in range(3)]
+    stage = STAGES["draft/mean"]()
+    compare("stages", {"draft/mean": {"version": stage.version, "digest": digest(stage.open(Runtime())(*parts))}})
 
 
 def test_a_language_model_orders_as_it_did() -> None:

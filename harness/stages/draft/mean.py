@@ -1,0 +1,38 @@
+"""The mean of the vectors of each query's drafts, perhaps with the query's own."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import ClassVar
+
+import numpy as np
+
+from harness.artifacts.base import Artifact
+from harness.artifacts.vectors import Vectors
+from harness.stage import Drafted, Runtime
+
+UNIT = 1e-3
+"""How far from 1 the length of a vector may lie that was brought to length 1."""
+
+
+class DraftMean(Drafted):
+    """Gao et al. 2023, https://arxiv.org/abs/2212.10496, equation 8: (f(d1) + … + f(dn) + f(q)) / (n + 1).
+
+    Where all vectors of a query have length 1, so has its mean: vectors that an encoder normalises stay normalised.
+    """
+
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Vectors,)
+    gives: ClassVar[type[Artifact]] = Vectors
+
+    def open(self, runtime: Runtime) -> Callable[..., Vectors]:
+        """The call takes one Vectors for each text of a query, in the same rows."""
+
+        def call(*parts: Vectors) -> Vectors:
+            lengths = np.stack([np.linalg.norm(part.array, axis=1) for part in parts])
+            unit = (np.abs(lengths - 1) < UNIT).all(axis=0)
+            mean = sum(part.array.astype(np.float64) for part in parts) / len(parts)
+            norms = np.linalg.norm(mean, axis=1)
+            scale = np.where(unit & (norms > 0), norms, 1.0)
+            return Vectors((mean / scale[:, None]).astype(np.float32), parts[0].rows)
+
+        return call

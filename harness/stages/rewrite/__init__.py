@@ -1,0 +1,1 @@
+"""Queries to other texts that are searched with, written by a language model."""
