@@ -20,6 +20,8 @@ LINES: dict[int, set[str]] = {
         "quantities",
         "timing",
         "lanes",
+        "latency",
+        "measured",
         "check",
         "diagnose",
         "outlook",
@@ -65,8 +67,9 @@ LINES: dict[int, set[str]] = {
         "candidates",
         "faiss_index",
         "maxsim",
+        "laps",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
+    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
