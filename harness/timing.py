@@ -145,7 +145,7 @@ class Session:
                 if enough and last is not None and is_steady(last, times):
                     stopped = "steady"
                 last = times
-        self.usual = np.nanmedian(times, axis=1)
+        self.usual = np.nanmean(times, axis=1)
         return Warmth(visits * len(self.arms), self.clock() - self.begun, stopped)
 
     def measure(self) -> str:
@@ -154,7 +154,7 @@ class Session:
         visit_seconds = float((self.usual * np.where(self.usual < SHORT_NS, 2, 1)).sum()) / 1e9
         fits = (deadline - self.clock()) / (LEAST_BLOCKS * visit_seconds)
         for rows in blocks_of(self.rows, max(1, min(BLOCK, int(fits))), self.random):
-            self._block(rows)
+            self._block(rows, deadline)
             done = len(self.noise)
             if self.clock() >= deadline:
                 break
@@ -191,7 +191,8 @@ class Session:
                 tables.append(pa.table({name: columns[name] for name in LATENCY_SCHEMA.names}).cast(LATENCY_SCHEMA))
         return pa.concat_tables(tables)
 
-    def _block(self, rows: Sequence[int]) -> None:
+    def _block(self, rows: Sequence[int], deadline: float) -> None:
+        """Visit some queries; the last block may be shorter, but no visit is."""
         gc.collect()
         before, position = read_counters(), 0
         for last, asked in pairwise([rows[-1], *rows]):
@@ -209,6 +210,8 @@ class Session:
                 position += 1
             self.asked.append(asked)
             self.blocks.append(len(self.noise))
+            if self.clock() >= deadline:
+                break
         self.noise.append(between(before, read_counters()))
 
     def _order(self) -> list[int]:
