@@ -19,6 +19,8 @@ from harness.beside import Beside
 from harness.chosen import chosen
 from harness.evidence import behind
 from harness.execute.local import Outcome
+from harness.latency import doubts
+from harness.measured import Measured
 from harness.plan import Plan, Target
 from harness.provenance import Job, facts, used
 from harness.quantities import quantities
@@ -31,10 +33,11 @@ from harness.store import Store
 from harness.token_counts import TokenCounts
 
 
-def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path) -> Path:
+def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path, measured: Measured | None = None) -> Path:
     """Write `root/<suite>/<run>/` and return it. A system that failed gets rows that say so, never a number."""
     recorder = _Recorder(plan, outcome, store)
     rows = [row for target in plan.targets for row in recorder.rows(target)]
+    rows += measured.rows if measured else []
     ended = datetime.now(UTC)
     run_id, folder = _free_folder(root / plan.suite.name, plan, ended)
     said = {"run": run_id, **facts(plan, job, ended, rows), "runfiles": recorder.beside.runfiles()}
@@ -42,11 +45,19 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path) -> 
     wrote = list(rewritten(plan, outcome.failed, recorder.load))
     said["rewritten"] = [one.said for one in wrote]
     said["warnings"] = [*said["warnings"], *recorder.beside.doubts()]
+    if measured:
+        said["latency"] = measured.said
+        said["warnings"] += doubts(measured.said)
     files = (recorder.per_query(), recorder.tags(), recorder.runs(), recorder.qrels())
-    held = behind(plan, outcome.failed, recorder.load)
-    contexts = arranged.table(plan, outcome.failed, recorder.load)
     return write_results(
-        folder, said, rows, *files, held, contexts=contexts, drafts={one.file: one.drafts for one in wrote}
+        folder,
+        said,
+        rows,
+        *files,
+        behind(plan, outcome.failed, recorder.load),
+        contexts=arranged.table(plan, outcome.failed, recorder.load),
+        drafts={one.file: one.drafts for one in wrote},
+        latency=measured.laps if measured else None,
     )
 
 

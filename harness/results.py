@@ -7,6 +7,7 @@ results/<suite>/<run>/
   tags.parquet          dataset, query_id, tag; only where queries bear tags
   contexts.parquet      which parts of which documents a reader gets, without their text; only where a system arranges
   drafts/<dataset>/<rewriter>-<name>.jsonl      what language models wrote for the queries; named under `rewritten`
+  latency.parquet       every lap and the stages within it, in ns; only where something was timed
   runs/<dataset>/<system>.trec.gz, qrels/<dataset>.trec.gz     named under `files` in run.json
   spans.parquet, passages.parquet, passages/<dataset>/<system>.trec.gz     only where passages are measured: gold spans,
                         where passages lie in their documents, and the runs of passages
@@ -43,6 +44,7 @@ FORMAT = 1
 RUN, MEASUREMENTS, PER_QUERY, TAGS = "run.json", "measurements.jsonl", "per_query.parquet", "tags.parquet"
 CONTEXTS = "contexts.parquet"
 SPANS, PASSAGES = "spans.parquet", "passages.parquet"
+LATENCY = "latency.parquet"
 PER_QUERY_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "query_id", "quantity")] + [("value", pa.float64())]
 )
@@ -65,12 +67,21 @@ SPANS_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("dataset", "que
 PASSAGES_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "passage_id", "doc_id")] + PLACE
 )
+LATENCY_SCHEMA = pa.schema(
+    [(name, pa.large_string()) for name in ("dataset", "system", "arm", "mode", "query_id")]
+    + [("query_chars", pa.int32()), ("block", pa.int32()), ("order", pa.int32()), ("stage", pa.large_string())]
+    + [("ns", pa.int64()), ("load", pa.float32()), ("steal", pa.float32())]
+    + [("throttled", pa.int32()), ("switches", pa.int32())]
+)
+"""One row a lap (`stage` null), and one a stage within it. `arm` is "again" for the twin of the reference. What the
+machine did is that of the block, `switches` those of the lap; null where the system does not tell."""
 SCHEMAS = {
     PER_QUERY: PER_QUERY_SCHEMA,
     TAGS: TAGS_SCHEMA,
     CONTEXTS: CONTEXTS_SCHEMA,
     SPANS: SPANS_SCHEMA,
     PASSAGES: PASSAGES_SCHEMA,
+    LATENCY: LATENCY_SCHEMA,
 }
 NUMBERS = {"value": "DOUBLE", "n": "BIGINT", "low": "DOUBLE", "high": "DOUBLE"}
 """Columns of `measurements` that are no text, as SQL calls their types."""
@@ -225,6 +236,10 @@ class Results:
         """Return where passages lie (PASSAGES_SCHEMA): those found, and those that a gold span touches."""
         return self._passages
 
+    def latency(self) -> pa.Table:
+        """Return every lap (LATENCY_SCHEMA), no rows where nothing was timed."""
+        return read_table(self.folder / LATENCY, LATENCY_SCHEMA)
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the measurements as a data frame, one row a number; MissingLibrary where pandas is not installed."""
         try:
@@ -244,16 +259,20 @@ def query(runs: Results | Path | str | Iterable[Results | Path | str], sql: str)
     """Ask DuckDB about any number of runs, in their files, and return the answer as an Arrow table.
 
     A run is a Results, its folder, or a folder in which runs lie (`results`, `results/quickstart`). The tables are
-    `runs`, `measurements`, `per_query`, `tags`, `contexts` and whatever other Parquet file a run has; each has the
-    column `run`.
-    Raises UserError where there is no run, and for what DuckDB cannot answer.
+    `runs`, `measurements`, `per_query`, `tags`, `contexts`, `latency` and whatever other Parquet file a run has; each
+    has the column `run`. Raises UserError where there is no run, and for what DuckDB cannot answer.
     """
     given = [runs] if isinstance(runs, Results | Path | str) else list(runs)
     loaded = [found for one in given for found in _runs_at(one)]
     if not loaded:
         raise UserError("the query names no run: give at least one result folder")
     columns = {field.name: NUMBERS.get(field.name, "VARCHAR") for field in fields(Measurement)}
-    tables = {"per_query": PER_QUERY_SCHEMA, "tags": TAGS_SCHEMA, "contexts": CONTEXTS_SCHEMA}
+    tables = {
+        "per_query": PER_QUERY_SCHEMA,
+        "tags": TAGS_SCHEMA,
+        "contexts": CONTEXTS_SCHEMA,
+        "latency": LATENCY_SCHEMA,
+    }
     return ask(list(dict.fromkeys(loaded)), columns, tables, sql)
 
 
@@ -279,6 +298,7 @@ def write_results(
     behind: Behind | None = None,
     contexts: pa.Table | None = None,
     drafts: Mapping[str, Drafts] | None = None,
+    latency: pa.Table | None = None,
 ) -> Path:
     """Write a result folder whole and return it; `facts` become run.json, with `format` and `files` added.
 
@@ -296,7 +316,7 @@ def write_results(
         for place, written in (drafts or {}).items():
             (draft / place).parent.mkdir(parents=True, exist_ok=True)
             written.write(draft / place)
-        tables = {PER_QUERY: per_query, TAGS: tags, CONTEXTS: contexts}
+        tables = {PER_QUERY: per_query, TAGS: tags, CONTEXTS: contexts, LATENCY: latency}
         if behind is not None:
             tables |= {SPANS: behind.spans, PASSAGES: behind.passages}
         files = _write_trec(draft, list(runs), qrels or {}, behind.runs if behind else [])

@@ -21,6 +21,9 @@ LINES: dict[int, set[str]] = {
         "quantities",
         "token_counts",
         "timing",
+        "lanes",
+        "latency",
+        "measured",
         "check",
         "diagnose",
         "outlook",
@@ -34,6 +37,7 @@ LINES: dict[int, set[str]] = {
         "schema",
         "job",
         "verify",
+        "verify_laps",
         "rescore",
         "score",
         "beside",
@@ -60,7 +64,7 @@ LINES: dict[int, set[str]] = {
         "pieces",
         "posting_search",
     }
-    | {"chunking", "arranging", "generation", "rewriting"},
+    | {"chunking", "arranging", "generation", "rewriting", "latency_words"},
     2: {
         "artifacts",
         "registry",
@@ -86,8 +90,10 @@ LINES: dict[int, set[str]] = {
         "faiss_index",
         "maxsim",
         "tokenizing",
+        "laps",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
+    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"}
+    | {"visits"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
