@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import re
 from typing import Any
 
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML cannot hold, what drives a terminal, and what turns the direction of writing."""
 DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 NOTHING = DASH
 """Stands where there is no number."""
 
@@ -68,6 +70,43 @@ def quantity(value: float | None, unit: str) -> str:
         value, unit = value * 1000, "ms"
     digits = count(value) if abs(value) >= 1000 else f"{value:.3g}"
     return f"{digits} {unit}".rstrip()
+
+
+def spread(value: float | None, low: float | None = None, high: float | None = None) -> tuple[str, str]:
+    """Write a number and its interval, both to the place that half the interval's width reaches, at most 4 digits.
+
+    Without an interval to three digits, and an empty text for the interval.
+
+    >>> spread(6.3122, 6.12, 6.49), spread(1.0042, 0.9979, 1.0107), spread(1234.5, 1100, 1410)
+    (('6.3', '[6.1, 6.5]'), ('1.004', '[0.998, 1.011]'), ('1234', '[1100, 1410]'))
+    >>> spread(0.16842), spread(None)[0] == NOTHING
+    (('0.168', ''), True)
+    """
+    if value is None:
+        return NOTHING, ""
+    if low is None or high is None:
+        return _places(value, 2 - _order(value)), ""
+    half = (high - low) / 2
+    places = min(-_order(half) if half else 4, 3 - _order(value))
+    return _places(value, places), f"[{_places(low, places)}, {_places(high, places)}]"
+
+
+def signed(value: float, places: int | None = None) -> str:
+    """Write a difference with its sign, to three digits where no number of places is given.
+
+    >>> signed(0.0211, 3), signed(38.44), signed(-0.0304, 3) == MINUS + "0.030"
+    ('+0.021', '+38.4', True)
+    """
+    return ("+" if value >= 0 else MINUS) + _places(abs(value), 2 - _order(value) if places is None else places)
+
+
+def _order(value: float) -> int:
+    """Return the power of ten of the first digit."""
+    return math.floor(math.log10(abs(value))) if value else 0
+
+
+def _places(value: float, places: int) -> str:
+    return f"{value:.{max(places, 0)}f}".replace("-", MINUS)
 
 
 def fact(value: Any) -> str:
