@@ -36,10 +36,17 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raise it when a reader of the old format would misread the new one, and keep a reader of the old one."""
 RUN, MEASUREMENTS, PER_QUERY, TAGS = "run.json", "measurements.jsonl", "per_query.parquet", "tags.parquet"
+LATENCY = "latency.parquet"
 PER_QUERY_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "query_id", "quantity")] + [("value", pa.float64())]
 )
 TAGS_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("dataset", "query_id", "tag")])
+LATENCY_SCHEMA = pa.schema(
+    [(name, pa.large_string()) for name in ("dataset", "system", "arm", "mode", "query_id")]
+    + [(name, pa.int32()) for name in ("query_chars", "block", "order")]
+    + [("stage", pa.large_string()), ("ns", pa.int64()), ("load", pa.float32()), ("steal", pa.float32())]
+    + [("throttled", pa.int32()), ("switches", pa.int32())]
+)
 NUMBERS = {"value": "DOUBLE", "n": "BIGINT", "low": "DOUBLE", "high": "DOUBLE"}
 """Columns of `measurements` that are no text, as SQL calls their types."""
 
@@ -164,6 +171,14 @@ class Results:
     def tags(self) -> pa.Table:
         """Return the tags of the queries (TAGS_SCHEMA), no rows where there are none."""
         return read_table(self.folder / TAGS, TAGS_SCHEMA)
+
+    @cached_property
+    def _laps(self) -> pa.Table:
+        return read_table(self.folder / LATENCY, LATENCY_SCHEMA)
+
+    def laps(self) -> pa.Table:
+        """Return every timed lap and the stages within it (LATENCY_SCHEMA), no rows where nothing was timed."""
+        return self._laps
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the measurements as a data frame, one row a number; MissingLibrary where pandas is not installed."""

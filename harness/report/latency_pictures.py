@@ -1,0 +1,170 @@
+"""Pictures of time: quality against latency and against money, the stages of a lap, latency against query length."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from harness.report import numbers
+from harness.report.comparison import Comparison, Standing
+from harness.report.document import Figure
+from harness.report.drawing import COLOURS, GREY, INK, SHAPES, chart, dressed, sized, ticks
+from harness.report.numbers import plain
+from harness.report.scatter import ALIKE, Axis, Point, Spread, against, pareto
+from harness.report.svg import inline
+from harness.report.timed import Timing, by_length
+from harness.results import Results
+
+ROUND = "format(datum.value, ',~r')"
+"""How a number stands at an axis."""
+ROLES = {
+    "encode": COLOURS[0],
+    "search": COLOURS[1],
+    "rerank": COLOURS[2],
+    "fuse": COLOURS[3],
+    "rewrite": COLOURS[4],
+    "reduce": COLOURS[5],
+    "generate": "#4d4d4d",
+}
+"""The colours of stages by their role; those of other roles share a grey."""
+ROW = 20
+"""Height of a bar and the gap to the next, in px."""
+
+
+def quality_and_time(comparison: Comparison, timing: Timing) -> list[Figure]:
+    """Draw quality against p50 with both intervals and the Pareto front; no front where the times are inconclusive."""
+    axis = Axis(f"p50 latency on {timing.machine}", "p50 latency, ms", _ms, ROUND)
+    rows = {system: timing.row(system, "latency_p50") for system in timing.systems}
+    taken = {system: Spread(row.value or 0, row.low, row.high) for system, row in rows.items() if row}
+    if timing.inconclusive:
+        return against(comparison, axis, taken, "", intervals=True, note="No front: the times are inconclusive.")
+    alike = max(ALIKE, 1 + (timing.noise_floor or 0))
+    better = f"both faster (by more than {alike - 1:.1%}) and better"
+    return against(comparison, axis, taken, better, alike, intervals=True)
+
+
+def stage_bars(timing: Timing) -> list[Figure]:
+    """Draw the medians of the stages of each system stacked, in ms and as shares; [] where none has stages."""
+    stages = {system: found for system in timing.systems if (found := timing.stages(system)) and sum(found.values())}
+    if not stages:
+        return []
+    title = f"What each stage takes of the latency on {timing.dataset}, on {timing.machine}"
+    said = (
+        f"{system}: " + ", ".join(f"{stage} {_ms(ms)}" for stage, ms in found.items())
+        for system, found in stages.items()
+    )
+    note = "Medians of the stages in the order in which they work; the number is the median of the whole, in ms."
+    alt = f"{title}. {'; '.join(said)}."
+    return [Figure(title, note, alt, inline(_bars(timing, stages), alt))]
+
+
+def _bars(timing: Timing, stages: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    import altair as alt
+
+    names = [plain(system) for system in stages]
+    rows, ends = [], []
+    for system, found in stages.items():
+        start, total = 0.0, sum(found.values())
+        for stage, ms in found.items():
+            role = stage.split("/")[0]
+            about = plain(f"{system}, {stage}: {_ms(ms)}")
+            place = {"start": start, "end": start + ms, "from": start / total, "to": (start + ms) / total}
+            rows.append({"system": plain(system), "role": role if role in ROLES else "other", "about": about, **place})
+            start += ms
+        whole = timing.value(system, "latency_p50")
+        ends.append({"system": plain(system), "end": start, "label": numbers.spread(whole)[0]})
+    shown = [role for role in (*ROLES, "other") if any(row["role"] == role for row in rows)]
+    colour = alt.Color("role:N", title=None).scale(domain=shown, range=[ROLES.get(role, GREY) for role in shown])
+    y = alt.Y("system:N", title=None, sort=None).scale(domain=names)
+    bars = chart(rows).mark_bar(height=ROW - 6, stroke=INK, strokeWidth=0.4)
+    bars = bars.encode(color=colour, description="about:N")
+    most = max(row["end"] for row in ends)
+    ms = alt.X("start:Q", title="p50 latency, ms").scale(domain=[0, most * 1.12], nice=False)
+    share = alt.X("from:Q", title="share of the stages").scale(domain=[0, 1]).axis(format="%", tickCount=4)
+    labels = chart(ends).mark_text(align="left", dx=5, color=INK).encode(x="end:Q", y=y, text="label:N")
+    named, bare = y.axis(labelLimit=250, grid=False, ticks=False, domain=False), y.axis(None)
+    left = alt.layer(bars.encode(x=ms, x2="end:Q", y=named), labels)
+    right = bars.encode(x=share, x2="to:Q", y=bare)
+    height = ROW * len(names)
+    return dressed(
+        alt.hconcat(left.properties(width=380, height=height), right.properties(width=170, height=height)), columns=8
+    )
+
+
+def lengths(results: Results, comparison: Comparison, timing: Timing) -> list[Figure]:
+    """Draw latency against the length of the query's text; [] where the laps do not tell.
+
+    In colour: the reference and the systems on the front of quality and latency, the fastest first, as far as there
+    are colours; all others are grey.
+    """
+    series = by_length(results, timing)
+    if not series:
+        return []
+    bright = _bright(comparison, timing, list(series))
+    title = f"Latency and the length of a query on {timing.dataset}, on {timing.machine}"
+    said = (
+        f"{system}: {_ms(points[0][1])} at {points[0][0]:.0f} characters, "
+        f"{_ms(points[-1][1])} at {points[-1][0]:.0f} characters"
+        for system, points in series.items()
+    )
+    note = "Each point: the median of all laps of queries of like length."
+    if len(bright) < len(series):
+        note += (
+            " In colour: the reference, and the systems than which none is both faster and better; grey: all others."
+        )
+    alt = f"{title}. {'; '.join(said)}."
+    return [Figure(title, note, alt, inline(_lines(series, bright), alt))]
+
+
+def _bright(comparison: Comparison, timing: Timing, systems: list[str]) -> list[str]:
+    if len(systems) <= len(COLOURS):
+        return systems
+    values = {entry.system: entry.value for entry in comparison.entries}
+    points = [
+        Point(ms, value, [system], Standing.UNKNOWN)
+        for system in systems
+        if (ms := timing.value(system, "latency_p50")) is not None and (value := values.get(system)) is not None
+    ]
+    front = [point.name for point in pareto(points, 1 + (timing.noise_floor or 0))]
+    wanted = dict.fromkeys(system for system in (timing.reference, *front) if system in systems)
+    return list(wanted)[: len(COLOURS)]
+
+
+def _lines(series: Mapping[str, list[tuple[float, float]]], bright: list[str]) -> dict[str, Any]:
+    import altair as alt
+
+    rows = [
+        {
+            "system": plain(system),
+            "shown": plain(system, 60) if system in bright else "others",
+            "chars": chars,
+            "ms": ms,
+            "about": plain(f"{system}: {_ms(ms)} at {chars:.0f} characters"),
+        }
+        for system, points in series.items()
+        for chars, ms in points
+    ]
+    names = [plain(system, 60) for system in bright] + ["others"] * (len(bright) < len(series))
+    colours = [*COLOURS[: len(bright)], GREY][: len(names)]
+    shapes = [*SHAPES[: len(bright)], "circle"][: len(names)]
+    times, sizes = [row["ms"] for row in rows], [row["chars"] for row in rows]
+    ends, room = [min(times) / 1.3, max(times) * 1.3], 0.03 * (max(sizes) - min(sizes))
+    base = chart(sorted(rows, key=lambda row: row["shown"] != "others")).encode(
+        x=alt.X("chars:Q", title="characters of the query").scale(
+            domain=[min(sizes) - room, max(sizes) + room], nice=False
+        ),
+        y=alt.Y("ms:Q", title="latency, ms")
+        .scale(type="log", domain=ends, nice=False)
+        .axis(values=ticks(*ends), labelExpr=ROUND),
+        color=alt.Color("shown:N", title=None).scale(domain=names, range=colours),
+        detail="system:N",
+    )
+    points = base.mark_point(filled=True, size=55, opacity=1)
+    points = points.encode(
+        shape=alt.Shape("shown:N", title=None).scale(domain=names, range=shapes), description="about:N"
+    )
+    return dressed(sized(alt.layer(base.mark_line(strokeWidth=1.5, opacity=0.8), points)))
+
+
+def _ms(value: float) -> str:
+    return f"{numbers.spread(value)[0]} ms"

@@ -1,0 +1,93 @@
+"""What each system adds to the reference, and what it takes for it: one sentence a system."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.report import numbers
+from harness.report.comparison import Comparison, query_values
+from harness.report.timed import Timing
+from harness.results import Measurement, Results
+from harness.statistics import mean_intervals
+
+
+class Part(NamedTuple):
+    """A piece of a sentence, and the word that ties it to what stands before."""
+
+    word: str
+    text: str
+
+
+def sentences(results: Results, comparison: Comparison, timing: Timing, usd: Mapping[str, float]) -> list[str]:
+    """Say for each system but the reference what it adds in quality, time and money; the best quality first.
+
+    What is not known is left out. Where the measurement is inconclusive nothing is said of times, nor of the money that
+    they cost. `usd` are the USD per 1 M queries by system.
+    """
+    reference = timing.reference
+    if reference is None:
+        return []
+    quality = differences(results, comparison, reference)
+    found = []
+    for entry in comparison.entries:
+        if entry.system == reference:
+            continue
+        ratio = timing.row(entry.system, "latency_ratio")
+        taken = (
+            [] if timing.inconclusive else [*_latency(ratio, timing.noise_floor), *_money(usd, entry.system, reference)]
+        )
+        if taken:
+            found.append(f"{entry.system}: {_joined(quality.get(entry.system), taken)}.")
+    return found
+
+
+def differences(results: Results, comparison: Comparison, reference: str) -> dict[str, str]:
+    """Say how the headline measure of each system differs from the reference's, paired over the queries of both."""
+    columns = query_values(results, comparison.dataset, comparison.headline)
+    others = [system for system in columns if system != reference]
+    if reference not in columns or not others:
+        return {}
+    intervals = mean_intervals(np.stack([columns[other] - columns[reference] for other in others], axis=1))
+    said = {}
+    for other, (mean, low, high, n) in zip(others, intervals, strict=True):
+        spread = f"[{_place(low)}, {_place(high)}]"
+        if n and low <= 0 <= high:
+            said[other] = f"no measurable difference in {comparison.headline} ({numbers.signed(mean, 3)} {spread})"
+        elif n:
+            said[other] = f"{numbers.signed(mean, 3)} {comparison.headline} {spread}"
+    return said
+
+
+def alike(ratio: Measurement, noise_floor: float | None) -> bool:
+    """Tell whether the interval of a ratio holds 1, or lies within the noise of the measurement."""
+    if ratio.value is None or ratio.low is None or ratio.high is None:
+        return True
+    noise = 1 + (noise_floor or 0)
+    return ratio.low <= 1 <= ratio.high or (1 / noise <= ratio.low and ratio.high <= noise)
+
+
+def _place(value: float) -> str:
+    return f"{value:.3f}".replace("-", numbers.MINUS)
+
+
+def _latency(ratio: Measurement | None, noise_floor: float | None) -> list[Part]:
+    if ratio is None:
+        return []
+    times, spread = numbers.spread(ratio.value, ratio.low, ratio.high)
+    if alike(ratio, noise_floor):
+        return [Part("at", f"a latency that does not differ measurably ({' '.join([times, 'times', spread]).strip()})")]
+    return [Part("for", f"{times} times the latency {spread}")]
+
+
+def _money(usd: Mapping[str, float], system: str, reference: str) -> list[Part]:
+    if system not in usd or reference not in usd:
+        return []
+    return [Part("for", f"{numbers.signed(usd[system] - usd[reference])} USD per 1 M queries")]
+
+
+def _joined(quality: str | None, taken: list[Part]) -> str:
+    said = " and ".join(part.text for part in taken)
+    return f"{quality} {taken[0].word} {said}" if quality else said
