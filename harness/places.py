@@ -1,15 +1,18 @@
-"""YAML text to plain values, and the place in the file where each of them stands."""
+"""YAML text to plain values, the place in the file where each of them stands, and what is wrong with one of them."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, get_args
 
 import yaml
+from pydantic import BaseModel, ValidationError
 
-from harness.errors import Place, SuiteError
+from harness.errors import Place, SuiteError, nearest
 
 Path = tuple[str | int, ...]
+Model = TypeVar("Model", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -74,3 +77,41 @@ def _scalar(node: yaml.Node, place: Place) -> Any:
     except (yaml.YAMLError, ValueError) as error:
         problem = getattr(error, "problem", None) or error
         raise SuiteError(f"this value cannot be read: {problem}", place) from None
+
+
+def validate(model: type[Model], values: Any, at: Path, document: Document) -> Model:
+    """Build a model from the values that stand at a path. SuiteError for the first that is wrong, with its place."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise _explained(error, model, at, document) from None
+
+
+def _explained(error: ValidationError, model: type[BaseModel], at: Path, document: Document) -> SuiteError:
+    """Turn pydantic's first complaint, a misspelt word before all others, into one sentence with its place."""
+    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
+    place, message = document.place((*at, *first["loc"])), first["msg"].removeprefix("Value error, ")
+    if not first["loc"]:
+        return SuiteError(message, place)
+    word = first["loc"][-1]
+    if first["type"] == "extra_forbidden":
+        return SuiteError(f"unknown word {word!r}; {nearest(str(word), _words(model, first['loc'][:-1]))}", place)
+    if first["type"] == "missing":
+        return SuiteError(f"the word {word!r} is missing here", place)
+    return SuiteError(f"{word}: {message}, found {first['input']!r}", place)
+
+
+def _words(model: type[BaseModel], path: Path) -> list[str]:
+    """Name what can be said in a model, or in the one that a path of its fields leads to."""
+    for word in path:
+        field = next((f for name, f in model.model_fields.items() if word in (name, f.alias)), None)
+        model = next(_models_in(field.annotation), model) if field else model
+    return [field.alias or name for name, field in model.model_fields.items()]
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    """Give the models that an annotation names: itself, of a list or a mapping, or one that may be left out."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for inner in get_args(annotation):
+        yield from _models_in(inner)

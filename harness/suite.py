@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.datasets.base import Dataset
 from harness.errors import Place, SuiteError, UserError, nearest, relative
@@ -17,7 +17,7 @@ from harness.fingerprint import Fingerprint, fingerprint
 from harness.machine import Precision, default_precision
 from harness.measures.parse import parse, required_depth
 from harness.models import ModelSpec
-from harness.places import Document, read
+from harness.places import Document, read, validate
 from harness.places import Path as At
 from harness.registry import DATASETS, load_plugin
 from harness.systems import Defaults, System, make_systems
@@ -108,7 +108,7 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
     if not isinstance(document.values, dict):
         raise SuiteError("a suite is a mapping: name, datasets, measures, systems, …", document.place(()))
     values = _fill_in(document.values, (), document)
-    said = _validate(SuiteFile, values, (), document)
+    said = validate(SuiteFile, values, (), document)
     base = path.resolve().parent
     for position, plugin in enumerate(said.plugins):
         with_place(lambda plugin=plugin: load_plugin(base / plugin), document, ("plugins", position))
@@ -153,36 +153,6 @@ def _fill_in(value: Any, at: At, document: Document) -> Any:
         return found
 
     return re.sub(r"\$\{(\w+)\}", variable, value)
-
-
-def _validate(model: type[BaseModel], values: Any, at: At, document: Document) -> Any:
-    try:
-        return model.model_validate(values)
-    except ValidationError as error:
-        raise _explained(error, model, at, document) from None
-
-
-def _explained(error: ValidationError, model: type[BaseModel], at: At, document: Document) -> SuiteError:
-    """Turn pydantic's first complaint, a misspelt word before all others, into one sentence with its place."""
-    first = min(error.errors(), key=lambda one: one["type"] != "extra_forbidden")
-    where = (*at, *first["loc"])
-    word = first["loc"][-1] if first["loc"] else ""
-    if first["type"] == "extra_forbidden":
-        known = _words(ModelSpec if where[0] == "models" and len(where) > 1 else model, first["loc"][:-1])
-        return SuiteError(f"unknown word {word!r}; {nearest(str(word), known)}", document.place(where))
-    if first["type"] == "missing":
-        return SuiteError(f"the word {word!r} is missing here", document.place(where))
-    return SuiteError(f"{word}: {first['msg']}, found {first['input']!r}", document.place(where))
-
-
-def _words(model: type[BaseModel], path: At) -> list[str]:
-    """Name what can be said in a model, or in the one that a path of its fields leads to."""
-    for word in path:
-        field = next((f for name, f in model.model_fields.items() if word in (name, f.alias)), None)
-        inner = field.annotation if field else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
-    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def with_place(work: Any, document: Document, at: At) -> Any:
@@ -235,7 +205,7 @@ def make_dataset(name: str, spec: dict[str, Any], base: Path, document: Document
     kind = with_place(lambda: DATASETS[spec["source"]], document, (*at, "source"))
     settings = {key: value for key, value in spec.items() if key != "source"}
     settings = kind.located(settings, base)
-    found: Dataset = with_place(lambda: _validate(kind, settings, at, document), document, at)
+    found: Dataset = with_place(lambda: validate(kind, settings, at, document), document, at)
     return found
 
 
@@ -254,7 +224,7 @@ def _expectation(
         raise SuiteError("an expectation names one measure and its value, as in 'nDCG@10: 0.65'", document.place(at))
     measure = str(with_place(lambda: parse(str(named[0])), document, (*at, named[0])))
     values = {key: entry[key] for key in entry if key in fixed} | {"measure": measure, "value": entry[named[0]]}
-    expectation: Expectation = _validate(Expectation, values, at, document)
+    expectation: Expectation = validate(Expectation, values, at, document)
     known: list[tuple[str, str, Iterable[str]]] = [
         ("system", expectation.system, systems),
         ("dataset", expectation.dataset, said.datasets),

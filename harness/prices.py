@@ -1,0 +1,267 @@
+"""What things cost, from a dated price file. Results hold physical quantities; a report derives money with this."""
+
+from __future__ import annotations
+
+import datetime
+import re
+from collections.abc import Iterator, Mapping
+from decimal import Decimal
+from functools import partial
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple, Self
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    PlainValidator,
+    ValidationError,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
+
+from harness.errors import Place, SuiteError, UserError, nearest, relative
+from harness.places import Document, read, validate
+
+HOURS = 730
+"""Of a month: 8,760 of a year / 12."""
+NUMBER = r"\d+(?:\.\d+)?"
+
+
+class Rate(NamedTuple):
+    """An amount of money for a unit of something."""
+
+    amount: float
+    currency: str
+    """ISO 4217, as USD."""
+    unit: str
+
+    def __str__(self) -> str:
+        """Write it as a price file does.
+
+        >>> str(Rate(0.17, "USD", "h")), str(Rate(2e-05, "USD", "h"))
+        ('0.17 USD/h', '0.00002 USD/h')
+        """
+        return f"{Decimal(repr(self.amount)).normalize():f} {self.currency}/{self.unit}"
+
+
+def rate(said: Any, unit: str) -> Rate:
+    """Read a price for a unit; ValueError for another unit, or what is no price.
+
+    >>> rate("0.02 USD/1M tokens", "1M tokens")
+    Rate(amount=0.02, currency='USD', unit='1M tokens')
+    """
+    found = re.fullmatch(rf"({NUMBER})\s*([A-Z]{{3}})\s*/\s*{re.escape(unit)}", str(said).strip())
+    if found is None:
+        raise ValueError(f"a price of this kind is written as '0.17 USD/{unit}'")
+    return Rate(float(found[1]), found[2], unit)
+
+
+def _kind(unit: str) -> tuple[Any, ...]:
+    schema = {"type": "string", "pattern": rf"^{NUMBER} [A-Z]{{3}}/{unit}$"}
+    return PlainValidator(partial(rate, unit=unit)), PlainSerializer(str), WithJsonSchema(schema)
+
+
+Hourly = Annotated[Rate, *_kind("h")]
+GigabyteMonth = Annotated[Rate, *_kind("GB-month")]
+"""A gigabyte is 10^9 bytes."""
+Tokens = Annotated[Rate, *_kind("1M tokens")]
+
+
+class Words(BaseModel):
+    """What all parts of a price file are: unknown words are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+
+class Priced(Words):
+    """Where a price stands and since when, where the top of the file does not say it for all."""
+
+    source: str | None = None
+    date: datetime.date | None = None
+    example: bool = False
+    """Whether the price is for illustration: nobody published it."""
+
+
+class Host(Priced):
+    """A machine that is hired."""
+
+    price: Hourly
+    vcpu: float | None = Field(default=None, gt=0)
+    memory_gb: float | None = Field(default=None, gt=0)
+    """Memory that comes with it, in 10^9 bytes."""
+    with_gpu: bool = False
+    """Whether a GPU comes with it, at the same price."""
+    machines: list[str] = []
+    """The machines of results that are priced like this, by their `id`; others are priced as `host` says."""
+
+
+class Gpu(Priced):
+    """A GPU that is hired beside a host."""
+
+    price: Hourly
+
+
+class Gigabytes(Priced):
+    """Memory, or storage."""
+
+    price: GigabyteMonth
+
+
+class Service(Priced):
+    """A model behind an endpoint, paid by the token."""
+
+    input: Tokens
+    output: Tokens | None = None
+    """Of tokens that the model writes; an embedding writes none."""
+
+
+class Load(Words):
+    """What is asked of a system in a month: say queries_per_month or queries_per_second."""
+
+    queries_per_month: float | None = Field(default=None, gt=0)
+    queries_per_second: float | None = Field(default=None, gt=0)
+    documents: int | None = Field(default=None, ge=1)
+    """Of the corpus; None: as many as were measured."""
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if (self.queries_per_month is None) == (self.queries_per_second is None):
+            raise ValueError("load says queries_per_month or queries_per_second, one of the two")
+        return self
+
+    @property
+    def rate(self) -> float:
+        """Queries a second, evenly spread over the month."""
+        return self.queries_per_second or (self.queries_per_month or 0) / (HOURS * 3600)
+
+    @property
+    def queries(self) -> float:
+        """Queries a month."""
+        return self.rate * HOURS * 3600
+
+
+class Prices(Words):
+    """All prices, in one currency. `host` and `gpu` are a price, or name one of `hosts` and `gpus`."""
+
+    date: datetime.date | None = None
+    source: str | None = None
+    hosts: dict[str, Host] = {}
+    gpus: dict[str, Gpu] = {}
+    host: str | None = None
+    """Of the machine that the results were measured on."""
+    gpu: str | None = None
+    """Of its GPU, beside the host; nothing where it comes with the host."""
+    memory: Gigabytes | None = None
+    """Of memory beyond what comes with the hosts."""
+    storage: Gigabytes | None = None
+    models: dict[str, Service] = {}
+    """By the name under which the endpoint knows the model."""
+    load: Load | None = None
+
+    @field_validator("host", "gpu")
+    @classmethod
+    def _known(cls, said: str | None, info: ValidationInfo) -> str | None:
+        """Read a price, or a name of those above."""
+        if said is not None and "/" in said:
+            rate(said, "h")
+        elif said is not None:
+            known: Mapping[str, Any] = info.data.get(f"{info.field_name}s", {})
+            if said not in known:
+                raise ValueError(f"no price of {said!r} stands here; {nearest(said, known)}")
+        return said
+
+    @model_validator(mode="after")
+    def _one_currency(self) -> Self:
+        found = sorted({one.currency for _, one, _ in self.entries()})
+        if len(found) != 1:
+            said = f"found {' and '.join(found)}" if found else "and there is none"
+            raise ValueError(f"prices are in one currency, {said}")
+        return self
+
+    @property
+    def currency(self) -> str:
+        """The currency of all of them."""
+        return next(one.currency for _, one, _ in self.entries())
+
+    def entries(self) -> Iterator[tuple[str, Rate, Priced]]:
+        """Give every price with what it is of, and where it stands."""
+        for word in ("host", "gpu"):
+            if (said := getattr(self, word)) and "/" in said:
+                yield word, rate(said, "h"), Priced()
+        groups: dict[str, Mapping[str, Priced]] = {"host": self.hosts, "GPU": self.gpus, "model": self.models}
+        singles = {"memory": self.memory, "storage": self.storage}
+        listed = [(f"{word} {name}", one) for word, group in groups.items() for name, one in group.items()]
+        for title, one in [*listed, *((word, one) for word, one in singles.items() if one)]:
+            for field in ("price", "input", "output"):
+                if (price := getattr(one, field, None)) is not None:
+                    yield f"{title}, {field}" if field != "price" else title, price, one
+
+    def host_of(self, machine: str | None, *, here: bool) -> Host | None:
+        """Return the host that a machine of results stands for; None where nothing prices it.
+
+        `here` says that it is the machine of the run, for which `host` stands; any other is named by a host.
+        """
+        named = next((host for host in self.hosts.values() if machine in host.machines), None)
+        if named is not None or not here or self.host is None:
+            return named
+        return self.hosts.get(self.host) or Host(price=rate(self.host, "h"))
+
+    def gpu_price(self) -> Rate | None:
+        """Return the price of a GPU beside the host; None where none is said."""
+        if self.gpu is None or self.gpu in self.gpus:
+            return None if self.gpu is None else self.gpus[self.gpu].price
+        return rate(self.gpu, "h")
+
+    def words(self) -> dict[str, Any]:
+        """Return them as a price file says them, for run.json; `of_words` reads them."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+
+def of_words(words: Mapping[str, Any], file: str) -> Prices:
+    """Read what `words` gave; UserError where it is damaged."""
+    try:
+        return Prices.model_validate(words)
+    except ValidationError as error:
+        raise UserError(f"prices: {error.errors()[0]['msg']}", Place(file)) from None
+
+
+def load_prices(path: Path) -> Prices:
+    """Read a price file. SuiteError for a mistake, and for a price without a date or a source."""
+    try:
+        text = path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        beside = [str(other) for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        missing = f"there is no such price file; {nearest(str(path), beside)}"
+        raise SuiteError(
+            missing if isinstance(error, FileNotFoundError) else str(error), Place(relative(path))
+        ) from None
+    document = read(text, relative(path))
+    if not isinstance(document.values, dict):
+        raise SuiteError("a price file is a mapping: date, host, hosts, models, …", document.place(()))
+    prices = validate(Prices, document.values, (), document)
+    _refuse_undated(prices, document)
+    return prices
+
+
+def _refuse_undated(prices: Prices, document: Document) -> None:
+    """Refuse a price of which nobody could say later when and where it stood."""
+    for title, _, one in prices.entries():
+        if (one.date or prices.date) is None:
+            raise SuiteError(f"the price of {title} has no date: say date: YYYY-MM-DD", document.place(()))
+        if (one.source or prices.source) is None and not one.example:
+            raise SuiteError(f"the price of {title} has no source, nor says example: true", document.place(()))
+
+
+def prices_of(said: Any, base: Path, document: Document) -> Prices | None:
+    """Read what a suite says of prices: a file beside it, or the words themselves. SuiteError for a mistake."""
+    if said is None:
+        return None
+    if isinstance(said, str):
+        return load_prices(base / said)
+    if not isinstance(said, dict):
+        raise SuiteError("prices is a file, or a mapping as {host: 0.17 USD/h}", document.place(("prices",)))
+    return validate(Prices, said, ("prices",), document)
