@@ -172,13 +172,9 @@ class Results:
         """Return the tags of the queries (TAGS_SCHEMA), no rows where there are none."""
         return read_table(self.folder / TAGS, TAGS_SCHEMA)
 
-    @cached_property
-    def _laps(self) -> pa.Table:
+    def latency(self) -> pa.Table:
+        """Return every lap (LATENCY_SCHEMA), no rows where nothing was timed."""
         return read_table(self.folder / LATENCY, LATENCY_SCHEMA)
-
-    def laps(self) -> pa.Table:
-        """Return every timed lap and the stages within it (LATENCY_SCHEMA), no rows where nothing was timed."""
-        return self._laps
 
     def to_pandas(self) -> pd.DataFrame:
         """Return the measurements as a data frame, one row a number; MissingLibrary where pandas is not installed."""

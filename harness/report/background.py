@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.report import numbers
 from harness.report.document import Block, Cell, Code, Column, Items, Section, Table, pairs, say
+from harness.report.timed import TIMED
 from harness.results import Measurement, Results
 
 RULES = ("ties", "queries", "unjudged")
@@ -48,7 +49,7 @@ def throughput(results: Results) -> Iterator[Section]:
     """List what the stages took when they were made, each stage once however many systems share it."""
     shared: dict[tuple[Any, ...], list[Measurement]] = {}
     for row in results.measurements:
-        if row.stage is not None and row.value is not None:
+        if row.stage is not None and row.value is not None and not TIMED.fullmatch(row.quantity):
             key = (row.dataset, row.stage, row.quantity, row.fingerprint, row.value, row.machine)
             shared.setdefault(key, []).append(row)
     if not shared:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from harness.report import numbers
 from harness.report.comparison import Comparison
+from harness.report.costs import Costs
 from harness.report.document import Block, Cell, Column, Items, Paragraph, Section, Table, say, strong
 from harness.report.latency_pictures import lengths, quality_and_money, quality_and_time, stage_bars
 from harness.report.modes import modes
@@ -25,15 +26,15 @@ NO_VERDICT = (
 STOPPED = {"interval": "when every ratio was known closely enough", "budget": "when its time was spent"}
 
 
-def sections(results: Results, comparison: Comparison, usd: Mapping[str, float]) -> Iterator[Section]:
+def sections(results: Results, comparison: Comparison, money: Mapping[str, Costs]) -> Iterator[Section]:
     """Give a section for each machine that timed systems on the data set; none where nothing was timed.
 
-    `usd` are the USD per 1 M queries by system.
+    `money` is what each system costs.
     """
     found = timings(results, comparison.dataset)
     for timing in found:
         where = f", on {timing.machine}" if len(found) > 1 else ""
-        blocks = [*_told(results, timing), *_compared(results, comparison, timing, usd), *_left_out(timing)]
+        blocks = [*_told(results, timing), *_compared(results, comparison, timing, money), *_left_out(timing)]
         yield Section(f"Latency on {timing.dataset}{where}", (*blocks, *modes(timing)))
 
 
@@ -99,16 +100,16 @@ def _how(timing: Timing) -> Iterator[str]:
         yield f"The reference {timing.reference} against itself: {again}{floor}."
 
 
-def _compared(results: Results, comparison: Comparison, timing: Timing, usd: Mapping[str, float]) -> Iterator[Block]:
+def _compared(results: Results, comparison: Comparison, timing: Timing, money: Mapping[str, Costs]) -> Iterator[Block]:
     if not timing.systems:
         return
-    said = sentences(results, comparison, timing, usd)
+    said = sentences(results, comparison, timing, money)
     if said:
         yield say(f"Against the reference, {timing.reference}:")
         yield Items(tuple(said))
     yield table(timing)
     yield from quality_and_time(comparison, timing)
-    yield from quality_and_money(comparison, usd)
+    yield from quality_and_money(comparison, money)
     yield from stage_bars(timing)
     yield from stage_table(timing)
     yield from lengths(results, comparison, timing)

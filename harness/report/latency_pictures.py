@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, NamedTuple
 
 from harness.report import numbers
 from harness.report.comparison import Comparison, Standing
+from harness.report.costs import Costs
 from harness.report.document import Figure
 from harness.report.drawing import COLOURS, GREY, INK, SHAPES, chart, dressed, sized, ticks
 from harness.report.numbers import plain
@@ -27,6 +28,7 @@ ROLES = {
     "generate": "#4d4d4d",
 }
 """The colours of stages by their role; those of other roles share a grey."""
+OTHERS = "others"
 ROW = 20
 """Height of a bar and the gap to the next, in px."""
 
@@ -41,6 +43,25 @@ def quality_and_time(comparison: Comparison, timing: Timing) -> list[Figure]:
     alike = max(ALIKE, 1 + (timing.noise_floor or 0))
     better = f"both faster (by more than {alike - 1:.1%}) and better"
     return against(comparison, axis, taken, better, alike, intervals=True)
+
+
+def quality_and_money(comparison: Comparison, money: Mapping[str, Costs]) -> list[Figure]:
+    """Draw quality against what a million queries cost; a picture for each basis, since only one basis compares."""
+    found = []
+    for basis, currency in dict.fromkeys((one.basis, one.currency) for one in money.values()):
+        taken = {
+            system: Spread(one.per_1m_queries)
+            for system, one in money.items()
+            if one.basis == basis and one.per_1m_queries is not None
+        }
+        axis = Axis(f"{currency} per 1 M queries", f"{currency} per 1 M queries", _amount(currency), ROUND)
+        better = f"both cheaper (by more than {ALIKE - 1:.0%}) and better"
+        found += against(comparison, axis, taken, better, note=f"{basis[:1].upper()}{basis[1:]}." if basis else "")
+    return found
+
+
+def _amount(currency: str) -> Callable[[float], str]:
+    return lambda value: f"{numbers.spread(value)[0]} {currency}"
 
 
 def stage_bars(timing: Timing) -> list[Figure]:
@@ -58,37 +79,54 @@ def stage_bars(timing: Timing) -> list[Figure]:
     return [Figure(title, note, alt, inline(_bars(timing, stages), alt))]
 
 
+class _Segment(NamedTuple):
+    """A stage in the bar of its system, in ms and as shares of the bar."""
+
+    system: str
+    role: str
+    about: str
+    start: float
+    end: float
+    since: float
+    until: float
+
+
+def _segments(system: str, stages: Mapping[str, float]) -> Iterator[_Segment]:
+    start, total = 0.0, sum(stages.values())
+    for stage, ms in stages.items():
+        role = stage.split("/")[0]
+        about = plain(f"{system}, {stage}: {_ms(ms)}")
+        shares = start / total, (start + ms) / total
+        yield _Segment(plain(system), role if role in ROLES else "other", about, start, start + ms, *shares)
+        start += ms
+
+
 def _bars(timing: Timing, stages: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     import altair as alt
 
-    names = [plain(system) for system in stages]
-    rows, ends = [], []
-    for system, found in stages.items():
-        start, total = 0.0, sum(found.values())
-        for stage, ms in found.items():
-            role = stage.split("/")[0]
-            about = plain(f"{system}, {stage}: {_ms(ms)}")
-            place = {"start": start, "end": start + ms, "from": start / total, "to": (start + ms) / total}
-            rows.append({"system": plain(system), "role": role if role in ROLES else "other", "about": about, **place})
-            start += ms
-        whole = timing.value(system, "latency_p50")
-        ends.append({"system": plain(system), "end": start, "label": numbers.spread(whole)[0]})
-    shown = [role for role in (*ROLES, "other") if any(row["role"] == role for row in rows)]
+    segments = [segment for system, found in stages.items() for segment in _segments(system, found)]
+    totals = [
+        {"system": plain(system), "end": sum(found.values()), "label": _median(timing, system)}
+        for system, found in stages.items()
+    ]
+    shown = [role for role in (*ROLES, "other") if any(segment.role == role for segment in segments)]
     colour = alt.Color("role:N", title=None).scale(domain=shown, range=[ROLES.get(role, GREY) for role in shown])
-    y = alt.Y("system:N", title=None, sort=None).scale(domain=names)
-    bars = chart(rows).mark_bar(height=ROW - 6, stroke=INK, strokeWidth=0.4)
-    bars = bars.encode(color=colour, description="about:N")
-    most = max(row["end"] for row in ends)
-    ms = alt.X("start:Q", title="p50 latency, ms").scale(domain=[0, most * 1.12], nice=False)
-    share = alt.X("from:Q", title="share of the stages").scale(domain=[0, 1]).axis(format="%", tickCount=4)
-    labels = chart(ends).mark_text(align="left", dx=5, color=INK).encode(x="end:Q", y=y, text="label:N")
+    y = alt.Y("system:N", title=None, sort=None).scale(domain=[plain(system) for system in stages])
     named, bare = y.axis(labelLimit=250, grid=False, ticks=False, domain=False), y.axis(None)
-    left = alt.layer(bars.encode(x=ms, x2="end:Q", y=named), labels)
-    right = bars.encode(x=share, x2="to:Q", y=bare)
-    height = ROW * len(names)
-    return dressed(
-        alt.hconcat(left.properties(width=380, height=height), right.properties(width=170, height=height)), columns=8
-    )
+    bars = chart([segment._asdict() for segment in segments]).mark_bar(height=ROW - 6, stroke=INK, strokeWidth=0.4)
+    bars = bars.encode(color=colour, description="about:N")
+    most = max(segment.end for segment in segments)
+    ms = alt.X("start:Q", title="p50 latency, ms").scale(domain=[0, most * 1.12], nice=False)
+    share = alt.X("since:Q", title="share of the stages").scale(domain=[0, 1]).axis(format="%", tickCount=4)
+    labels = chart(totals).mark_text(align="left", dx=5, color=INK).encode(x="end:Q", y=y, text="label:N")
+    height = ROW * len(stages)
+    left = alt.layer(bars.encode(x=ms, x2="end:Q", y=named), labels).properties(width=380, height=height)
+    right = bars.encode(x=share, x2="until:Q", y=bare).properties(width=170, height=height)
+    return dressed(alt.hconcat(left, right), columns=len(ROLES) + 1)
+
+
+def _median(timing: Timing, system: str) -> str:
+    return numbers.spread(timing.value(system, "latency_p50"))[0]
 
 
 def lengths(results: Results, comparison: Comparison, timing: Timing) -> list[Figure]:
@@ -130,37 +168,41 @@ def _bright(comparison: Comparison, timing: Timing, systems: list[str]) -> list[
     return list(wanted)[: len(COLOURS)]
 
 
+class _Dot(NamedTuple):
+    """The median of a system over queries of like length; `shown` is the name in the legend."""
+
+    system: str
+    shown: str
+    chars: float
+    ms: float
+    about: str
+
+
+def _dots(series: Mapping[str, list[tuple[float, float]]], bright: list[str]) -> Iterator[_Dot]:
+    """Give what is grey first, so that it is drawn below."""
+    for system in sorted(series, key=lambda system: system in bright):
+        shown = plain(system, 60) if system in bright else OTHERS
+        for chars, ms in series[system]:
+            yield _Dot(plain(system), shown, chars, ms, plain(f"{system}: {_ms(ms)} at {chars:.0f} characters"))
+
+
 def _lines(series: Mapping[str, list[tuple[float, float]]], bright: list[str]) -> dict[str, Any]:
     import altair as alt
 
-    rows = [
-        {
-            "system": plain(system),
-            "shown": plain(system, 60) if system in bright else "others",
-            "chars": chars,
-            "ms": ms,
-            "about": plain(f"{system}: {_ms(ms)} at {chars:.0f} characters"),
-        }
-        for system, points in series.items()
-        for chars, ms in points
-    ]
-    names = [plain(system, 60) for system in bright] + ["others"] * (len(bright) < len(series))
-    colours = [*COLOURS[: len(bright)], GREY][: len(names)]
-    shapes = [*SHAPES[: len(bright)], "circle"][: len(names)]
-    times, sizes = [row["ms"] for row in rows], [row["chars"] for row in rows]
-    ends, room = [min(times) / 1.3, max(times) * 1.3], 0.03 * (max(sizes) - min(sizes))
-    base = chart(sorted(rows, key=lambda row: row["shown"] != "others")).encode(
-        x=alt.X("chars:Q", title="characters of the query").scale(
-            domain=[min(sizes) - room, max(sizes) + room], nice=False
-        ),
-        y=alt.Y("ms:Q", title="latency, ms")
-        .scale(type="log", domain=ends, nice=False)
-        .axis(values=ticks(*ends), labelExpr=ROUND),
+    dots = list(_dots(series, bright))
+    names = [plain(system, 60) for system in bright] + [OTHERS] * (len(bright) < len(series))
+    colours, shapes = [*COLOURS[: len(bright)], GREY][: len(names)], [*SHAPES[: len(bright)], "circle"][: len(names)]
+    times, sizes = [dot.ms for dot in dots], [dot.chars for dot in dots]
+    low, high, room = min(times) / 1.3, max(times) * 1.3, 0.03 * (max(sizes) - min(sizes))
+    x = alt.X("chars:Q", title="characters of the query")
+    y = alt.Y("ms:Q", title="latency, ms").scale(type="log", domain=[low, high], nice=False)
+    base = chart([dot._asdict() for dot in dots]).encode(
+        x=x.scale(domain=[min(sizes) - room, max(sizes) + room], nice=False),
+        y=y.axis(values=ticks(low, high), labelExpr=ROUND),
         color=alt.Color("shown:N", title=None).scale(domain=names, range=colours),
         detail="system:N",
     )
-    points = base.mark_point(filled=True, size=55, opacity=1)
-    points = points.encode(
+    points = base.mark_point(filled=True, size=55, opacity=1).encode(
         shape=alt.Shape("shown:N", title=None).scale(domain=names, range=shapes), description="about:N"
     )
     return dressed(sized(alt.layer(base.mark_line(strokeWidth=1.5, opacity=0.8), points)))

@@ -73,12 +73,12 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def spread(value: float | None, low: float | None = None, high: float | None = None) -> tuple[str, str]:
-    """Write a number and its interval, both to the place that half the interval's width reaches, at most 4 digits.
+    """Write a number and its interval, both to the place that half the interval's width reaches, with 2 to 4 digits.
 
     Without an interval to three digits, and an empty text for the interval.
 
-    >>> spread(6.3122, 6.12, 6.49), spread(1.0042, 0.9979, 1.0107), spread(1234.5, 1100, 1410)
-    (('6.3', '[6.1, 6.5]'), ('1.004', '[0.998, 1.011]'), ('1234', '[1100, 1410]'))
+    >>> spread(6.3122, 6.12, 6.49), spread(1.0042, 0.9979, 1.0107), spread(1234.5, 100, 2410)
+    (('6.3', '[6.1, 6.5]'), ('1.004', '[0.998, 1.011]'), ('1234', '[100, 2410]'))
     >>> spread(0.16842), spread(None)[0] == NOTHING
     (('0.168', ''), True)
     """
@@ -87,7 +87,7 @@ def spread(value: float | None, low: float | None = None, high: float | None = N
     if low is None or high is None:
         return _places(value, 2 - _order(value)), ""
     half = (high - low) / 2
-    places = min(-_order(half) if half else 4, 3 - _order(value))
+    places = min(max(-_order(half) if half else 4, 1 - _order(value)), 3 - _order(value))
     return _places(value, places), f"[{_places(low, places)}, {_places(high, places)}]"
 
 

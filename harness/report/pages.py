@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.report import ceilings, numbers
+from harness.report import ceilings, latency, numbers
 from harness.report.background import background, objects
 from harness.report.comparison import Comparison, Standing, compare
 from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
@@ -53,7 +53,7 @@ def _printable(value: object) -> object:
 def _chapter(results: Results, comparisons: list[Comparison]) -> Chapter:
     harness = results.part("harness")
     said = [f"run {results.id}", str(results.run.get("ended") or ""), f"harness {numbers.fact(harness.get('version'))}"]
-    sections = [_dataset(results, comparison) for comparison in comparisons]
+    sections = [section for comparison in comparisons for section in _dataset(results, comparison)]
     return Chapter(
         f"Retrieval report: {results.suite}",
         " · ".join(part for part in said if part),
@@ -76,15 +76,17 @@ def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragrap
     missed = [check for check in objects(results.run.get("checks")) if check.get("status") != "met"]
     if missed:
         yield say(strong(f"Expected numbers not met: {len(missed)}"), "; see Checks against published numbers.")
+    yield from latency.calls(results)
     for warning in results.run.get("warnings") or ():
         yield say(strong("Warning"), f": {warning}.".replace("..", "."))
 
 
-def _dataset(results: Results, comparison: Comparison) -> Section:
+def _dataset(results: Results, comparison: Comparison) -> Iterator[Section]:
     blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
     if comparison.measures:
         blocks += quality_and_size(comparison)
         blocks += dimension_curves(results, comparison)
         blocks += index_curves(results, comparison)
         blocks += by_tag(results, comparison)
-    return Section(f"Systems on {comparison.dataset}", tuple(blocks))
+    yield Section(f"Systems on {comparison.dataset}", tuple(blocks))
+    yield from latency.sections(results, comparison, {})

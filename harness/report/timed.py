@@ -114,7 +114,7 @@ def by_length(results: Results, timing: Timing, most: int = 8, least: int = 5) -
     """
     if timing.machine != _own(results):
         return {}
-    laps = results.laps()
+    laps = results.latency()
     whole = pc.and_(pc.equal(laps["dataset"], timing.dataset), pc.equal(laps["mode"], "single"))
     laps = laps.filter(pc.and_(pc.and_(whole, pc.equal(laps["arm"], "")), pc.is_null(laps["stage"])))
     queries = laps.group_by("query_id").aggregate([("query_chars", "min")])

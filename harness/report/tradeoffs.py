@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.report import numbers
 from harness.report.comparison import Comparison, query_values
+from harness.report.costs import Costs
 from harness.report.timed import Timing
 from harness.results import Measurement, Results
 from harness.statistics import mean_intervals
@@ -21,25 +22,21 @@ class Part(NamedTuple):
     text: str
 
 
-def sentences(results: Results, comparison: Comparison, timing: Timing, usd: Mapping[str, float]) -> list[str]:
+def sentences(results: Results, comparison: Comparison, timing: Timing, money: Mapping[str, Costs]) -> list[str]:
     """Say for each system but the reference what it adds in quality, time and money; the best quality first.
 
-    What is not known is left out. Where the measurement is inconclusive nothing is said of times, nor of the money that
-    they cost. `usd` are the USD per 1 M queries by system.
+    What is not known is left out, and money too where the two sums hold at different utilisations. Where the
+    measurement is inconclusive nothing is said at all: money follows from the times.
     """
     reference = timing.reference
-    if reference is None:
+    if reference is None or timing.inconclusive:
         return []
     quality = differences(results, comparison, reference)
     found = []
     for entry in comparison.entries:
-        if entry.system == reference:
-            continue
         ratio = timing.row(entry.system, "latency_ratio")
-        taken = (
-            [] if timing.inconclusive else [*_latency(ratio, timing.noise_floor), *_money(usd, entry.system, reference)]
-        )
-        if taken:
+        taken = [*_latency(ratio, timing.noise_floor), *_money(money.get(entry.system), money.get(reference))]
+        if taken and entry.system != reference:
             found.append(f"{entry.system}: {_joined(quality.get(entry.system), taken)}.")
     return found
 
@@ -82,10 +79,13 @@ def _latency(ratio: Measurement | None, noise_floor: float | None) -> list[Part]
     return [Part("for", f"{times} times the latency {spread}")]
 
 
-def _money(usd: Mapping[str, float], system: str, reference: str) -> list[Part]:
-    if system not in usd or reference not in usd:
+def _money(system: Costs | None, reference: Costs | None) -> list[Part]:
+    if system is None or reference is None or system.basis != reference.basis:
         return []
-    return [Part("for", f"{numbers.signed(usd[system] - usd[reference])} USD per 1 M queries")]
+    if system.per_1m_queries is None or reference.per_1m_queries is None:
+        return []
+    more = numbers.signed(system.per_1m_queries - reference.per_1m_queries)
+    return [Part("for", f"{more} {system.currency} per 1 M queries")]
 
 
 def _joined(quality: str | None, taken: list[Part]) -> str:
