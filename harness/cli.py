@@ -63,6 +63,10 @@ StoreFolder = Annotated[
 Only = Annotated[list[str] | None, typer.Option(help="Only the systems that match this pattern; may be repeated.")]
 Datasets = Annotated[list[str] | None, typer.Option("--dataset", help="Only this data set; may be repeated.")]
 OnDevice = Annotated[Device, typer.Option(help="Where stages run.")]
+PriceFile = Annotated[
+    Path | None,
+    typer.Option("--prices", help="A price file, from which the report derives money.  [default: the suite's]"),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print one JSON document on standard output.")]
 
 
@@ -84,12 +88,14 @@ def run(
     reports: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("reports"),
     store: StoreFolder = None,
     device: OnDevice = Device.auto,
+    prices: PriceFile = None,
 ) -> None:
     """Run a suite: make what is missing, score it, record it, and write the report."""
     from datetime import UTC, datetime
 
     from harness.job import carry_out, lay_plan
     from harness.machine import default_device, threads
+    from harness.prices import load_prices
     from harness.progress import Reporter
     from harness.provenance import Job
     from harness.report import render
@@ -97,8 +103,9 @@ def run(
     from harness.stage import Runtime
 
     started = datetime.now(UTC)
+    priced = load_prices(prices) if prices else None
     plan, opened = lay_plan(suite, only, dataset, store, device.value, fetch=True)
-    job = Job(started, _command(), Runtime(default_device(device.value), threads()))
+    job = Job(started, _command(), Runtime(default_device(device.value), threads()), priced)
     with Reporter(sys.stderr) as progress:
         recorded = carry_out(plan, opened, job, results, progress)
     for reason in dict.fromkeys(row.reason for row in recorded.measurements if row.failed):
@@ -136,13 +143,17 @@ def plan(
 def report(
     runs: Annotated[list[Path], typer.Argument(metavar="RUN...", help="Result folders.")],
     out: Annotated[Path | None, typer.Option(help="Where to write.  [default: reports/<suite>/<run>]")] = None,
+    prices: PriceFile = None,
 ) -> None:
-    """Draw the report again from result files alone: HTML, Markdown and CSV."""
+    """Draw the report again from result files alone: HTML, Markdown and CSV. Other prices need no new run."""
+    from harness.prices import load_prices
     from harness.report import render
     from harness.results import Results
 
+    priced = load_prices(prices) if prices else None
     loaded = [Results.load(path) for path in runs]
-    for page in render(loaded, out or Path("reports") / loaded[0].run["suite"]["name"] / loaded[0].run["run"]):
+    folder = out or Path("reports") / loaded[0].run["suite"]["name"] / loaded[0].run["run"]
+    for page in render(loaded, folder, priced):
         typer.echo(page)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from harness.execute.local import Progress, execute
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan
+from harness.prices import load_prices
 from harness.progress import Reporter, Silent
 from harness.provenance import Job
 from harness.record import record
@@ -35,19 +36,21 @@ def run(
     reports: str | PathLike[str] | None = None,
     store: str | PathLike[str] | None = None,
     device: str = "auto",
+    prices: str | PathLike[str] | None = None,
     quiet: bool = True,
 ) -> Results:
     """Run a suite file, as `harness run` does, and return what was recorded under `results`.
 
     `only` are patterns of systems, `datasets` names of data sets, `store` is the folder of artifacts (by default
-    $HARNESS_STORE or .harness/store), `device` is auto, cpu or cuda. A report is written where `reports` names a
-    folder. A system that fails is in the results, with `status` "failed" and its reason. Raises UserError for a
-    mistake in the suite.
+    $HARNESS_STORE or .harness/store), `device` is auto, cpu or cuda, `prices` a price file in the place of the suite's.
+    A report is written where `reports` names a folder. A system that fails is in the results, with `status` "failed"
+    and its reason. Raises UserError for a mistake in the suite.
     """
     started = datetime.now(UTC)
     place = Path(store) if store is not None else None
     plan, opened = lay_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
-    job = Job(started, f"harness.run({str(suite)!r})", Runtime(default_device(device), threads()))
+    runtime, priced = Runtime(default_device(device), threads()), load_prices(Path(prices)) if prices else None
+    job = Job(started, f"harness.run({str(suite)!r})", runtime, priced)
     with nullcontext(Silent()) if quiet else Reporter(sys.stderr) as progress:
         recorded = carry_out(plan, opened, job, Path(results), progress)
     if reports is not None:

@@ -11,6 +11,7 @@ from typing import Any
 from harness import __version__, machine
 from harness.measures.definition import definition
 from harness.plan import Plan, Target, answering
+from harness.prices import Prices
 from harness.results import Measurement
 from harness.sources import Collection
 from harness.spoken import doubts, of_system
@@ -25,12 +26,15 @@ class Job:
     started: datetime
     command: str
     runtime: Runtime
+    prices: Prices | None = None
+    """For the report, in the place of the suite's."""
 
 
 def facts(plan: Plan, job: Job, ended: datetime, rows: list[Measurement]) -> dict[str, Any]:
     """Put together what run.json says of a plan that was carried out, and what `rows` say of its expectations."""
     suite = plan.suite
     failed = any(row.status == "failed" for row in rows)
+    prices = job.prices or suite.prices
     return {
         "suite": {
             "name": suite.name,
@@ -57,6 +61,8 @@ def facts(plan: Plan, job: Job, ended: datetime, rows: list[Measurement]) -> dic
         "systems": {target.system: system(plan, target) for target in plan.targets},
         "checks": list(checks(plan, rows)),
         "warnings": warnings(plan),
+        "services": services(plan),
+        "prices": prices.words() if prices else {},
     }
 
 
@@ -100,6 +106,12 @@ def system(plan: Plan, target: Target) -> dict[str, Any]:
     words = plan.suite.systems[target.system].words
     prompts = [spoken.document() for spoken in of_system(target, plan.leaves)]
     return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain), "prompts": prompts}
+
+
+def services(plan: Plan) -> dict[str, str]:
+    """Say which model answered each stage that asks a service, by the fingerprint of its node."""
+    asked = ((node, node.stage.model_dump()) for node in plan.nodes)
+    return {node.fingerprint: said["model"] for node, said in asked if said.get("base_url") and said.get("model")}
 
 
 def checks(plan: Plan, rows: list[Measurement]) -> Iterator[dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from harness.prices import Prices
 from harness.registry import DATASETS, STAGES
 from harness.suite import SuiteFile
 from harness.systems import HIDDEN, PAIRS, parts
@@ -29,12 +30,20 @@ def suite_schema() -> dict[str, Any]:
     properties = found["properties"]
     properties["systems"]["additionalProperties"] = {"anyOf": [chain, grid]}
     properties["datasets"]["additionalProperties"] = {"anyOf": _datasets(definitions)}
+    properties["prices"] = _prices(definitions)
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "retrieval-harness suite"}
 
 
 def _from() -> dict[str, Any]:
     text = {"type": "string", "description": "Go on from where another system ends."}
     return {"type": "object", "properties": {"from": text}, "required": ["from"], "additionalProperties": False}
+
+
+def _prices(definitions: dict[str, Any]) -> dict[str, Any]:
+    """Describe a price file, or the words of one."""
+    words = Prices.model_json_schema()
+    definitions.update(words.pop("$defs"))
+    return {"anyOf": [{"type": "string", "description": "A price file, relative to the suite."}, words]}
 
 
 def _runfile(definitions: dict[str, Any]) -> dict[str, Any]:

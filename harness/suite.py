@@ -19,6 +19,7 @@ from harness.measures.parse import parse, required_depth
 from harness.models import ModelSpec
 from harness.places import Document, read, validate
 from harness.places import Path as At
+from harness.prices import Prices, prices_of
 from harness.registry import DATASETS, load_plugin
 from harness.systems import Defaults, System, make_systems
 
@@ -57,6 +58,8 @@ class SuiteFile(BaseModel):
     """How many documents a search keeps for each query."""
     systems: dict[str, Any] = Field(min_length=1)
     """Retrieval configurations by name: a list of stages, or `{matrix: {...}, stages: [...]}`."""
+    prices: Any = None
+    """What machines and services cost: a price file, or its words, as `{host: 0.17 USD/h}`."""
     expect: list[dict[str, Any]] = []
     """Known numbers: `{system: ..., dataset: ..., MEASURE: VALUE, within: ..., source: ...}`."""
 
@@ -78,11 +81,13 @@ class Suite:
     """What a model gets that says none, and why."""
     systems: dict[str, System]
     expect: tuple[Expectation, ...]
+    prices: Prices | None = None
+    """For the report; no part of any name."""
 
     @property
     def fingerprint(self) -> Fingerprint:
-        """The name of what the suite says, whatever its layout and comments."""
-        return fingerprint(self.words)
+        """The name of what the suite says, whatever its layout, comments and prices."""
+        return fingerprint({key: value for key, value in self.words.items() if key != "prices"})
 
     @property
     def trained(self) -> frozenset[str]:
@@ -129,6 +134,7 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
         precision=precision,
         systems=systems,
         expect=tuple(_expectation(i, entry, said, systems, measures, document) for i, entry in enumerate(said.expect)),
+        prices=prices_of(said.prices, base, document),
     )
 
 

@@ -54,7 +54,13 @@ def dressed(picture: Any, letters: int = 12, columns: int = 3) -> dict[str, Any]
         domainOpacity=0.5, tickOpacity=0.5, labelFontSize=letters, titleFontSize=12, titleFontWeight="normal",
     )  # fmt: skip
     picture = picture.configure_legend(
-        orient="top", symbolOpacity=1, labelColor=INK, labelFontSize=12, labelLimit=420, columns=columns
+        orient="top",
+        symbolOpacity=1,
+        labelColor=INK,
+        labelFontSize=12,
+        labelLimit=420,
+        columns=columns,
+        columnPadding=24,
     )
     found: dict[str, Any] = picture.configure_text(fontSize=12).to_dict()
     return found

@@ -29,13 +29,13 @@ ROLES = {
 }
 """The colours of stages by their role; those of other roles share a grey."""
 OTHERS = "others"
-ROW = 20
-"""Height of a bar and the gap to the next, in px."""
+ROW, NAMES = 20, 260
+"""Height of a bar and the gap to the next, and the most room for the name of a system, in px."""
 
 
 def quality_and_time(comparison: Comparison, timing: Timing) -> list[Figure]:
     """Draw quality against p50 with both intervals and the Pareto front; no front where the times are inconclusive."""
-    axis = Axis(f"p50 latency on {timing.machine}", "p50 latency, ms", _ms, ROUND)
+    axis = Axis("latency", f"p50 latency on {plain(timing.machine, most=40)}, ms", _ms, ROUND)
     rows = {system: timing.row(system, "latency_p50") for system in timing.systems}
     taken = {system: Spread(row.value or 0, row.low, row.high) for system, row in rows.items() if row}
     if timing.inconclusive:
@@ -61,7 +61,7 @@ def quality_and_money(comparison: Comparison, money: Mapping[str, Costs]) -> lis
 
 
 def _amount(currency: str) -> Callable[[float], str]:
-    return lambda value: f"{numbers.spread(value)[0]} {currency}"
+    return lambda value: numbers.money(value, currency)
 
 
 def stage_bars(timing: Timing) -> list[Figure]:
@@ -69,7 +69,7 @@ def stage_bars(timing: Timing) -> list[Figure]:
     stages = {system: found for system in timing.systems if (found := timing.stages(system)) and sum(found.values())}
     if not stages:
         return []
-    title = f"What each stage takes of the latency on {timing.dataset}, on {timing.machine}"
+    title = f"Latency by stage on {timing.dataset}"
     said = (
         f"{system}: " + ", ".join(f"{stage} {_ms(ms)}" for stage, ms in found.items())
         for system, found in stages.items()
@@ -112,16 +112,18 @@ def _bars(timing: Timing, stages: Mapping[str, Mapping[str, float]]) -> dict[str
     shown = [role for role in (*ROLES, "other") if any(segment.role == role for segment in segments)]
     colour = alt.Color("role:N", title=None).scale(domain=shown, range=[ROLES.get(role, GREY) for role in shown])
     y = alt.Y("system:N", title=None, sort=None).scale(domain=[plain(system) for system in stages])
-    named, bare = y.axis(labelLimit=250, grid=False, ticks=False, domain=False), y.axis(None)
+    room = min(NAMES, 7.5 * max(len(plain(system)) for system in stages))
+    named = y.axis(labelLimit=NAMES, minExtent=room, grid=False, ticks=False, domain=False)
     bars = chart([segment._asdict() for segment in segments]).mark_bar(height=ROW - 6, stroke=INK, strokeWidth=0.4)
     bars = bars.encode(color=colour, description="about:N")
     most = max(segment.end for segment in segments)
-    ms = alt.X("start:Q", title="p50 latency, ms").scale(domain=[0, most * 1.12], nice=False)
-    share = alt.X("since:Q", title="share of the stages").scale(domain=[0, 1]).axis(format="%", tickCount=4)
+    ms = alt.X("start:Q", title=f"p50 latency on {plain(timing.machine, most=40)}, ms").axis(tickCount=6)
+    ms = ms.scale(domain=[0, most * 1.15], nice=False)
+    share = alt.X("since:Q", title="share of the stages").scale(domain=[0, 1]).axis(format="%", values=[0, 0.5, 1])
     labels = chart(totals).mark_text(align="left", dx=5, color=INK).encode(x="end:Q", y=y, text="label:N")
     height = ROW * len(stages)
     left = alt.layer(bars.encode(x=ms, x2="end:Q", y=named), labels).properties(width=380, height=height)
-    right = bars.encode(x=share, x2="until:Q", y=bare).properties(width=170, height=height)
+    right = bars.encode(x=share, x2="until:Q", y=y.axis(None)).properties(width=170, height=height)
     return dressed(alt.hconcat(left, right), columns=len(ROLES) + 1)
 
 
@@ -139,7 +141,7 @@ def lengths(results: Results, comparison: Comparison, timing: Timing) -> list[Fi
     if not series:
         return []
     bright = _bright(comparison, timing, list(series))
-    title = f"Latency and the length of a query on {timing.dataset}, on {timing.machine}"
+    title = f"Latency and the length of the query on {timing.dataset}"
     said = (
         f"{system}: {_ms(points[0][1])} at {points[0][0]:.0f} characters, "
         f"{_ms(points[-1][1])} at {points[-1][0]:.0f} characters"
@@ -151,7 +153,7 @@ def lengths(results: Results, comparison: Comparison, timing: Timing) -> list[Fi
             " In colour: the reference, and the systems than which none is both faster and better; grey: all others."
         )
     alt = f"{title}. {'; '.join(said)}."
-    return [Figure(title, note, alt, inline(_lines(series, bright), alt))]
+    return [Figure(title, note, alt, inline(_lines(series, bright, timing.machine), alt))]
 
 
 def _bright(comparison: Comparison, timing: Timing, systems: list[str]) -> list[str]:
@@ -186,7 +188,7 @@ def _dots(series: Mapping[str, list[tuple[float, float]]], bright: list[str]) ->
             yield _Dot(plain(system), shown, chars, ms, plain(f"{system}: {_ms(ms)} at {chars:.0f} characters"))
 
 
-def _lines(series: Mapping[str, list[tuple[float, float]]], bright: list[str]) -> dict[str, Any]:
+def _lines(series: Mapping[str, list[tuple[float, float]]], bright: list[str], machine: str) -> dict[str, Any]:
     import altair as alt
 
     dots = list(_dots(series, bright))
@@ -195,7 +197,9 @@ def _lines(series: Mapping[str, list[tuple[float, float]]], bright: list[str]) -
     times, sizes = [dot.ms for dot in dots], [dot.chars for dot in dots]
     low, high, room = min(times) / 1.3, max(times) * 1.3, 0.03 * (max(sizes) - min(sizes))
     x = alt.X("chars:Q", title="characters of the query")
-    y = alt.Y("ms:Q", title="latency, ms").scale(type="log", domain=[low, high], nice=False)
+    y = alt.Y("ms:Q", title=f"latency on {plain(machine, most=30)}, ms").scale(
+        type="log", domain=[low, high], nice=False
+    )
     base = chart([dot._asdict() for dot in dots]).encode(
         x=x.scale(domain=[min(sizes) - room, max(sizes) + room], nice=False),
         y=y.axis(values=ticks(low, high), labelExpr=ROUND),

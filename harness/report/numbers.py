@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from decimal import Decimal
 from typing import Any
 
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -91,13 +92,13 @@ def spread(value: float | None, low: float | None = None, high: float | None = N
     return _places(value, places), f"[{_places(low, places)}, {_places(high, places)}]"
 
 
-def signed(value: float, places: int | None = None) -> str:
-    """Write a difference with its sign, to three digits where no number of places is given.
+def signed(value: float, text: str) -> str:
+    """Put the sign of a difference before the text of its magnitude.
 
-    >>> signed(0.0211, 3), signed(38.44), signed(-0.0304, 3) == MINUS + "0.030"
-    ('+0.021', '+38.4', True)
+    >>> signed(0.021, "0.021"), signed(-0.03, "0.030") == MINUS + "0.030"
+    ('+0.021', True)
     """
-    return ("+" if value >= 0 else MINUS) + _places(abs(value), 2 - _order(value) if places is None else places)
+    return ("+" if value >= 0 else MINUS) + text
 
 
 def _order(value: float) -> int:
@@ -107,6 +108,18 @@ def _order(value: float) -> int:
 
 def _places(value: float, places: int) -> str:
     return f"{value:.{max(places, 0)}f}".replace("-", MINUS)
+
+
+def money(value: float | None, currency: str) -> str:
+    """Write an amount to three digits.
+
+    >>> money(38.21, "USD"), money(1234.5, "EUR"), money(0.00001234, "USD"), money(0, "USD")
+    ('38.2 USD', '1,234 EUR', '0.0000123 USD', '0 USD')
+    """
+    if value is None:
+        return NOTHING
+    digits = count(value) if abs(value) >= 1000 else f"{Decimal(f'{value:.3g}'):f}"
+    return f"{digits} {currency}"
 
 
 def fact(value: Any) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from harness.prices import Prices
 from harness.report import ceilings, latency, numbers
 from harness.report.background import background, objects
 from harness.report.comparison import Comparison, Standing, compare
+from harness.report.cost_table import Money, cost, money_of
 from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
 from harness.report.index_pictures import index_curves
 from harness.report.markdown import markdown
@@ -17,14 +19,18 @@ from harness.report.rows import csv_text
 from harness.results import Results
 
 
-def render(results: Sequence[Results], out: Path) -> list[Path]:
-    """Write the report of one or more runs into the folder `out`; the same results give the same bytes.
+def render(results: Sequence[Results], out: Path, prices: Prices | None = None) -> list[Path]:
+    """Write the report of one or more runs into the folder `out`; the same results and prices give the same bytes.
 
-    Returns the three files. Nothing is run and nothing outside the result folders is read.
+    Returns the three files. Nothing is run and nothing outside the result folders is read. Money is derived from
+    `prices`, else from those that stand in the results.
     """
     compared = [(result, [compare(result, dataset) for dataset in result.datasets]) for result in results]
-    chapters = [_chapter(result, comparisons) for result, comparisons in compared]
-    texts = {"report.md": markdown(chapters), "report.csv": csv_text(compared), "report.html": page(chapters)}
+    money = [money_of(result, prices) for result in results]
+    chapters = [
+        _chapter(result, comparisons, sums) for (result, comparisons), sums in zip(compared, money, strict=True)
+    ]
+    texts = {"report.md": markdown(chapters), "report.csv": csv_text(compared, money), "report.html": page(chapters)}
     out.mkdir(parents=True, exist_ok=True)
     for name, text in texts.items():
         (out / name).write_bytes(text.encode("utf-8", "replace"))
@@ -50,16 +56,16 @@ def _printable(value: object) -> object:
     return numbers.printable(value) if type(value) is str else value
 
 
-def _chapter(results: Results, comparisons: list[Comparison]) -> Chapter:
+def _chapter(results: Results, comparisons: list[Comparison], money: Money | None) -> Chapter:
     harness = results.part("harness")
     said = [f"run {results.id}", str(results.run.get("ended") or ""), f"harness {numbers.fact(harness.get('version'))}"]
-    sections = [section for comparison in comparisons for section in _dataset(results, comparison)]
+    sections = [section for comparison in comparisons for section in _dataset(results, comparison, money)]
     return Chapter(
         f"Retrieval report: {results.suite}",
         " · ".join(part for part in said if part),
         tuple(headline(comparison) for comparison in comparisons),
         tuple(_calls(results, comparisons)),
-        (*sections, *background(results)),
+        (*sections, *cost(money), *background(results)),
     )
 
 
@@ -81,7 +87,7 @@ def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragrap
         yield say(strong("Warning"), f": {warning}.".replace("..", "."))
 
 
-def _dataset(results: Results, comparison: Comparison) -> Iterator[Section]:
+def _dataset(results: Results, comparison: Comparison, money: Money | None) -> Iterator[Section]:
     blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
     if comparison.measures:
         blocks += quality_and_size(comparison)
@@ -89,4 +95,4 @@ def _dataset(results: Results, comparison: Comparison) -> Iterator[Section]:
         blocks += index_curves(results, comparison)
         blocks += by_tag(results, comparison)
     yield Section(f"Systems on {comparison.dataset}", tuple(blocks))
-    yield from latency.sections(results, comparison, {})
+    yield from latency.sections(results, comparison, money.on(comparison.dataset) if money else {})

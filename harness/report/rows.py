@@ -1,4 +1,4 @@
-"""A report as rows: every number of every run with what stands beside it in measurements.jsonl, for a spreadsheet."""
+"""A report as rows for a spreadsheet: every number of every run as measurements.jsonl has it, and money."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from harness.report.comparison import Comparison
+from harness.report.cost_table import Money
 from harness.report.numbers import printable
 from harness.results import Measurement, Results
 
@@ -16,19 +17,22 @@ FORMULA = ("=", "+", "-", "@", "\t", "\r")
 """A text that begins so is a formula to a spreadsheet: an apostrophe is put before it."""
 
 
-def csv_text(compared: Sequence[tuple[Results, Sequence[Comparison]]]) -> str:
-    """Write one row a number; `standing` says on the headline measure how a system stands to the best."""
+def csv_text(compared: Sequence[tuple[Results, Sequence[Comparison]]], money: Sequence[Money | None]) -> str:
+    """Write one row a number; `standing` says on the headline measure how a system stands to the best.
+
+    Money follows the rows of its run, in its currency; `reason` says at which utilisation it holds.
+    """
     file = io.StringIO()
     names = ["run", "suite", *(field.name for field in fields(Measurement)), "standing"]
     writer = csv.DictWriter(file, names, lineterminator="\n")
     writer.writeheader()
-    for results, comparisons in compared:
+    for (results, comparisons), sums in zip(compared, money, strict=True):
         standings = {
             (comparison.dataset, entry.system, comparison.headline): entry.standing.value
             for comparison in comparisons
             for entry in comparison.entries
         }
-        for row in results.measurements:
+        for row in (*results.measurements, *(sums.rows() if sums else ())):
             key = (row.dataset, row.system, row.quantity)
             standing = standings.get(key, "") if row.stage is None else ""
             said = {"run": results.id, "suite": results.suite, **asdict(row), "standing": standing}

@@ -52,9 +52,9 @@ def differences(results: Results, comparison: Comparison, reference: str) -> dic
     for other, (mean, low, high, n) in zip(others, intervals, strict=True):
         spread = f"[{_place(low)}, {_place(high)}]"
         if n and low <= 0 <= high:
-            said[other] = f"no measurable difference in {comparison.headline} ({numbers.signed(mean, 3)} {spread})"
+            said[other] = f"no measurable difference in {comparison.headline} ({_signed(mean)} {spread})"
         elif n:
-            said[other] = f"{numbers.signed(mean, 3)} {comparison.headline} {spread}"
+            said[other] = f"{_signed(mean)} {comparison.headline} {spread}"
     return said
 
 
@@ -64,6 +64,10 @@ def alike(ratio: Measurement, noise_floor: float | None) -> bool:
         return True
     noise = 1 + (noise_floor or 0)
     return ratio.low <= 1 <= ratio.high or (1 / noise <= ratio.low and ratio.high <= noise)
+
+
+def _signed(value: float) -> str:
+    return numbers.signed(value, f"{abs(value):.3f}")
 
 
 def _place(value: float) -> str:
@@ -84,8 +88,8 @@ def _money(system: Costs | None, reference: Costs | None) -> list[Part]:
         return []
     if system.per_1m_queries is None or reference.per_1m_queries is None:
         return []
-    more = numbers.signed(system.per_1m_queries - reference.per_1m_queries)
-    return [Part("for", f"{more} {system.currency} per 1 M queries")]
+    more = system.per_1m_queries - reference.per_1m_queries
+    return [Part("for", f"{numbers.signed(more, numbers.money(abs(more), system.currency))} per 1 M queries")]
 
 
 def _joined(quality: str | None, taken: list[Part]) -> str:

@@ -1,0 +1,95 @@
+"""The section about money: what each system costs, by which prices, and what is missing for a number."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from harness.errors import relative
+from harness.prices import Prices, of_words
+from harness.report import numbers
+from harness.report.costs import Costs, costs
+from harness.report.document import Block, Cell, Column, Items, Section, Table
+from harness.results import RUN, Measurement, Results
+
+HEADS = {
+    "per_1m_queries": "1 M queries",
+    "per_1m_documents": "indexing 1 M documents",
+    "index_build": "index as measured",
+    "reindex": "after a model change",
+    "per_month": "a month",
+}
+CAPTION = (
+    "In {currency}, derived from the quantities of this run and the prices below; docs/cost.md has the formulas. "
+    "Queries as the system was timed on this corpus; indexing scaled from the documents that were measured. "
+    "After a model change: what of the index is made anew.{month}"
+)
+MONTH = " A month: {rate} queries/s{documents}, hosts around the clock; indexing is not in it."
+SOURCES = "The prices: other ones need no new run (harness report RUN --prices FILE)."
+
+
+@dataclass(frozen=True)
+class Money:
+    """What the systems of one run cost, and by which prices."""
+
+    prices: Prices
+    costs: Mapping[tuple[str, str], Costs]
+
+    def on(self, dataset: str) -> dict[str, Costs]:
+        """Return what the systems cost on a data set, by system."""
+        return {system: one for (where, system), one in self.costs.items() if where == dataset}
+
+    def rows(self) -> Iterator[Measurement]:
+        """Give the amounts as rows; `reason` says at which utilisation those of queries hold."""
+        for (dataset, system), one in self.costs.items():
+            for quantity, value in one.rows():
+                basis = one.basis if quantity.endswith("per_1m_queries") else None
+                yield Measurement(dataset, system, None, quantity, value, one.currency, reason=basis)
+
+
+def money_of(results: Results, prices: Prices | None = None) -> Money | None:
+    """Derive money from `prices`, else from those that stand in the run; None where there are none.
+
+    Raises UserError where those of the run are damaged.
+    """
+    if prices is None and (words := results.part("prices")):
+        prices = of_words(words, relative(results.folder / RUN))
+    return Money(prices, costs(results, prices)) if prices else None
+
+
+def cost(money: Money | None) -> Iterator[Section]:
+    """Give the section about money; nothing where there are no prices."""
+    if money is None or not money.costs:
+        return
+    missing: dict[str, list[str]] = {}
+    for (_, system), one in money.costs.items():
+        for note in one.notes:
+            missing.setdefault(note, []).append(system)
+    notes = tuple(f"{note} ({numbers.some(list(dict.fromkeys(names)))})" for note, names in missing.items())
+    blocks: list[Block] = [_amounts(money), _sources(money.prices)]
+    yield Section("Cost", (*blocks, *([Items(notes)] if notes else [])))
+
+
+def _amounts(money: Money) -> Table:
+    words = [word for word in HEADS if any(getattr(one, word) is not None for one in money.costs.values())]
+    rows = []
+    for (dataset, system), one in money.costs.items():
+        cells = [numbers.money(getattr(one, word), one.currency) for word in words]
+        share = "" if one.utilisation is None else f", utilisation {one.utilisation:.1%}"
+        rows.append(tuple(map(Cell, (dataset, system, *cells, f"{one.basis}{share}" or numbers.NOTHING))))
+    heads = [Column(HEADS[word], numeric=True) for word in words]
+    columns = (Column("data set"), Column("system"), *heads, Column("queries reckoned"))
+    load = money.prices.load
+    documents = f", {numbers.count(load.documents)} documents" if load and load.documents else ""
+    month = MONTH.format(rate=f"{load.rate:.3g}", documents=documents) if load else ""
+    return Table(CAPTION.format(currency=money.prices.currency, month=month), columns, tuple(rows))
+
+
+def _sources(prices: Prices) -> Table:
+    rows = []
+    for title, rate, one in prices.entries():
+        day, source = one.date or prices.date, one.source or prices.source
+        said = "EXAMPLE VALUE, not a published price" if one.example else source or "said by the suite"
+        used = " (in use)" if title in (f"host {prices.host}", f"GPU {prices.gpu}") else ""
+        rows.append(tuple(map(Cell, (title + used, str(rate), str(day) if day else "undated", said))))
+    return Table(SOURCES, tuple(map(Column, ("of", "price", "date", "source"))), tuple(rows), "Prices")
