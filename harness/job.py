@@ -11,6 +11,8 @@ from os import PathLike
 from pathlib import Path
 
 from harness.execute.local import Progress, execute
+from harness.lanes import held
+from harness.latency import measure, timed_targets
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan
 from harness.prices import load_prices
@@ -37,14 +39,16 @@ def run(
     store: str | PathLike[str] | None = None,
     device: str = "auto",
     prices: str | PathLike[str] | None = None,
+    latency: bool = True,
     quiet: bool = True,
 ) -> Results:
     """Run a suite file, as `harness run` does, and return what was recorded under `results`.
 
     `only` are patterns of systems, `datasets` names of data sets, `store` is the folder of artifacts (by default
     $HARNESS_STORE or .harness/store), `device` is auto, cpu or cuda, `prices` a price file in the place of the suite's.
-    A report is written where `reports` names a folder. A system that fails is in the results, with `status` "failed"
-    and its reason. Raises UserError for a mistake in the suite.
+    Without `latency` nothing is timed, whatever the suite says. A report is written where `reports` names a folder. A
+    system that fails is in the results, with `status` "failed" and its reason. Raises UserError for a mistake in the
+    suite.
     """
     started = datetime.now(UTC)
     place = Path(store) if store is not None else None
@@ -52,7 +56,7 @@ def run(
     runtime, priced = Runtime(default_device(device), threads()), load_prices(Path(prices)) if prices else None
     job = Job(started, f"harness.run({str(suite)!r})", runtime, priced)
     with nullcontext(Silent()) if quiet else Reporter(sys.stderr) as progress:
-        recorded = carry_out(plan, opened, job, Path(results), progress)
+        recorded = carry_out(plan, opened, job, Path(results), progress, latency=latency)
     if reports is not None:
         from harness.report import render
 
@@ -86,10 +90,15 @@ def lay_plan(
     return make_plan(suite, leaves, only(systems)), store
 
 
-def carry_out(plan: Plan, store: Store, job: Job, results: Path, progress: Progress) -> Results:
-    """Make what the plan owes, record it under `results`, and return what was recorded."""
-    outcome = execute(plan, store, job.runtime, progress)
-    return Results.load(record(plan, outcome, store, job, results))
+def carry_out(
+    plan: Plan, store: Store, job: Job, results: Path, progress: Progress, *, latency: bool = True
+) -> Results:
+    """Make what the plan owes, time what the suite says, record it under `results`, and return what was recorded."""
+    words = plan.suite.latency if latency else None
+    needed = [node for target in timed_targets(plan, words) for node in held(target.run)] if words else []
+    outcome = execute(plan, store, job.runtime, progress, needed)
+    measured = measure(plan, outcome, words, store, job.runtime, progress) if words else None
+    return Results.load(record(plan, outcome, store, job, results, measured))
 
 
 def _words(given: Iterable[str] | None) -> list[str] | None:

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.datasets.base import Dataset
 from harness.errors import Place, SuiteError, UserError, nearest, relative
 from harness.fingerprint import Fingerprint, fingerprint
+from harness.latency_words import Latency
 from harness.machine import Precision, default_precision
 from harness.measures.parse import parse, required_depth
 from harness.models import ModelSpec
@@ -60,8 +61,17 @@ class SuiteFile(BaseModel):
     """Retrieval configurations by name: a list of stages, or `{matrix: {...}, stages: [...]}`."""
     prices: Any = None
     """What machines and services cost: a price file, or its words, as `{host: 0.17 USD/h}`."""
+    latency: Latency | None = None
+    """What is timed, and how; `{}` for the defaults. Without the word nothing is timed."""
     expect: list[dict[str, Any]] = []
     """Known numbers: `{system: ..., dataset: ..., MEASURE: VALUE, within: ..., source: ...}`."""
+
+    @field_validator("latency", mode="before")
+    @classmethod
+    def _said(cls, words: Any) -> Any:
+        if words is None:
+            raise ValueError("say {} for the defaults")
+        return words
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,8 @@ class Suite:
     precision: Precision
     """What a model gets that says none, and why."""
     systems: dict[str, System]
+    latency: Latency | None
+    """What is timed; None: nothing."""
     expect: tuple[Expectation, ...]
     prices: Prices | None = None
     """For the report; no part of any name."""
@@ -123,6 +135,8 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
     systems = make_systems(said.systems, defaults, document)
     _check_depths(systems, measures, document)
     _check_trained(systems, said.datasets)
+    if said.latency is not None:
+        said.latency.check(systems, document)
     return Suite(
         file=path.resolve(),
         text=text,
@@ -133,6 +147,7 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
         measures=measures,
         precision=precision,
         systems=systems,
+        latency=said.latency,
         expect=tuple(_expectation(i, entry, said, systems, measures, document) for i, entry in enumerate(said.expect)),
         prices=prices_of(said.prices, base, document),
     )

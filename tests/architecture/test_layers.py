@@ -19,6 +19,9 @@ LINES: dict[int, set[str]] = {
         "provenance",
         "quantities",
         "timing",
+        "lanes",
+        "latency",
+        "measured",
         "check",
         "diagnose",
         "outlook",
@@ -41,7 +44,7 @@ LINES: dict[int, set[str]] = {
         "endpoint",
         "posting_search",
     }
-    | {"chunking"},
+    | {"chunking", "latency_words"},
     2: {
         "artifacts",
         "registry",
@@ -64,8 +67,9 @@ LINES: dict[int, set[str]] = {
         "candidates",
         "faiss_index",
         "maxsim",
+        "laps",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
+    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
