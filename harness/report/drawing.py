@@ -17,6 +17,8 @@ COLOURS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
 """Okabe and Ito 2008: told apart by the colour-blind; every colour comes with a shape of its own."""
 SHAPES = ("circle", "square", "triangle-up", "diamond", "triangle-down", "cross")
 GREY = "#8a8a8a"
+ROUND = "format(datum.value, ',~r')"
+"""How a number stands at an axis."""
 
 
 def ticks(low: float, high: float) -> list[float]:

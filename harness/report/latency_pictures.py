@@ -1,23 +1,20 @@
-"""Pictures of time: quality against latency and against money, the stages of a lap, latency against query length."""
+"""Pictures of time: quality against latency, the stages of a lap, latency against query length."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from harness.report import numbers
 from harness.report.comparison import Comparison, Standing
-from harness.report.costs import Costs
 from harness.report.document import Figure
-from harness.report.drawing import COLOURS, GREY, INK, SHAPES, chart, dressed, sized, ticks
+from harness.report.drawing import COLOURS, GREY, INK, ROUND, SHAPES, chart, dressed, sized, ticks
 from harness.report.numbers import plain
 from harness.report.scatter import ALIKE, Axis, Point, Spread, against, pareto
 from harness.report.svg import inline
 from harness.report.timed import Timing, by_length
 from harness.results import Results
 
-ROUND = "format(datum.value, ',~r')"
-"""How a number stands at an axis."""
 ROLES = {
     "encode": COLOURS[0],
     "search": COLOURS[1],
@@ -43,25 +40,6 @@ def quality_and_time(comparison: Comparison, timing: Timing) -> list[Figure]:
     alike = max(ALIKE, 1 + (timing.noise_floor or 0))
     better = f"both faster (by more than {alike - 1:.1%}) and better"
     return against(comparison, axis, taken, better, alike, intervals=True)
-
-
-def quality_and_money(comparison: Comparison, money: Mapping[str, Costs]) -> list[Figure]:
-    """Draw quality against what a million queries cost; a picture for each basis, since only one basis compares."""
-    found = []
-    for basis, currency in dict.fromkeys((one.basis, one.currency) for one in money.values()):
-        taken = {
-            system: Spread(one.per_1m_queries)
-            for system, one in money.items()
-            if one.basis == basis and one.per_1m_queries is not None
-        }
-        axis = Axis(f"{currency} per 1 M queries", f"{currency} per 1 M queries", _amount(currency), ROUND)
-        better = f"both cheaper (by more than {ALIKE - 1:.0%}) and better"
-        found += against(comparison, axis, taken, better, note=f"{basis[:1].upper()}{basis[1:]}." if basis else "")
-    return found
-
-
-def _amount(currency: str) -> Callable[[float], str]:
-    return lambda value: numbers.money(value, currency)
 
 
 def stage_bars(timing: Timing) -> list[Figure]:

@@ -11,34 +11,33 @@ from harness.report.document import Block, Cell, Column, Table, say, strong
 from harness.report.timed import Timing
 from harness.results import Measurement
 
-WHOLE = "whole system"
-OFFLINE = (
-    "Offline mode: nobody waits, and a stage gets as many at a time as the column says. 95 % intervals in brackets."
-)
+OFFLINE = "Offline mode: all is at hand, in batches of the size that the column says. 95 % intervals in brackets."
 SERVER = (
     "Server mode: queries come at random (Poisson) at the offered rate, whether or not the one before is answered; a "
-    "response time counts from the moment when its query comes."
+    "response time counts from the moment when its query comes, and a failed or late request counts as the time-out."
 )
-COLD = "Cold mode, in seconds: fresh processes, from their start to their first answer; 95 % intervals in brackets."
+COLD = "Cold mode: fresh processes, from their start to their first answer. 95 % intervals in brackets."
 MEMORY = (
     "The highest of a fresh process with this stage alone. PSS: a page that processes share counts in part for each."
 )
 ARTIFACTS = "What was made of the documents, on disk."
-ENERGY = "Joules a query, what the idle machine takes taken off; as the counters of the hardware say it."
+ENERGY = "By the counters of the hardware, with what the idle machine takes taken off."
 MODES = (
     ("Cold starts", COLD, {
-        "cold_import": "import", "cold_open": "open", "cold_first_query": "first query", "cold_total": "total",
+        "cold_import": "import, s", "cold_open": "open, s", "cold_first_query": "first query, s",
+        "cold_total": "in all, s",
     }),
     ("Memory", MEMORY, {"peak_rss_bytes": "resident", "peak_pss_bytes": "PSS", "peak_gpu_bytes": "GPU"}),
     ("Artifacts", ARTIFACTS, {"artifact_bytes": "size", "artifact_bytes_per_document": "a document"}),
-    ("Energy", ENERGY, {"energy_j_per_query": "J/query"}),
+    ("Energy", ENERGY, {"energy_j_per_query": "J a query"}),
 )  # fmt: skip
 """Title, caption, and quantities with their heads."""
 OFFERED = re.compile(r"server_(p50|p95|p99|errors)@(.+)")
+HEADS = {"p50": "p50, ms", "p95": "p95, ms", "p99": "p99, ms", "errors": "errors"}
 
 
 class Shared(NamedTuple):
-    """Numbers by quantity that are the same for the systems that share a stage; or of a whole system."""
+    """The numbers of a stage by their heads, and the systems that share them; of a whole system where it is None."""
 
     stage: str | None
     systems: list[str]
@@ -47,44 +46,45 @@ class Shared(NamedTuple):
 
 def modes(timing: Timing) -> Iterator[Block]:
     """Give a table for each mode that was measured."""
-    for kind, of in (("encode_rate", "documents"), ("query_rate", "queries")):
-        sizes = sorted({int(key[2].split("@")[1]) for key in timing.rows if key[2].startswith(f"{kind}@")})
-        heads = {f"{kind}@{size}": f"in batches of {size}" for size in sizes}
-        yield from _table(timing, f"Throughput, {of} a second", OFFLINE, heads)
+    sizes = sorted({int(key[2].split("@")[1]) for key in timing.rows if "_rate@" in key[2]})
+    yield from _tables(timing, "Queries a second", OFFLINE, {f"query_rate@{n}": f"batches of {n}" for n in sizes})
+    making = {f"encode_rate@{n}": f"batches of {n}" for n in sizes}
+    making |= dict.fromkeys(("chunk_rate", "reduce_rate", "index_rate"), "all at once")
+    yield from _tables(timing, "Documents a second", OFFLINE, making)
     yield from server(timing)
     for title, caption, heads in MODES:
-        yield from _table(timing, title, caption, heads)
+        yield from _tables(timing, title, caption, heads)
     if timing.said.get("energy"):
         yield say(strong("Energy"), f": {numbers.fact(timing.said['energy'])}")
 
 
-def _table(timing: Timing, title: str, caption: str, heads: Mapping[str, str]) -> Iterator[Table]:
-    """Put stages, or whole systems, under some quantities; nothing where none was measured."""
+def _tables(timing: Timing, title: str, caption: str, heads: Mapping[str, str]) -> Iterator[Table]:
+    """Put whole systems, and then stages, under some quantities; nothing where none was measured."""
     found = shared(timing, heads)
-    if not found:
-        return
-    shown = [name for name in heads if any(name in one.rows for one in found)]
-    staged = any(one.stage is not None for one in found)
-    columns = [Column("stage" if staged else "system"), *(Column(heads[name], numeric=True) for name in shown)]
-    rows = []
-    for stage, systems, numbers_of in found:
-        first = (stage or WHOLE) if staged else systems[0]
-        users = [Cell(numbers.some(systems, most=3))] if staged else []
-        rows.append((Cell(first), *(_cell(numbers_of.get(name)) for name in shown), *users))
-    if staged:
-        columns.append(Column("used by"))
-    yield Table(caption, tuple(columns), tuple(rows), title)
+    for staged in (False, True):
+        mine = [one for one in found if (one.stage is not None) is staged]
+        shown = [head for head in dict.fromkeys(heads.values()) if any(head in one.rows for one in mine)]
+        columns = [Column("stage" if staged else "system"), *(Column(head, numeric=True) for head in shown)]
+        rows = []
+        for one in mine:
+            cells = [_cell(one.rows.get(head)) for head in shown]
+            users = [Cell(numbers.some(one.systems, most=3))] if staged else []
+            rows.append((Cell(one.stage or one.systems[0]), *cells, *users))
+        if rows:
+            users_head = [Column("used by")] if staged else []
+            named = f"{title}, by stage" if staged and len(mine) < len(found) else title
+            yield Table(caption, (*columns, *users_head), tuple(rows), named)
 
 
-def shared(timing: Timing, quantities: Mapping[str, str]) -> list[Shared]:
+def shared(timing: Timing, heads: Mapping[str, str]) -> list[Shared]:
     """Return the numbers of each stage once, however many systems share them, in the order of the results."""
     mine: dict[tuple[str, str | None], dict[str, Measurement]] = {}
     for (system, stage, quantity), row in timing.rows.items():
-        if quantity in quantities and not row.failed:
-            mine.setdefault((system, stage), {})[quantity] = row
+        if quantity in heads and not row.failed:
+            mine.setdefault((system, stage), {})[heads[quantity]] = row
     found: dict[tuple[object, ...], Shared] = {}
     for (system, stage), rows in mine.items():
-        same = tuple((name, row.fingerprint, row.value) for name, row in rows.items())
+        same = tuple((head, row.value) for head, row in rows.items())
         key = (stage, same) if stage is not None else (stage, same, system)
         found.setdefault(key, Shared(stage, [], rows)).systems.append(system)
     return list(found.values())
@@ -92,29 +92,28 @@ def shared(timing: Timing, quantities: Mapping[str, str]) -> list[Shared]:
 
 def server(timing: Timing) -> Iterator[Table]:
     """Put systems under the highest rate that they kept up with, and what they answered in at each offered rate."""
-    yield from _table(timing, "Highest load", f"{SERVER} {_bound(timing)}", {"server_max_rate": "queries a second"})
+    yield from _tables(timing, "Highest load", _bound(timing), {"server_max_rate": "queries a second"})
     offered: dict[tuple[str, float], dict[str, Measurement]] = {}
     for (system, stage, quantity), row in timing.rows.items():
         match = OFFERED.fullmatch(quantity)
         if match and stage is None and not row.failed:
             offered.setdefault((system, float(match[2])), {})[match[1]] = row
-    heads = {"p50": "p50, ms", "p95": "p95, ms", "p99": "p99, ms", "errors": "errors"}
-    shown = [name for name in heads if any(name in rows for rows in offered.values())]
+    shown = [name for name in HEADS if any(name in rows for rows in offered.values())]
     rows = []
-    for (system, rate), found in sorted(offered.items(), key=lambda one: (timing.order(one[0][0]), one[0][1])):
+    for (system, rate), found in sorted(offered.items(), key=lambda one: (timing.order(one[0][0]), one[0])):
         cells = [_share(found.get(name)) if name == "errors" else _cell(found.get(name)) for name in shown]
         rows.append((Cell(system), Cell(f"{rate:,g}"), *cells))
     if rows:
         columns = (Column("system"), Column("offered, queries/s", numeric=True))
         yield Table(
-            SERVER, (*columns, *(Column(heads[name], numeric=True) for name in shown)), tuple(rows), "Under load"
+            SERVER, (*columns, *(Column(HEADS[name], numeric=True) for name in shown)), tuple(rows), "Under load"
         )
 
 
 def _bound(timing: Timing) -> str:
     said = timing.said.get("server")
-    bound = said.get("p99_ms") if isinstance(said, dict) else None
-    return f"The highest rate at which p99 stays within {numbers.fact(bound)} ms." if bound else ""
+    bound = f" within {numbers.fact(said['p99_ms'])} ms" if isinstance(said, dict) and "p99_ms" in said else ""
+    return f"{SERVER} The highest rate at which p99 stays{bound or ' within the bound'}; in brackets where it may lie."
 
 
 def _cell(row: Measurement | None) -> Cell:

@@ -13,7 +13,7 @@ from harness.report.cost_table import Money, cost, money_of
 from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
 from harness.report.index_pictures import index_curves
 from harness.report.markdown import markdown
-from harness.report.pictures import dimension_curves, quality_and_size
+from harness.report.pictures import dimension_curves, quality_and_money, quality_and_size
 from harness.report.quality import by_tag, headline, table
 from harness.report.rows import csv_text
 from harness.results import Results
@@ -88,11 +88,13 @@ def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragrap
 
 
 def _dataset(results: Results, comparison: Comparison, money: Money | None) -> Iterator[Section]:
+    sums = money.on(comparison.dataset) if money else {}
     blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
     if comparison.measures:
         blocks += quality_and_size(comparison)
+        blocks += quality_and_money(comparison, sums)
         blocks += dimension_curves(results, comparison)
         blocks += index_curves(results, comparison)
         blocks += by_tag(results, comparison)
     yield Section(f"Systems on {comparison.dataset}", tuple(blocks))
-    yield from latency.sections(results, comparison, money.on(comparison.dataset) if money else {})
+    yield from latency.sections(results, comparison, sums)

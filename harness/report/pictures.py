@@ -1,14 +1,15 @@
-"""Pictures of quality against what the artifacts weigh: bytes of the index, and dimensions."""
+"""Pictures of quality against what a system weighs and costs: bytes of the index, money, dimensions."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from harness.report import numbers
 from harness.report.comparison import Comparison
+from harness.report.costs import Costs
 from harness.report.document import Figure
-from harness.report.drawing import COLOURS, SHAPES, chart, dressed, sized
+from harness.report.drawing import COLOURS, ROUND, SHAPES, chart, dressed, sized
 from harness.report.numbers import plain
 from harness.report.scatter import ALIKE, Axis, Spread, against
 from harness.report.svg import inline
@@ -24,6 +25,25 @@ def quality_and_size(comparison: Comparison) -> list[Figure]:
     sizes = {entry.system: Spread(entry.index_bytes) for entry in comparison.entries if entry.index_bytes}
     better = f"both smaller (by more than {ALIKE - 1:.0%}) and better"
     return against(comparison, SIZE, sizes, better)
+
+
+def quality_and_money(comparison: Comparison, money: Mapping[str, Costs]) -> list[Figure]:
+    """Draw quality against what a million queries cost; a picture for each basis, since only one basis compares."""
+    found = []
+    for basis, currency in dict.fromkeys((one.basis, one.currency) for one in money.values()):
+        taken = {
+            system: Spread(one.per_1m_queries)
+            for system, one in money.items()
+            if one.basis == basis and one.per_1m_queries is not None
+        }
+        axis = Axis(f"{currency} per 1 M queries", f"{currency} per 1 M queries", _amount(currency), ROUND)
+        better = f"both cheaper (by more than {ALIKE - 1:.0%}) and better"
+        found += against(comparison, axis, taken, better, note=f"{basis[:1].upper()}{basis[1:]}." if basis else "")
+    return found
+
+
+def _amount(currency: str) -> Callable[[float], str]:
+    return lambda value: numbers.money(value, currency)
 
 
 def dimension_curves(results: Results, comparison: Comparison) -> list[Figure]:

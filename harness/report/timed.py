@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from harness.results import Measurement, Results
 
-TIMED = re.compile(r"(latency|server|cold|peak|artifact|energy)_.+|(query|encode)_rate@\d+")
-"""Quantities that a measurement of latency gives; all else is measured without one."""
+TIMED = re.compile(r"(latency|server|cold|peak|artifact|energy)_.+|(query|encode)_rate@\d+|(chunk|reduce|index)_rate")
+"""Quantities that the modes of `latency` give; all else is measured without, an `encode_rate` of no batch size too."""
 UNKNOWN = "an unknown machine"
 Key: TypeAlias = tuple[str, str | None, str]
 """System, stage (None: the whole) and quantity."""
@@ -94,12 +94,11 @@ def timings(results: Results, dataset: str) -> list[Timing]:
         if row.dataset == dataset and TIMED.fullmatch(row.quantity):
             found.setdefault(row.machine or own, {})[row.system, row.stage, row.quantity] = row
     said = results.part("latency").get(dataset)
-    if isinstance(said, dict):
-        found = {own: {}, **found}
-    return [
-        Timing(dataset, machine, rows, said if machine == own and isinstance(said, dict) else {})
-        for machine, rows in sorted(found.items(), key=lambda one: one[0] != own)
-    ]
+    known = said if isinstance(said, dict) else {}
+    if known.get("left_out"):
+        found.setdefault(own, {})
+    ordered = sorted(found.items(), key=lambda one: one[0] != own)
+    return [Timing(dataset, machine, rows, known if machine == own else {}) for machine, rows in ordered]
 
 
 def _own(results: Results) -> str:

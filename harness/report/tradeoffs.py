@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.lap_statistics import Estimate, told_apart
 from harness.report import numbers
 from harness.report.comparison import Comparison, query_values
 from harness.report.costs import Costs
@@ -59,11 +60,10 @@ def differences(results: Results, comparison: Comparison, reference: str) -> dic
 
 
 def alike(ratio: Measurement, noise_floor: float | None) -> bool:
-    """Tell whether the interval of a ratio holds 1, or lies within the noise of the measurement."""
+    """Tell whether the interval of a ratio holds 1 or meets the noise of the measurement, or is not known."""
     if ratio.value is None or ratio.low is None or ratio.high is None:
         return True
-    noise = 1 + (noise_floor or 0)
-    return ratio.low <= 1 <= ratio.high or (1 / noise <= ratio.low and ratio.high <= noise)
+    return not told_apart(Estimate(ratio.value, ratio.low, ratio.high, ratio.n or 0), noise_floor or 0)
 
 
 def _signed(value: float) -> str:

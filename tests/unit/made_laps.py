@@ -105,7 +105,7 @@ class Made:
                 "seed": 0,
                 "queries": self.queries,
                 "blocks": self.blocks,
-                "laps": self.queries * self.blocks * (len(self.stages) + 1),
+                "laps": self.queries * self.blocks,
                 "warm_up": {"laps": 60, "seconds": 2.4, "stopped": "steady"},
                 "stopped": "interval",
                 "noise_floor": 0.008,
