@@ -62,7 +62,7 @@ def dressed(picture: Any, letters: int = 12, columns: int = 3) -> dict[str, Any]
         labelFontSize=12,
         labelLimit=420,
         columns=columns,
-        columnPadding=24,
+        columnPadding=32,
     )
     found: dict[str, Any] = picture.configure_text(fontSize=12).to_dict()
     return found

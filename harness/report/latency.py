@@ -24,7 +24,6 @@ RATIO = (
     " Ratio: the median over laps of what a system took over what the reference took for the same query at the same "
     "time, with its {confidence} interval; below the noise floor two systems cannot be told apart."
 )
-INTERVALS = "95 % intervals of differences, {} of ratios"
 STAGES = "Medians in ms, in the order in which the stages work; they need not add up to the median of the whole."
 
 
@@ -33,16 +32,14 @@ def sections(results: Results, comparison: Comparison, money: Mapping[str, Costs
 
     `money` is what each system costs.
     """
-    found = timings(results, comparison.dataset)
-    for timing in found:
-        where = f", on {timing.machine}" if len(found) > 1 else ""
+    for timing in timings(results, comparison.dataset):
         blocks = (
             *conditions(results, timing),
             *_compared(results, comparison, timing, money),
             *modes(timing),
             *_left_out(timing),
         )
-        yield Section(f"Latency on {timing.dataset}{where}", blocks)
+        yield Section(f"Latency on {timing.dataset} ({timing.machine})", blocks)
 
 
 def calls(results: Results) -> Iterator[Paragraph]:
@@ -57,7 +54,8 @@ def _compared(results: Results, comparison: Comparison, timing: Timing, money: M
     if not timing.systems:
         return
     if said := sentences(results, comparison, timing, money):
-        yield say("Against the reference, ", strong(timing.reference or ""), f" ({INTERVALS.format(percent(RATIO_CONFIDENCE))}):")
+        intervals = f" (95 % intervals of differences, {percent(RATIO_CONFIDENCE)} of ratios):"
+        yield say("Against the reference, ", strong(timing.reference or ""), intervals)
         yield Items(tuple(said))
     yield table(timing)
     yield from quality_and_time(comparison, timing)

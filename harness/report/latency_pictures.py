@@ -9,6 +9,7 @@ from harness.report import numbers
 from harness.report.comparison import Comparison, Standing
 from harness.report.document import Figure
 from harness.report.drawing import COLOURS, GREY, INK, ROUND, SHAPES, chart, dressed, sized, ticks
+from harness.report.labels import LETTER, short
 from harness.report.numbers import plain
 from harness.report.scatter import ALIKE, Axis, Point, Spread, against, pareto
 from harness.report.svg import inline
@@ -26,8 +27,8 @@ ROLES = {
 }
 """The colours of stages by their role; those of other roles share a grey."""
 OTHERS = "others"
-ROW, NAMES = 20, 260
-"""Height of a bar and the gap to the next, and the most room for the name of a system, in px."""
+ROW, NAME = 20, 36
+"""Height of a bar and the gap to the next, in px; letters of the name of a system."""
 
 
 def quality_and_time(comparison: Comparison, timing: Timing) -> list[Figure]:
@@ -69,29 +70,30 @@ class _Segment(NamedTuple):
     until: float
 
 
-def _segments(system: str, stages: Mapping[str, float]) -> Iterator[_Segment]:
+def _segments(system: str, name: str, stages: Mapping[str, float]) -> Iterator[_Segment]:
     start, total = 0.0, sum(stages.values())
     for stage, ms in stages.items():
         role = stage.split("/")[0]
         about = plain(f"{system}, {stage}: {_ms(ms)}")
         shares = start / total, (start + ms) / total
-        yield _Segment(plain(system), role if role in ROLES else "other", about, start, start + ms, *shares)
+        yield _Segment(name, role if role in ROLES else "other", about, start, start + ms, *shares)
         start += ms
 
 
 def _bars(timing: Timing, stages: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
     import altair as alt
 
-    segments = [segment for system, found in stages.items() for segment in _segments(system, found)]
+    names = short(stages, NAME)
+    segments = [one for system, found in stages.items() for one in _segments(system, names[system], found)]
     totals = [
-        {"system": plain(system), "end": sum(found.values()), "label": _median(timing, system)}
+        {"system": names[system], "end": sum(found.values()), "label": _median(timing, system)}
         for system, found in stages.items()
     ]
     shown = [role for role in (*ROLES, "other") if any(segment.role == role for segment in segments)]
     colour = alt.Color("role:N", title=None).scale(domain=shown, range=[ROLES.get(role, GREY) for role in shown])
-    y = alt.Y("system:N", title=None, sort=None).scale(domain=[plain(system) for system in stages])
-    room = min(NAMES, 7.5 * max(len(plain(system)) for system in stages))
-    named = y.axis(labelLimit=NAMES, minExtent=room, grid=False, ticks=False, domain=False)
+    y = alt.Y("system:N", title=None, sort=None).scale(domain=list(names.values()))
+    room = LETTER * max(map(len, names.values())) + 8
+    named = y.axis(labelLimit=0, minExtent=room, grid=False, ticks=False, domain=False)
     bars = chart([segment._asdict() for segment in segments]).mark_bar(height=ROW - 6, stroke=INK, strokeWidth=0.4)
     bars = bars.encode(color=colour, description="about:N")
     most = max(segment.end for segment in segments)
@@ -158,10 +160,10 @@ class _Dot(NamedTuple):
     about: str
 
 
-def _dots(series: Mapping[str, list[tuple[float, float]]], bright: list[str]) -> Iterator[_Dot]:
+def _dots(series: Mapping[str, list[tuple[float, float]]], names: Mapping[str, str]) -> Iterator[_Dot]:
     """Give what is grey first, so that it is drawn below."""
-    for system in sorted(series, key=lambda system: system in bright):
-        shown = plain(system, 60) if system in bright else OTHERS
+    for system in sorted(series, key=lambda system: system in names):
+        shown = names.get(system, OTHERS)
         for chars, ms in series[system]:
             yield _Dot(plain(system), shown, chars, ms, plain(f"{system}: {_ms(ms)} at {chars:.0f} characters"))
 
@@ -169,8 +171,9 @@ def _dots(series: Mapping[str, list[tuple[float, float]]], bright: list[str]) ->
 def _lines(series: Mapping[str, list[tuple[float, float]]], bright: list[str], machine: str) -> dict[str, Any]:
     import altair as alt
 
-    dots = list(_dots(series, bright))
-    names = [plain(system, 60) for system in bright] + [OTHERS] * (len(bright) < len(series))
+    bright_names = short(bright, NAME)
+    dots = list(_dots(series, bright_names))
+    names = [*bright_names.values(), *([OTHERS] if len(bright) < len(series) else [])]
     colours, shapes = [*COLOURS[: len(bright)], GREY][: len(names)], [*SHAPES[: len(bright)], "circle"][: len(names)]
     times, sizes = [dot.ms for dot in dots], [dot.chars for dot in dots]
     low, high, room = min(times) / 1.3, max(times) * 1.3, 0.03 * (max(sizes) - min(sizes))
@@ -187,7 +190,8 @@ def _lines(series: Mapping[str, list[tuple[float, float]]], bright: list[str], m
     points = base.mark_point(filled=True, size=55, opacity=1).encode(
         shape=alt.Shape("shown:N", title=None).scale(domain=names, range=shapes), description="about:N"
     )
-    return dressed(sized(alt.layer(base.mark_line(strokeWidth=1.5, opacity=0.8), points)))
+    columns = 2 if max(map(len, names)) > NAME / 2 else 3
+    return dressed(sized(alt.layer(base.mark_line(strokeWidth=1.5, opacity=0.8), points)), columns=columns)
 
 
 def _ms(value: float) -> str:

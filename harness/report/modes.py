@@ -63,6 +63,8 @@ def _tables(timing: Timing, title: str, caption: str, heads: Mapping[str, str]) 
     found = shared(timing, heads)
     for staged in (False, True):
         mine = [one for one in found if (one.stage is not None) is staged]
+        if not staged:
+            mine.sort(key=lambda one: timing.order(one.systems[0]))
         shown = [head for head in dict.fromkeys(heads.values()) if any(head in one.rows for one in mine)]
         columns = [Column("stage" if staged else "system"), *(Column(head, numeric=True) for head in shown)]
         rows = []

@@ -16,6 +16,7 @@ from harness.report.markdown import markdown
 from harness.report.pictures import dimension_curves, quality_and_money, quality_and_size
 from harness.report.quality import by_tag, headline, table
 from harness.report.rows import csv_text
+from harness.report.timed import timings
 from harness.results import Results
 
 
@@ -92,7 +93,8 @@ def _dataset(results: Results, comparison: Comparison, money: Money | None) -> I
     blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
     if comparison.measures:
         blocks += quality_and_size(comparison)
-        blocks += quality_and_money(comparison, sums)
+        unsure = any(timing.inconclusive for timing in timings(results, comparison.dataset))
+        blocks += quality_and_money(comparison, sums, unsure)
         blocks += dimension_curves(results, comparison)
         blocks += index_curves(results, comparison)
         blocks += by_tag(results, comparison)

@@ -27,8 +27,11 @@ def quality_and_size(comparison: Comparison) -> list[Figure]:
     return against(comparison, SIZE, sizes, better)
 
 
-def quality_and_money(comparison: Comparison, money: Mapping[str, Costs]) -> list[Figure]:
-    """Draw quality against what a million queries cost; a picture for each basis, since only one basis compares."""
+def quality_and_money(comparison: Comparison, money: Mapping[str, Costs], inconclusive: bool = False) -> list[Figure]:
+    """Draw quality against what a million queries cost; a picture for each basis, since only one basis compares.
+
+    Where the times that the money follows from are inconclusive, no front is drawn.
+    """
     found = []
     for basis, currency in dict.fromkeys((one.basis, one.currency) for one in money.values()):
         taken = {
@@ -37,8 +40,10 @@ def quality_and_money(comparison: Comparison, money: Mapping[str, Costs]) -> lis
             if one.basis == basis and one.per_1m_queries is not None
         }
         axis = Axis(f"{currency} per 1 M queries", f"{currency} per 1 M queries", _amount(currency), ROUND)
-        better = f"both cheaper (by more than {ALIKE - 1:.0%}) and better"
-        found += against(comparison, axis, taken, better, note=f"{basis[:1].upper()}{basis[1:]}." if basis else "")
+        better = "" if inconclusive else f"both cheaper (by more than {ALIKE - 1:.0%}) and better"
+        note = f"{basis[:1].upper()}{basis[1:]}." if basis else ""
+        note += " No front: the times are inconclusive." if inconclusive else ""
+        found += against(comparison, axis, taken, better, note=note)
     return found
 
 

@@ -62,7 +62,8 @@ def table(comparison: Comparison) -> Table:
     columns = [Column("system"), *(Column(measure, numeric=True) for measure in measures)]
     columns += [Column("index", numeric=True), Column("dimensions", numeric=True)]
     cuts = comparison.recall_cuts
-    heads = [f"index recall@{k}" for k in cuts] + (["in memory", *_builds(comparison)] if cuts else [])
+    heads = [f"index recall@{k}" for k in cuts]
+    heads += ["in memory", *(f"build ({machine})" for machine in comparison.builders)] if cuts else []
     columns += [Column(head, numeric=True) for head in heads]
     highest = {measure: numbers.measure(comparison.highest(measure)) for measure in measures}
     scale = _scale(comparison)
@@ -88,18 +89,12 @@ def table(comparison: Comparison) -> Table:
     return Table(caption + (RECALLED if cuts else ""), tuple(columns), tuple(rows))
 
 
-def _builds(comparison: Comparison) -> list[str]:
-    """Name the columns of building times, one a machine."""
-    machines = comparison.builders
-    return [f"build on {machine}" for machine in machines] if len(machines) > 1 else ["build"]
-
-
 def _index(comparison: Comparison, entry: Entry) -> list[Cell]:
     """Say what an approximate index finds, and what it takes; nothing where no system has one."""
     if not comparison.recall_cuts:
         return []
     found = [numbers.measure(entry.index_recall.get(k)) for k in comparison.recall_cuts]
-    built = [numbers.quantity(entry.build_seconds.get(machine), "s") for machine in comparison.builders or [""]]
+    built = [numbers.quantity(entry.build_seconds.get(machine), "s") for machine in comparison.builders]
     return [*map(Cell, found), Cell(numbers.size(entry.index_memory_bytes)), *map(Cell, built)]
 
 

@@ -10,10 +10,12 @@ from harness.report import numbers
 from harness.report.comparison import Comparison, Standing
 from harness.report.document import Figure
 from harness.report.drawing import COLOURS, GREY, HEIGHT, INK, WIDTH, chart, dressed, sized, ticks
-from harness.report.labels import Box, Spot, place
+from harness.report.labels import Box, Spot, place, short
 from harness.report.numbers import plain
 from harness.report.svg import inline
 
+NAME = 40
+"""Letters of the name of a point."""
 ALIKE = 1.01
 """What differs by less counts as equal: a longer name in the settings of an index makes it no larger."""
 STANDINGS = {
@@ -156,7 +158,7 @@ def _scatter(points: Sequence[Point], front: Sequence[Point], measure: str, axis
         layers.append(line.encode(x=x, y=y, order="x:Q"))
     dots = chart([_row(p, axis) for p in reversed(points)]).mark_point(filled=True, size=100, opacity=0.9)
     layers.append(dots.encode(x=x, y=y, color=colour, shape=shape, description="about:N"))
-    for (align, dx, dy), rows in _labels(points, front, ends, axis).items():
+    for (align, dx, dy), rows in _labels(points, front, ends).items():
         text = chart(rows).mark_text(align=align, dx=dx, dy=dy, color=INK)
         layers.append(text.encode(x=x, y=y, text="label:N"))
     return dressed(sized(alt.layer(*layers)))
@@ -178,12 +180,11 @@ def _bar(point: Point, ends: str) -> dict[str, Any]:
 
 def _row(point: Point, axis: Axis) -> dict[str, Any]:
     about = f"{', '.join(point.systems)}: {numbers.measure(point.value)}, {axis.write(point.x)}"
-    said = {"standing": point.standing.value, "about": plain(about), "label": plain(point.name, most=40)}
-    return {"x": point.x, "value": point.value, **said}
+    return {"x": point.x, "value": point.value, "standing": point.standing.value, "about": plain(about)}
 
 
 def _labels(
-    points: Sequence[Point], front: Sequence[Point], ends: _Ends, axis: Axis
+    points: Sequence[Point], front: Sequence[Point], ends: _Ends
 ) -> dict[tuple[str, float, float], list[dict[str, Any]]]:
     """Group the points whose names find room by where the name stands; those of the front choose first, best first."""
     ordered = [*reversed(front), *(p for p in points if p not in front)]
@@ -192,8 +193,8 @@ def _labels(
     for (x, y), (x2, y2) in zip(corners, [*corners[1:], (WIDTH, corners[-1][1])] if front else [], strict=True):
         walls += [Box(x, y - 1, x2, y + 1), Box(x2 - 1, y2, x2 + 1, y)]
     found: dict[tuple[str, float, float], list[dict[str, Any]]] = {}
-    rows = [_row(point, axis) for point in ordered]
-    spots = [Spot(*ends.pixel(point), row["label"]) for point, row in zip(ordered, rows, strict=True)]
-    for label in place(spots, WIDTH, HEIGHT, walls):
-        found.setdefault(label[1:], []).append(rows[label.point])
+    names = short((point.name for point in ordered), NAME)
+    for label in place([Spot(*ends.pixel(point), names[point.name]) for point in ordered], WIDTH, HEIGHT, walls):
+        point = ordered[label.point]
+        found.setdefault(label[1:], []).append({"x": point.x, "value": point.value, "label": names[point.name]})
     return found
