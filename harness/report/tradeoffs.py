@@ -36,7 +36,7 @@ def sentences(results: Results, comparison: Comparison, timing: Timing, money: M
     found = []
     for entry in comparison.entries:
         ratio = timing.row(entry.system, "latency_ratio")
-        taken = [*_latency(ratio, timing.noise_floor), *_money(money.get(entry.system), money.get(reference))]
+        taken = [*_latency(ratio, timing.noise_floor), *_money(timing, money, entry.system)]
         if taken and entry.system != reference:
             found.append(f"{entry.system}: {_joined(quality.get(entry.system), taken)}.")
     return found
@@ -83,13 +83,27 @@ def _latency(ratio: Measurement | None, noise_floor: float | None) -> list[Part]
     return [Part("for", f"{times} times the latency {spread}")]
 
 
-def _money(system: Costs | None, reference: Costs | None) -> list[Part]:
-    if system is None or reference is None or system.basis != reference.basis:
+def _money(timing: Timing, money: Mapping[str, Costs], system: str) -> list[Part]:
+    """Say what a system costs more, unless the noise of the mean latencies, which money follows, hides it."""
+    ours, theirs = money.get(system), money.get(timing.reference or "")
+    if ours is None or theirs is None or ours.basis != theirs.basis:
         return []
-    if system.per_1m_queries is None or reference.per_1m_queries is None:
+    if ours.per_1m_queries is None or theirs.per_1m_queries is None:
         return []
-    more = system.per_1m_queries - reference.per_1m_queries
-    return [Part("for", f"{numbers.signed(more, numbers.money(abs(more), system.currency))} per 1 M queries")]
+    more = ours.per_1m_queries - theirs.per_1m_queries
+    noise = ours.per_1m_queries * _unsure(timing, system)
+    noise += theirs.per_1m_queries * _unsure(timing, timing.reference or "")
+    if abs(more) <= noise:
+        return [Part("at", "a cost that does not differ measurably")]
+    return [Part("for", f"{numbers.signed(more, numbers.money(abs(more), ours.currency))} per 1 M queries")]
+
+
+def _unsure(timing: Timing, system: str) -> float:
+    """Return how far the interval of a mean latency reaches, as a share of the mean; 0 where it has none."""
+    row = timing.row(system, "latency_mean")
+    if row is None or not row.value or row.low is None or row.high is None:
+        return 0.0
+    return (row.high - row.low) / 2 / row.value
 
 
 def _joined(quality: str | None, taken: list[Part]) -> str:

@@ -93,6 +93,14 @@ def test_a_sentence_says_what_is_gained_and_what_it_takes(three):
     assert set(said) == {"dense", "reranked"}
 
 
+def test_money_that_the_noise_of_the_times_hides_is_no_difference(three):
+    comparison, timing, _ = drawn(three)
+    costs = {"bm25": cost(40.0), "dense": cost(40.01), "reranked": cost(90.0)}
+    said = {line.split(":")[0]: line for line in sentences(three, comparison, timing, costs)}
+    assert said["dense"].endswith(" and a cost that does not differ measurably.")
+    assert said["reranked"].endswith(" and +50 USD per 1 M queries.")
+
+
 def test_what_is_not_known_is_left_out_of_a_sentence(three):
     comparison, timing, _ = drawn(three)
     other = {"bm25": cost(2.0), "dense": cost(40.0, basis="tokens alone")}
