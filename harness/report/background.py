@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.report import numbers
+from harness.report.artifacts import artifacts
 from harness.report.document import Block, Cell, Code, Column, Items, Section, Table, pairs, say
 from harness.report.throughput import throughput
 from harness.results import Results
@@ -30,6 +31,7 @@ SHORT = 12
 def background(results: Results) -> Iterator[Section]:
     """Give the sections that have something to say."""
     yield from throughput(results)
+    yield from artifacts(results)
     yield from failures(results)
     yield from tuned(results)
     yield from checks(results)

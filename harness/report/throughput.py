@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.report import numbers
+from harness.report.artifacts import SIZES
 from harness.report.document import Cell, Column, Section, Table
 from harness.report.timed import TIMED, UNKNOWN
 from harness.results import Measurement, Results
@@ -18,13 +19,17 @@ def throughput(results: Results) -> Iterator[Section]:
     """List what the stages took when they were made, a table a machine; what systems share stands once."""
     shared: dict[str, dict[tuple[Any, ...], list[Measurement]]] = {}
     for row in results.measurements:
-        if row.stage is not None and row.value is not None and not TIMED.fullmatch(row.quantity):
+        if row.stage is not None and row.value is not None and not _elsewhere(row.quantity):
             key = (row.dataset, row.stage, row.quantity, row.fingerprint, row.value)
             shared.setdefault(row.machine or UNKNOWN, {}).setdefault(key, []).append(row)
     if shared:
         titled = len(shared) > 1
         tables = (_took(results, machine, list(found.values()), titled) for machine, found in shared.items())
         yield Section("Stage throughput", tuple(tables))
+
+
+def _elsewhere(quantity: str) -> bool:
+    return quantity in SIZES or TIMED.fullmatch(quantity) is not None
 
 
 def _took(results: Results, machine: str, shared: list[list[Measurement]], titled: bool) -> Table:

@@ -14,7 +14,9 @@ import pyarrow.compute as pc
 
 from harness.results import Measurement, Results
 
-TIMED = re.compile(r"(latency|server|cold|peak|artifact|energy)_.+|(query|encode)_rate@\d+|(chunk|reduce|index)_rate")
+TIMED = re.compile(
+    r"(latency|server|cold|peak|energy)_.+|gpu_by_driver_bytes|(query|encode)_rate@\d+|(chunk|reduce|index)_rate"
+)
 """Quantities that the modes of `latency` give; all else is measured without, an `encode_rate` of no batch size too."""
 UNKNOWN = "an unknown machine"
 Key: TypeAlias = tuple[str, str | None, str]
@@ -27,14 +29,17 @@ class Timing:
 
     dataset: str
     machine: str
-    rows: Mapping[Key, Measurement]
+    rows: tuple[Measurement, ...]
     said: Mapping[str, Any]
     """The entry of run.json about the data set; empty for rows of another machine than the run's."""
 
+    @cached_property
+    def _known(self) -> dict[Key, Measurement]:
+        return {(row.system, row.stage, row.quantity): row for row in self.rows if not row.failed}
+
     def row(self, system: str, quantity: str, stage: str | None = None) -> Measurement | None:
         """Return a number; None where there is none or it failed."""
-        row = self.rows.get((system, stage, quantity))
-        return None if row is None or row.failed else row
+        return self._known.get((system, stage, quantity))
 
     def value(self, system: str, quantity: str, stage: str | None = None) -> float | None:
         """Return the value of such a number."""
@@ -44,13 +49,13 @@ class Timing:
     @cached_property
     def systems(self) -> list[str]:
         """The systems that have a median of whole laps, the fastest first."""
-        found = {row.system: row.value for row in self.rows.values() if row.value is not None and _median(row)}
+        found = {row.system: row.value for row in self.rows if row.value is not None and _median(row)}
         return sorted(found, key=lambda system: found[system])
 
     @cached_property
     def reference(self) -> str | None:
         """The system that the others were held against; None where nobody said."""
-        floors = (row.system for row in self.rows.values() if row.quantity == "latency_noise_floor")
+        floors = (row.system for row in self.rows if row.quantity == "latency_noise_floor")
         return self.said.get("reference") or next(floors, None)
 
     @property
@@ -69,7 +74,7 @@ class Timing:
         """Why a system has no latency, by system."""
         said = self.said.get("left_out")
         known = {str(system): str(reason) for system, reason in said.items()} if isinstance(said, dict) else {}
-        failed = {row.system: str(row.reason) for row in self.rows.values() if row.failed and _median(row)}
+        failed = {row.system: str(row.reason) for row in self.rows if row.failed and _median(row)}
         return {**known, **failed}
 
     def order(self, system: str) -> int:
@@ -78,7 +83,7 @@ class Timing:
 
     def stages(self, system: str) -> dict[str, float]:
         """Return the medians of the stages of a system in ms, in the order in which they work."""
-        mine = (row for row in self.rows.values() if row.system == system and row.quantity == "latency_p50")
+        mine = (row for row in self.rows if row.system == system and row.quantity == "latency_p50")
         return {row.stage: row.value for row in mine if row.stage is not None and row.value is not None}
 
 
@@ -89,16 +94,16 @@ def _median(row: Measurement) -> bool:
 def timings(results: Results, dataset: str) -> list[Timing]:
     """Return what was timed on a data set, one entry a machine, that of the run first; [] where nothing was."""
     own = _own(results)
-    found: dict[str, dict[Key, Measurement]] = {}
+    found: dict[str, list[Measurement]] = {}
     for row in results.measurements:
         if row.dataset == dataset and TIMED.fullmatch(row.quantity):
-            found.setdefault(row.machine or own, {})[row.system, row.stage, row.quantity] = row
+            found.setdefault(row.machine or own, []).append(row)
     said = results.part("latency").get(dataset)
     known = said if isinstance(said, dict) else {}
     if known.get("left_out"):
-        found.setdefault(own, {})
+        found.setdefault(own, [])
     ordered = sorted(found.items(), key=lambda one: one[0] != own)
-    return [Timing(dataset, machine, rows, known if machine == own else {}) for machine, rows in ordered]
+    return [Timing(dataset, machine, tuple(rows), known if machine == own else {}) for machine, rows in ordered]
 
 
 def _own(results: Results) -> str:

@@ -105,7 +105,7 @@ def test_what_is_not_known_is_left_out_of_a_sentence(three):
     comparison, timing, _ = drawn(three)
     other = {"bm25": cost(2.0), "dense": cost(40.0, basis="tokens alone")}
     assert all("USD" not in line for line in sentences(three, comparison, timing, other))
-    bare = replace(timing, rows={k: v for k, v in timing.rows.items() if k[2] != "latency_ratio"})
+    bare = replace(timing, rows=tuple(row for row in timing.rows if row.quantity != "latency_ratio"))
     (line,) = sentences(three, comparison, bare, {"bm25": cost(2.0), "dense": cost(40.0)})
     assert re.fullmatch(r"dense: \+0\.\d+ nDCG@10 \[.*\] for \+38 USD per 1 M queries\.", line)
     assert sentences(three, comparison, bare, {}) == []
@@ -118,13 +118,9 @@ def test_what_is_not_known_is_left_out_of_a_sentence(three):
 )  # fmt: skip
 def test_a_difference_that_noise_could_make_is_none(three, ratio, alike):
     comparison, timing, _ = drawn(three)
-    rows = dict(timing.rows)
-    floor = rows["bm25", None, "latency_noise_floor"]
-    rows["bm25", None, "latency_noise_floor"] = replace(floor, value=0.01)
     value, low, high = ratio
-    rows["dense", None, "latency_ratio"] = replace(
-        rows["dense", None, "latency_ratio"], value=value, low=low, high=high
-    )
+    known = {"latency_noise_floor": {"value": 0.01}, "latency_ratio": {"value": value, "low": low, "high": high}}
+    rows = tuple(replace(row, **known.get(row.quantity, {})) for row in timing.rows)
     line = next(line for line in sentences(three, comparison, replace(timing, rows=rows), {}) if "dense:" in line)
     assert ("at a latency that does not differ measurably" in line) is alike
     assert ("times the latency" in line) is not alike
@@ -181,6 +177,14 @@ def test_what_is_left_out_alone_is_a_section_too(tmp_path):
     content = rendered(results, tmp_path / "out")
     assert "| bm25 | latency | why not |" in content
     assert "Measured on" not in content
+
+
+def test_sizes_of_artifacts_alone_are_no_latency(tmp_path):
+    results = Results.load(make(tmp_path / "run"))
+    size = Measurement("toy", "bm25", "index/bm25", "artifact_bytes", 1e6, "bytes", fingerprint="c" * 64)
+    weighed = replace(results, measurements=(*results.measurements, size))
+    assert timings(weighed, "toy") == []
+    assert "| toy | index/bm25 | 1.0 MB |" in rendered(weighed, tmp_path / "out")
 
 
 @pytest.mark.parametrize("said", [[], "x", {"toy": None}, {"toy": {"again": 3, "warm_up": "x", "left_out": []}},
@@ -242,19 +246,26 @@ def test_modes_have_small_tables(tmp_path):
             row("dense", None, "server_p99@130", 48.0, "ms", 1300, 44.0, 49.5),
             row("dense", None, "server_errors@130", 0.001, "", 1300, 0.0, 0.004),
             row("dense", None, "cold_import", 1.9, "s", 5, 1.8, 2.2), row("dense", None, "cold_total", 3.1, "s"),
-            row("dense", "encode/dense", "peak_rss_bytes", 812e6, "bytes"),
-            row("dense", "index/flat", "artifact_bytes_per_document", 1536, "bytes/document"),
+            row("dense", "encode/dense", "peak_rss_bytes", 812e6, "bytes", 4096),
+            row("dense", "encode/dense", "peak_rss_bytes", 512e6, "bytes", 100),
+            row("dense", "encode/dense", "artifact_bytes", 7_680_000, "bytes"),
+            row("dense", "encode/dense", "artifact_bytes_per_row", 1536, "bytes/document"),
+            row("reranked", "encode/dense", "artifact_bytes", 7_680_000, "bytes"),
             row("dense", None, "energy_j_per_query", 0.31, "J")]  # fmt: skip
     said = THREE.said()
     said["toy"]["server"] = {"p99_ms": 50}
+    said["toy"]["energy"] = {"status": "read by RAPL", "idle_watts": 30.0}
     content = rendered(THREE.write(tmp_path / "run", *more, latency=said), tmp_path / "out")
     for line in ("| system | batches of 1 | batches of 32 |", "| dense | 160 \\[150, 170\\] | 900 \\[880, 950\\] |",
                  "| encode/dense | 1000 \\[980, 1050\\] | dense |",
                  f"| encode/dense | 512 \\[500, 520\\] | {NOTHING} | dense, reranked |",
                  "| system | queries a second |", "| dense | 130 | 48 \\[44, 50\\] | 0.10% |", "within 50 ms",
-                 "| dense | 1.9 \\[1.8, 2.2\\] | 3.10 |", "| encode/dense | 812.0 MB | dense |",
-                 "| index/flat | 1.5 kB | dense |", "| dense | 0.310 |"):  # fmt: skip
+                 "| dense | 1.9 \\[1.8, 2.2\\] | 3.10 |", "| encode/dense | 4,096 | 812.0 MB | dense |",
+                 "| encode/dense | 100 | 512.0 MB | dense |",
+                 "| toy | encode/dense | 7.7 MB | 1.5 kB a document | dense, reranked |",
+                 "| dense | 0.310 |"):  # fmt: skip
         assert line in content
+    assert "**Energy**: read by RAPL" in content
     assert "Stage throughput" not in content
 
 
