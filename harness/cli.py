@@ -96,7 +96,7 @@ def run(
 
     from harness.job import carry_out, lay_plan
     from harness.machine import default_device, threads
-    from harness.prices import load_prices
+    from harness.price_file import load_prices
     from harness.progress import Reporter
     from harness.provenance import Job
     from harness.report import render
@@ -147,7 +147,7 @@ def report(
     prices: PriceFile = None,
 ) -> None:
     """Draw the report again from result files alone: HTML, Markdown and CSV. Other prices need no new run."""
-    from harness.prices import load_prices
+    from harness.price_file import load_prices
     from harness.report import render
     from harness.results import Results
 

@@ -15,7 +15,7 @@ from harness.lanes import held
 from harness.latency import measure, timed_targets
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan
-from harness.prices import load_prices
+from harness.price_file import load_prices
 from harness.progress import Reporter, Silent
 from harness.provenance import Job
 from harness.record import record

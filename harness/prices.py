@@ -1,4 +1,4 @@
-"""What things cost, from a dated price file. Results hold physical quantities; a report derives money with this."""
+"""What things cost: results hold physical quantities, and a report derives money from these."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from functools import partial
-from pathlib import Path
 from typing import Annotated, Any, NamedTuple, Self
 
 from pydantic import (
@@ -23,8 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from harness.errors import Place, SuiteError, UserError, nearest, relative
-from harness.places import Document, read, validate
+from harness.errors import Place, UserError, nearest
 
 HOURS = 730
 """Of a month: 8,760 of a year / 12."""
@@ -119,6 +117,24 @@ class Service(Priced):
     """Of tokens that the model writes; an embedding writes none."""
 
 
+class Entry(NamedTuple):
+    """A price, the words that lead to it in its file, and what stands beside it."""
+
+    path: tuple[str, ...]
+    rate: Rate
+    beside: Priced
+
+    @property
+    def title(self) -> str:
+        """Name it for people.
+
+        >>> Entry(("models", "embedder", "input"), Rate(0.02, "USD", "1M tokens"), Priced()).title
+        'model embedder, input'
+        """
+        kind, *rest = self.path
+        return " ".join([kind.removesuffix("s") if rest else kind, ", ".join(rest)]).strip()
+
+
 class Load(Words):
     """What is asked of a system in a month: say queries_per_month or queries_per_second."""
 
@@ -176,7 +192,7 @@ class Prices(Words):
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
-        found = sorted({one.currency for _, one, _ in self.entries()})
+        found = sorted({entry.rate.currency for entry in self.entries()})
         if len(found) != 1:
             said = f"found {' and '.join(found)}" if found else "and there is none"
             raise ValueError(f"prices are in one currency, {said}")
@@ -185,20 +201,22 @@ class Prices(Words):
     @property
     def currency(self) -> str:
         """The currency of all of them."""
-        return next(one.currency for _, one, _ in self.entries())
+        return next(entry.rate.currency for entry in self.entries())
 
-    def entries(self) -> Iterator[tuple[str, Rate, Priced]]:
-        """Give every price with what it is of, and where it stands."""
+    def entries(self) -> Iterator[Entry]:
+        """Give every price, and where it stands."""
         for word in ("host", "gpu"):
             if (said := getattr(self, word)) and "/" in said:
-                yield word, rate(said, "h"), Priced()
-        groups: dict[str, Mapping[str, Priced]] = {"host": self.hosts, "GPU": self.gpus, "model": self.models}
-        singles = {"memory": self.memory, "storage": self.storage}
-        listed = [(f"{word} {name}", one) for word, group in groups.items() for name, one in group.items()]
-        for title, one in [*listed, *((word, one) for word, one in singles.items() if one)]:
-            for field in ("price", "input", "output"):
-                if (price := getattr(one, field, None)) is not None:
-                    yield f"{title}, {field}" if field != "price" else title, price, one
+                yield Entry((word,), rate(said, "h"), Priced())
+        for group in ("hosts", "gpus"):
+            yield from (Entry((group, name), one.price, one) for name, one in getattr(self, group).items())
+        for word in ("memory", "storage"):
+            if (one := getattr(self, word)) is not None:
+                yield Entry((word,), one.price, one)
+        for name, model in self.models.items():
+            yield Entry(("models", name, "input"), model.input, model)
+            if model.output is not None:
+                yield Entry(("models", name, "output"), model.output, model)
 
     def host_of(self, machine: str | None, *, here: bool) -> Host | None:
         """Return the host that a machine of results stands for; None where nothing prices it.
@@ -227,41 +245,3 @@ def of_words(words: Mapping[str, Any], file: str) -> Prices:
         return Prices.model_validate(words)
     except ValidationError as error:
         raise UserError(f"prices: {error.errors()[0]['msg']}", Place(file)) from None
-
-
-def load_prices(path: Path) -> Prices:
-    """Read a price file. SuiteError for a mistake, and for a price without a date or a source."""
-    try:
-        text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        beside = [str(other) for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        missing = f"there is no such price file; {nearest(str(path), beside)}"
-        raise SuiteError(
-            missing if isinstance(error, FileNotFoundError) else str(error), Place(relative(path))
-        ) from None
-    document = read(text, relative(path))
-    if not isinstance(document.values, dict):
-        raise SuiteError("a price file is a mapping: date, host, hosts, models, …", document.place(()))
-    prices = validate(Prices, document.values, (), document)
-    _refuse_undated(prices, document)
-    return prices
-
-
-def _refuse_undated(prices: Prices, document: Document) -> None:
-    """Refuse a price of which nobody could say later when and where it stood."""
-    for title, _, one in prices.entries():
-        if (one.date or prices.date) is None:
-            raise SuiteError(f"the price of {title} has no date: say date: YYYY-MM-DD", document.place(()))
-        if (one.source or prices.source) is None and not one.example:
-            raise SuiteError(f"the price of {title} has no source, nor says example: true", document.place(()))
-
-
-def prices_of(said: Any, base: Path, document: Document) -> Prices | None:
-    """Read what a suite says of prices: a file beside it, or the words themselves. SuiteError for a mistake."""
-    if said is None:
-        return None
-    if isinstance(said, str):
-        return load_prices(base / said)
-    if not isinstance(said, dict):
-        raise SuiteError("prices is a file, or a mapping as {host: 0.17 USD/h}", document.place(("prices",)))
-    return validate(Prices, said, ("prices",), document)

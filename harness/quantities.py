@@ -10,10 +10,11 @@ from harness.artifacts.text import Corpus
 from harness.artifacts.token_vectors import TokenVectors
 from harness.artifacts.vectors import Table
 from harness.meter import Paid
-from harness.plan import Target, answering
+from harness.plan import Target, answering, walk
 from harness.postings import Postings
-from harness.stage import Node, Rescorer
+from harness.stage import ModelSource, Node, Rescorer
 from harness.store import Store
+from harness.words import side_of
 
 
 class Quantity(NamedTuple):
@@ -26,12 +27,15 @@ class Quantity(NamedTuple):
     stage: str | None = None
     machine: str | None = None
     n: int | None = None
+    low: float | None = None
+    high: float | None = None
 
 
 def quantities(target: Target, store: Store) -> Iterator[Quantity]:
     """Give the sizes of a system that was made, the throughput of its stages, and what services took."""
     yield from sizes(target, store)
     yield from stages(target, store)
+    yield from making(target, store)
     yield from paid(target, store)
 
 
@@ -98,6 +102,26 @@ def stages(target: Target, store: Store) -> Iterator[Quantity]:
             yield Quantity(node, "encode_rate", rate, unit, stage, cost.machine, cost.items)
         elif node.stage.role == "index":
             yield Quantity(node, "build_seconds", cost.call_seconds, "s", stage, cost.machine, cost.items)
+
+
+def making(target: Target, store: Store) -> Iterator[Quantity]:
+    """Give the seconds that the artifacts of documents took besides encoding and building; from their cost records.
+
+    `reindex_seconds` are those of all that a change of the models makes anew, `gpu_seconds` those on a machine whose
+    GPU was in use.
+    """
+    for node in answering(target.run):
+        if node.stage.role not in ("chunk", "encode", "reduce", "index") or side_of(node) == "query":
+            continue
+        for cost in store.costs(node.fingerprint)[-1:]:
+            names = [f"{node.stage.role}_seconds"] if node.stage.role in ("chunk", "reduce") else []
+            if any(above.stage.role == "encode" or isinstance(above.stage, ModelSource) for above in walk(node)):
+                names.append("reindex_seconds")
+            if cost.device.startswith("cuda"):
+                names.append("gpu_seconds")
+            stage = f"{node.stage.role}/{node.stage.name}"
+            for name in names:
+                yield Quantity(node, name, cost.call_seconds, "s", stage, cost.machine, cost.items)
 
 
 def paid(target: Target, store: Store) -> Iterator[Quantity]:

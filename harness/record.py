@@ -27,6 +27,7 @@ from harness.sources import Collection
 from harness.stage import Node
 from harness.statistics import Interval, mean_intervals
 from harness.store import Store
+from harness.token_counts import TokenCounts
 
 
 def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path, measured: Measured | None = None) -> Path:
@@ -69,6 +70,7 @@ class _Recorder:
     def __init__(self, plan: Plan, outcome: Outcome, store: Store) -> None:
         self.plan, self.outcome, self.store = plan, outcome, store
         self.machine = machine.describe().id
+        self.tokens = TokenCounts(plan, store)
         self.beside = Beside(plan, outcome.failed, self.load)
         self.values = {
             (target.dataset, target.system, name): self.load(node).values
@@ -94,7 +96,7 @@ class _Recorder:
         if target.run.fingerprint not in self.outcome.failed:
             yield from self.counts(target)
             yield from self.ceilings(target)
-            for said in quantities(target, self.store):
+            for said in (*quantities(target, self.store), *self.tokens.of(target)):
                 yield self.row(target, *said)
 
     def measured(self, target: Target, name: str, node: Node) -> Measurement:

@@ -239,6 +239,8 @@ class Reranker(Stage):
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Run
     uses_model: ClassVar[bool] = True
+    reads_pairs: ClassVar[bool] = False
+    """Whether the model reads the query and each of `depth` documents together, so that their tokens can be counted."""
     chunk_rows: ClassVar[int] = 64
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, model: Model | None) -> Callable[[Run], Run]:

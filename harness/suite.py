@@ -20,7 +20,8 @@ from harness.measures.parse import parse, required_depth
 from harness.models import ModelSpec
 from harness.places import Document, read, validate
 from harness.places import Path as At
-from harness.prices import Prices, prices_of
+from harness.price_file import prices_of
+from harness.prices import Prices
 from harness.registry import DATASETS, load_plugin
 from harness.systems import Defaults, System, make_systems
 

