@@ -55,7 +55,7 @@ def modes(timing: Timing) -> Iterator[Block]:
     making |= dict.fromkeys(("chunk_rate", "reduce_rate", "index_rate"), "all at once")
     yield from _tables(timing, "Documents a second", OFFLINE, making)
     yield from server(timing)
-    yield from _tables(timing, "Cold starts", COLD, COLD_HEADS)
+    yield from _tables(timing, "Cold starts", COLD, COLD_HEADS, counted="starts")
     yield from _tables(timing, "Memory", MEMORY, MEMORY_HEADS, counted="rows")
     yield from _tables(timing, "Energy", ENERGY, {"energy_j_per_query": "J a query"})
     yield from energy(timing)

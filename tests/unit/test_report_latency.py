@@ -260,7 +260,7 @@ def test_modes_have_small_tables(tmp_path):
                  "| encode/dense | 1000 \\[980, 1050\\] | dense |",
                  f"| encode/dense | 512 \\[500, 520\\] | {NOTHING} | dense, reranked |",
                  "| system | queries a second |", "| dense | 130 | 48 \\[44, 50\\] | 0.10% |", "within 50 ms",
-                 "| dense | 1.9 \\[1.8, 2.2\\] | 3.10 |", "| encode/dense | 4,096 | 812.0 MB | dense |",
+                 "| dense | 5 | 1.9 \\[1.8, 2.2\\] | 3.10 |", "| encode/dense | 4,096 | 812.0 MB | dense |",
                  "| encode/dense | 100 | 512.0 MB | dense |",
                  "| toy | encode/dense | 7.7 MB | 1.5 kB a document | dense, reranked |",
                  "| dense | 0.310 |"):  # fmt: skip
