@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.prices import Prices
-from harness.report import ceilings, latency, numbers
+from harness.report import ceilings, contexts, latency, numbers
 from harness.report.background import background, objects
 from harness.report.comparison import Comparison, Standing, compare
 from harness.report.cost_table import Money, cost, money_of
@@ -91,6 +91,7 @@ def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragrap
 def _dataset(results: Results, comparison: Comparison, money: Money | None) -> Iterator[Section]:
     sums = money.on(comparison.dataset) if money else {}
     blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
+    blocks += contexts.table(results, comparison.dataset)
     if comparison.measures:
         blocks += quality_and_size(comparison)
         unsure = any(timing.inconclusive for timing in timings(results, comparison.dataset))

@@ -29,7 +29,21 @@ LINES: dict[int, set[str]] = {
         "preview",
         "progress",
     }
-    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
+    | {
+        "doctor",
+        "janitor",
+        "inventory",
+        "schema",
+        "job",
+        "verify",
+        "verify_laps",
+        "rescore",
+        "score",
+        "beside",
+        "describe",
+        "spoken",
+    }
+    | {"arranged"},
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
     3: {
@@ -44,9 +58,11 @@ LINES: dict[int, set[str]] = {
         "tuning",
         "endpoint",
         "pieces",
+        "embeddings",
+        "chat",
         "posting_search",
     }
-    | {"chunking", "latency_words"},
+    | {"chunking", "arranging", "latency_words"},
     2: {
         "artifacts",
         "registry",
@@ -66,13 +82,16 @@ LINES: dict[int, set[str]] = {
         "postings",
         "fusion",
         "neighbours",
+        "products",
         "collapsing",
         "candidates",
         "faiss_index",
         "maxsim",
+        "tokenizing",
         "laps",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"},
+    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"}
+    | {"visits"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
