@@ -9,10 +9,11 @@ from harness.report.document import Paragraph, say, strong
 from harness.report.timed import Timing, number
 from harness.results import Results
 
-NO_VERDICT = (
-    "the reference{name} was measured twice, interleaved with itself, and the two differ by a factor of {again}: the "
-    "machine was too unsteady to compare systems, so no ratios are given"
+UNSTEADY = (
+    ": the reference, {reference}, was measured twice, interleaved with itself, and the two differ by a factor of "
+    "{again}. The machine was too unsteady to compare systems, so no ratios are given."
 )
+TOO_LITTLE = ": too little was timed to know how far the reference differs from itself, so no ratios are given."
 WARM = {"steady": "until all took as long as before", "cap": "which ended before all were steady"}
 STOPPED = {"interval": "when every ratio was known closely enough", "budget": "when its time was spent"}
 
@@ -20,15 +21,9 @@ STOPPED = {"interval": "when every ratio was known closely enough", "budget": "w
 def conditions(results: Results, timing: Timing) -> Iterator[Paragraph]:
     """Say how it was measured, as far as the results say; first of all if it is not to be believed."""
     if timing.inconclusive:
-        yield say(strong("Inconclusive"), f": {no_verdict(timing)}.")
+        yield say(strong("Inconclusive"), _no_verdict(timing))
     if timing.rows:
         yield say(f"Measured on {_machine(results, timing)}. ", *_how(timing))
-
-
-def no_verdict(timing: Timing) -> str:
-    """Say why nothing is said about ratios."""
-    name = f", {timing.reference}," if timing.reference else ""
-    return NO_VERDICT.format(name=name, again=_again(timing) or "more than chance")
 
 
 def percent(share: float) -> str:
@@ -38,6 +33,11 @@ def percent(share: float) -> str:
     '0.81 %'
     """
     return f"{share * 100:.2g} %"
+
+
+def _no_verdict(timing: Timing) -> str:
+    again = _again(timing)
+    return UNSTEADY.format(reference=timing.reference, again=again) if "[" in again else TOO_LITTLE
 
 
 def _again(timing: Timing) -> str:

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping
 from harness.laps import RATIO_CONFIDENCE
 from harness.report import numbers
 from harness.report.comparison import Comparison
-from harness.report.conditions import conditions, no_verdict, percent
+from harness.report.conditions import conditions, percent
 from harness.report.costs import Costs
-from harness.report.document import Block, Cell, Column, Items, Paragraph, Section, Table, say, strong
+from harness.report.document import Block, Cell, Column, Items, Section, Table, say, strong
 from harness.report.latency_pictures import lengths, quality_and_time, stage_bars
 from harness.report.modes import modes
 from harness.report.timed import Timing, timings
@@ -40,14 +40,6 @@ def sections(results: Results, comparison: Comparison, money: Mapping[str, Costs
             *_left_out(timing),
         )
         yield Section(f"Latency on {timing.dataset} ({timing.machine})", blocks)
-
-
-def calls(results: Results) -> Iterator[Paragraph]:
-    """Say which measurements of latency are not to be believed."""
-    for dataset in results.datasets:
-        for timing in timings(results, dataset):
-            if timing.inconclusive:
-                yield say(strong(f"Latency on {dataset} is inconclusive"), f": {no_verdict(timing)}.")
 
 
 def _compared(results: Results, comparison: Comparison, timing: Timing, money: Mapping[str, Costs]) -> Iterator[Block]:

@@ -83,7 +83,6 @@ def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragrap
     missed = [check for check in objects(results.run.get("checks")) if check.get("status") != "met"]
     if missed:
         yield say(strong(f"Expected numbers not met: {len(missed)}"), "; see Checks against published numbers.")
-    yield from latency.calls(results)
     for warning in results.run.get("warnings") or ():
         yield say(strong("Warning"), f": {warning}.".replace("..", "."))
 
