@@ -1,4 +1,4 @@
-"""The sections beside quality: throughput, failures, checks, and all that is needed to trust and to repeat a number."""
+"""The sections beside quality: failures, checks, and all that is needed to trust and to repeat a number."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.report import numbers
+from harness.report.artifacts import artifacts
 from harness.report.document import Block, Cell, Code, Column, Items, Section, Table, pairs, say
 from harness.report.rewritten import rewritten
-from harness.results import Measurement, Results
+from harness.report.throughput import throughput
+from harness.results import Results
 
 RULES = ("ties", "queries", "unjudged", "grades")
 """What measures of a run have in common."""
@@ -28,13 +30,12 @@ PROMPTS = (
 )
 SHORT = 12
 """Characters of a checksum that a table shows; run.json has all."""
-WORKED = ("encode_rate", "build_seconds")
-"""The order in which quantities of stages are listed; others follow."""
 
 
 def background(results: Results) -> Iterator[Section]:
     """Give the sections that have something to say."""
     yield from throughput(results)
+    yield from artifacts(results)
     yield from failures(results)
     yield from tuned(results)
     yield from checks(results)
@@ -47,38 +48,6 @@ def background(results: Results) -> Iterator[Section]:
     yield from rewritten(objects(results.run.get("rewritten")))
     yield environment(results)
     yield repeat(results)
-
-
-def throughput(results: Results) -> Iterator[Section]:
-    """List what the stages took when they were made, each stage once however many systems share it."""
-    shared: dict[tuple[Any, ...], list[Measurement]] = {}
-    for row in results.measurements:
-        if row.stage is not None and row.value is not None:
-            key = (row.dataset, row.stage, row.quantity, row.fingerprint, row.value, row.machine)
-            shared.setdefault(key, []).append(row)
-    if not shared:
-        return
-    rows = []
-    for users in sorted(shared.values(), key=lambda found: _place(results, found[0])):
-        row = users[0]
-        names = numbers.some(list(dict.fromkeys(user.system for user in users)), most=3)
-        texts = (
-            row.dataset,
-            row.stage or "",
-            row.quantity.replace("_seconds", "_time").replace("_", " "),
-            numbers.quantity(row.value, row.unit),
-        )
-        rows.append(tuple(map(Cell, (*texts, numbers.count(row.n), row.machine or numbers.NOTHING, names))))
-    machines = list(dict.fromkeys(str(users[0].machine or "an unknown machine") for users in shared.values()))
-    caption = f"From cost records of {', '.join(machines)}, not a latency: what each stage took when it was made."
-    heads = ("data set", "stage", "quantity", "took", "items", "machine", "used by")
-    columns = tuple(Column(head, numeric=head in ("took", "items")) for head in heads)
-    yield Section("Stage throughput", (Table(caption, columns, tuple(rows)),))
-
-
-def _place(results: Results, row: Measurement) -> tuple[int, str, int]:
-    order = WORKED.index(row.quantity) if row.quantity in WORKED else len(WORKED)
-    return results.datasets.index(row.dataset), row.stage or "", order
 
 
 def failures(results: Results) -> Iterator[Section]:

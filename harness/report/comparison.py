@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.report.timed import UNKNOWN
 from harness.results import Measurement, Results
 from harness.statistics import mean_intervals
 
@@ -46,8 +47,8 @@ class Entry:
     """Of a document, on the mean, where vectors are sparse."""
     query_active_dims: float | None = None
     index_memory_bytes: float | None = None
-    build_seconds: float | None = None
-    """Of all its indexes, when they were made."""
+    build_seconds: Mapping[str, float] = field(default_factory=dict)
+    """Of all its indexes, when they were made, by the machine that made them."""
     index_recall: Mapping[int, float] = field(default_factory=dict)
     """Of its approximate search, by k; empty for an exact one."""
 
@@ -74,6 +75,11 @@ class Comparison:
     def recall_cuts(self) -> list[int]:
         """The k at which approximate searches were held against exact ones, ascending."""
         return sorted({k for entry in self.entries for k in entry.index_recall})
+
+    @property
+    def builders(self) -> list[str]:
+        """The machines that made indexes of which the time is known: times of two are not compared."""
+        return list(dict.fromkeys(machine for entry in self.entries for machine in entry.build_seconds))
 
     @property
     def best(self) -> Entry | None:
@@ -113,16 +119,20 @@ def compare(results: Results, dataset: str) -> Comparison:
     return Comparison(dataset, measures, known + [e for e in entries if e.value is None])
 
 
-def _of_indexes(results: Results, dataset: str, system: str) -> tuple[float | None, dict[int, float]]:
-    """Return the seconds that the indexes took to build, and what an approximate one finds of the exact answer."""
+def _of_indexes(results: Results, dataset: str, system: str) -> tuple[dict[str, float], dict[int, float]]:
+    """Return the seconds that the indexes took to build, by machine, and what an approximate one finds of the truth."""
     mine = [row for row in results.measurements if (row.dataset, row.system) == (dataset, system)]
-    built = [row.value for row in mine if row.quantity == "build_seconds" and row.value is not None]
+    built: dict[str, float] = {}
+    for row in mine:
+        if row.quantity == "build_seconds" and row.value is not None:
+            machine = row.machine or UNKNOWN
+            built[machine] = built.get(machine, 0) + row.value
     recall = {
         int(row.quantity.removeprefix(RECALL)): row.value
         for row in mine
         if row.quantity.startswith(RECALL) and row.value is not None and row.stage is None
     }
-    return (sum(built) if built else None), recall
+    return built, recall
 
 
 def _standings(results: Results, dataset: str, measure: str) -> dict[str, Standing]:

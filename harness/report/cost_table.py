@@ -35,6 +35,10 @@ class Money:
     prices: Prices
     costs: Mapping[tuple[str, str], Costs]
 
+    def on(self, dataset: str) -> dict[str, Costs]:
+        """Return what the systems cost on a data set, by system."""
+        return {system: one for (where, system), one in self.costs.items() if where == dataset}
+
     def rows(self) -> Iterator[Measurement]:
         """Give the amounts as rows; `reason` says at which utilisation those of queries hold."""
         for (dataset, system), one in self.costs.items():

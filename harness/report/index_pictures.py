@@ -9,8 +9,9 @@ from typing import Any
 from harness.report import numbers
 from harness.report.comparison import Comparison
 from harness.report.document import Figure
+from harness.report.drawing import COLOURS, GREY, HEIGHT, INK, SHAPES, WIDTH, dressed, ticks
 from harness.report.numbers import plain
-from harness.report.pictures import BYTES, COLOURS, GREY, HEIGHT, INK, SHAPES, WIDTH, ticks
+from harness.report.pictures import BYTES
 from harness.report.svg import inline
 from harness.results import Results
 
@@ -104,23 +105,10 @@ def _panels(dots: list[Dot], measure: str, k: int) -> dict[str, Any]:
         alt.hconcat(*(panel(word, "value", plain(measure)) for word in words)),
         alt.hconcat(*(panel(word, "recall", f"index recall@{k}") for word in words)),
     )
-    return _dressed(grid)
+    return dressed(grid, letters=11, columns=len(COLOURS))
 
 
 def _domain(dots: list[Dot], field: str) -> list[float]:
     values = [getattr(dot, field) for dot in dots]
     room = 0.06 * ((max(values) - min(values)) or 0.1)
     return [min(values) - room, max(values) + room]
-
-
-def _dressed(chart: Any) -> dict[str, Any]:
-    """Give the panels colours that follow the page, light or dark."""
-    chart = chart.properties(background="transparent").configure(font="sans-serif").configure_view(stroke=None)
-    chart = chart.configure_axis(
-        labelColor=INK, titleColor=INK, gridColor=INK, domainColor=INK, tickColor=INK, gridOpacity=0.12,
-        domainOpacity=0.5, tickOpacity=0.5, labelFontSize=11, titleFontSize=12, titleFontWeight="normal",
-    )  # fmt: skip
-    found: dict[str, Any] = chart.configure_legend(
-        orient="top", symbolOpacity=1, labelColor=INK, labelFontSize=12, columns=len(COLOURS)
-    ).to_dict()
-    return found

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-LETTER, LINE = 6.4, 13.0
+from harness.report.numbers import plain
+
+LETTER, LINE = 7.2, 13.0
 """Width of a letter and height of a line at 12 px, in px; the widths of fonts differ, so this is on the safe side."""
 GAP = 8.0
 """Between a point and its name."""
+
+
+def short(names: Iterable[str], most: int) -> dict[str, str]:
+    """Shorten names to `most` characters where they are longer, so that no two become the same.
+
+    The middle goes: names that were made by one pattern differ at their ends.
+
+    >>> list(short(["bm25", "dense-all-MiniLM-L6-v2-64", "dense-all-MiniLM-L6-v2-128"], 15).values())
+    ['bm25', 'dense-a…6-v2-64', 'dense-a…-v2-128']
+    >>> list(short(["abcdefgh1xyz", "abcdefgh2xyz"], 7).values())
+    ['abc…xyz', 'abc…xyz (2)']
+    """
+    found: dict[str, str] = {}
+    for name in names:
+        line = plain(name)
+        half = (most - 1) // 2
+        cut = line if len(line) <= most else f"{line[:half]}\N{HORIZONTAL ELLIPSIS}{line[-half:]}"
+        label, number = cut, 2
+        while label in found.values():
+            label, number = f"{cut} ({number})", number + 1
+        found[name] = label
+    return found
 
 
 class Spot(NamedTuple):

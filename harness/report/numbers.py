@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from decimal import Decimal
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML cannot hold, what drives a terminal, and what turns the direction of writing."""
 DASH = "\N{EN DASH}"
+MINUS = "\N{MINUS SIGN}"
 NOTHING = DASH
 """Stands where there is no number."""
 
@@ -69,6 +71,43 @@ def quantity(value: float | None, unit: str) -> str:
         value, unit = value * 1000, "ms"
     digits = count(value) if abs(value) >= 1000 else f"{value:.3g}"
     return f"{digits} {unit}".rstrip()
+
+
+def spread(value: float | None, low: float | None = None, high: float | None = None) -> tuple[str, str]:
+    """Write a number and its interval, both to the place that half the interval's width reaches, with 2 to 4 digits.
+
+    Without an interval to three digits, and an empty text for the interval.
+
+    >>> spread(6.3122, 6.12, 6.49), spread(1.0042, 0.9979, 1.0107), spread(1234.5, 100, 2410)
+    (('6.3', '[6.1, 6.5]'), ('1.004', '[0.998, 1.011]'), ('1234', '[100, 2410]'))
+    >>> spread(0.16842), spread(None)[0] == NOTHING
+    (('0.168', ''), True)
+    """
+    if value is None:
+        return NOTHING, ""
+    if low is None or high is None:
+        return _places(value, 2 - _order(value)), ""
+    half = (high - low) / 2
+    places = min(max(-_order(half) if half else 4, 1 - _order(value)), 3 - _order(value))
+    return _places(value, places), f"[{_places(low, places)}, {_places(high, places)}]"
+
+
+def signed(value: float, text: str) -> str:
+    """Put the sign of a difference before the text of its magnitude.
+
+    >>> signed(0.021, "0.021"), signed(-0.03, "0.030") == MINUS + "0.030"
+    ('+0.021', True)
+    """
+    return ("+" if value >= 0 else MINUS) + text
+
+
+def _order(value: float) -> int:
+    """Return the power of ten of the first digit."""
+    return math.floor(math.log10(abs(value))) if value else 0
+
+
+def _places(value: float, places: int) -> str:
+    return f"{value:.{max(places, 0)}f}".replace("-", MINUS)
 
 
 def money(value: float | None, currency: str) -> str:

@@ -6,16 +6,17 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from harness.prices import Prices
-from harness.report import ceilings, contexts, numbers
+from harness.report import ceilings, contexts, latency, numbers
 from harness.report.background import background, objects
 from harness.report.comparison import Comparison, Standing, compare
 from harness.report.cost_table import Money, cost, money_of
 from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
 from harness.report.index_pictures import index_curves
 from harness.report.markdown import markdown
-from harness.report.pictures import dimension_curves, quality_and_size
+from harness.report.pictures import dimension_curves, quality_and_money, quality_and_size
 from harness.report.quality import by_tag, headline, table
 from harness.report.rows import csv_text
+from harness.report.timed import timings
 from harness.results import Results
 
 
@@ -59,7 +60,7 @@ def _printable(value: object) -> object:
 def _chapter(results: Results, comparisons: list[Comparison], money: Money | None) -> Chapter:
     harness = results.part("harness")
     said = [f"run {results.id}", str(results.run.get("ended") or ""), f"harness {numbers.fact(harness.get('version'))}"]
-    sections = [_dataset(results, comparison) for comparison in comparisons]
+    sections = [section for comparison in comparisons for section in _dataset(results, comparison, money)]
     return Chapter(
         f"Retrieval report: {results.suite}",
         " · ".join(part for part in said if part),
@@ -86,12 +87,16 @@ def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragrap
         yield say(strong("Warning"), f": {warning}.".replace("..", "."))
 
 
-def _dataset(results: Results, comparison: Comparison) -> Section:
+def _dataset(results: Results, comparison: Comparison, money: Money | None) -> Iterator[Section]:
+    sums = money.on(comparison.dataset) if money else {}
     blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
     blocks += contexts.table(results, comparison.dataset)
     if comparison.measures:
         blocks += quality_and_size(comparison)
+        unsure = any(timing.inconclusive for timing in timings(results, comparison.dataset))
+        blocks += quality_and_money(comparison, sums, unsure)
         blocks += dimension_curves(results, comparison)
         blocks += index_curves(results, comparison)
         blocks += by_tag(results, comparison)
-    return Section(f"Systems on {comparison.dataset}", tuple(blocks))
+    yield Section(f"Systems on {comparison.dataset}", tuple(blocks))
+    yield from latency.sections(results, comparison, sums)

@@ -62,7 +62,8 @@ def table(comparison: Comparison) -> Table:
     columns = [Column("system"), *(Column(measure, numeric=True) for measure in measures)]
     columns += [Column("index", numeric=True), Column("dimensions", numeric=True)]
     cuts = comparison.recall_cuts
-    heads = [f"index recall@{k}" for k in cuts] + (["in memory", "build"] if cuts else [])
+    heads = [f"index recall@{k}" for k in cuts]
+    heads += ["in memory", *(f"build ({machine})" for machine in comparison.builders)] if cuts else []
     columns += [Column(head, numeric=True) for head in heads]
     highest = {measure: numbers.measure(comparison.highest(measure)) for measure in measures}
     scale = _scale(comparison)
@@ -74,7 +75,13 @@ def table(comparison: Comparison) -> Table:
         size = Cell(numbers.size(entry.index_bytes))
         dimensions = Cell(numbers.count(entry.dimensions), note=_active(entry))
         rows.append(
-            (Cell(entry.system, note=MARKS.get(entry.standing, "")), *cells, size, dimensions, *_index(entry, cuts))
+            (
+                Cell(entry.system, note=MARKS.get(entry.standing, "")),
+                *cells,
+                size,
+                dimensions,
+                *_index(comparison, entry),
+            )
         )
     counts = sorted({e.headline.n for e in comparison.entries if e.headline and e.headline.n})
     counted = f"{' or '.join(map(numbers.count, counts))} queries. " if counts else ""
@@ -82,16 +89,13 @@ def table(comparison: Comparison) -> Table:
     return Table(caption + (RECALLED if cuts else ""), tuple(columns), tuple(rows))
 
 
-def _index(entry: Entry, cuts: list[int]) -> list[Cell]:
+def _index(comparison: Comparison, entry: Entry) -> list[Cell]:
     """Say what an approximate index finds, and what it takes; nothing where no system has one."""
-    if not cuts:
+    if not comparison.recall_cuts:
         return []
-    found = [numbers.measure(entry.index_recall.get(k)) for k in cuts]
-    return [
-        *map(Cell, found),
-        Cell(numbers.size(entry.index_memory_bytes)),
-        Cell(numbers.quantity(entry.build_seconds, "s")),
-    ]
+    found = [numbers.measure(entry.index_recall.get(k)) for k in comparison.recall_cuts]
+    built = [numbers.quantity(entry.build_seconds.get(machine), "s") for machine in comparison.builders]
+    return [*map(Cell, found), Cell(numbers.size(entry.index_memory_bytes)), *map(Cell, built)]
 
 
 def _active(entry: Entry) -> str:

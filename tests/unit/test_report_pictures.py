@@ -6,7 +6,8 @@ import pytest
 
 from harness.report.comparison import Standing, compare
 from harness.report.labels import Box, Spot, place
-from harness.report.pictures import Point, curves, dimension_curves, pareto, quality_and_size
+from harness.report.pictures import curves, dimension_curves, quality_and_size
+from harness.report.scatter import Point, pareto
 from harness.report.svg import SHAPES
 from harness.results import Results
 from tests.unit.made_results import HOSTILE, Names, make
@@ -21,7 +22,7 @@ def made(tmp_path_factory):
 def test_the_front_has_no_point_that_another_beats():
     points = [Point(size, value, [f"{size}"], Standing.TIED) for size, value in
               ((99.9, 0.5), (100, 0.6), (200, 0.55), (300, 0.6), (400, 0.7), (50, 0.1))]  # fmt: skip
-    assert [(p.bytes, p.value) for p in pareto(points)] == [(50, 0.1), (100, 0.6), (400, 0.7)]
+    assert [(p.x, p.value) for p in pareto(points)] == [(50, 0.1), (100, 0.6), (400, 0.7)]
 
 
 def test_curves_join_what_differs_in_dimensions_alone(made):
