@@ -62,6 +62,8 @@ class Stage(BaseModel):
     """Raise it when the same settings start to give another output."""
     inert: ClassVar[frozenset[str]] = frozenset()
     """Fields that cannot change the output, as a budget or where a key lies: no part of its name."""
+    service: ClassVar[bool] = False
+    """Whether its calls go to a service, which may be paid: it is timed only where the suite allows it."""
 
     @classmethod
     def word(cls) -> str:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from harness.datasets.base import Dataset
 from harness.errors import Place, SuiteError, UserError, nearest, relative
 from harness.fingerprint import Fingerprint, fingerprint
+from harness.latency_words import Latency
 from harness.machine import Precision, default_precision
 from harness.measures.parse import parse, required_depth
 from harness.models import ModelSpec
@@ -57,8 +58,17 @@ class SuiteFile(BaseModel):
     """How many documents a search keeps for each query."""
     systems: dict[str, Any] = Field(min_length=1)
     """Retrieval configurations by name: a list of stages, or `{matrix: {...}, stages: [...]}`."""
+    latency: Latency | None = None
+    """What is timed, and how; `{}` for the defaults. Without the word nothing is timed."""
     expect: list[dict[str, Any]] = []
     """Known numbers: `{system: ..., dataset: ..., MEASURE: VALUE, within: ..., source: ...}`."""
+
+    @field_validator("latency", mode="before")
+    @classmethod
+    def _said(cls, words: Any) -> Any:
+        if words is None:
+            raise ValueError("say {} for the defaults")
+        return words
 
 
 @dataclass(frozen=True)
@@ -77,6 +87,8 @@ class Suite:
     precision: Precision
     """What a model gets that says none, and why."""
     systems: dict[str, System]
+    latency: Latency | None
+    """What is timed; None: nothing."""
     expect: tuple[Expectation, ...]
 
     @property
@@ -118,6 +130,8 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
     systems = make_systems(said.systems, defaults, document)
     _check_depths(systems, measures, document)
     _check_trained(systems, said.datasets)
+    if said.latency is not None:
+        said.latency.check(systems, document)
     return Suite(
         file=path.resolve(),
         text=text,
@@ -128,6 +142,7 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
         measures=measures,
         precision=precision,
         systems=systems,
+        latency=said.latency,
         expect=tuple(_expectation(i, entry, said, systems, measures, document) for i, entry in enumerate(said.expect)),
     )
 
@@ -172,16 +187,17 @@ def _explained(error: ValidationError, model: type[BaseModel], at: At, document:
         return SuiteError(f"unknown word {word!r}; {nearest(str(word), known)}", document.place(where))
     if first["type"] == "missing":
         return SuiteError(f"the word {word!r} is missing here", document.place(where))
-    return SuiteError(f"{word}: {first['msg']}, found {first['input']!r}", document.place(where))
+    message = first["msg"].removeprefix("Value error, ")
+    return SuiteError(f"{word}: {message}, found {first['input']!r}", document.place(where))
 
 
 def _words(model: type[BaseModel], path: At) -> list[str]:
     """Name what can be said in a model, or in the one that a path of its fields leads to."""
     for word in path:
         field = next((f for name, f in model.model_fields.items() if word in (name, f.alias)), None)
-        inner = field.annotation if field else None
-        if isinstance(inner, type) and issubclass(inner, BaseModel):
-            model = inner
+        for inner in (field.annotation, *get_args(field.annotation)) if field else ():
+            if isinstance(inner, type) and issubclass(inner, BaseModel):
+                model = inner
     return [field.alias or name for name, field in model.model_fields.items()]
 
 

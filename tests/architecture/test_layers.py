@@ -19,6 +19,7 @@ LINES: dict[int, set[str]] = {
         "provenance",
         "quantities",
         "timing",
+        "lanes",
         "check",
         "diagnose",
         "outlook",
@@ -41,7 +42,7 @@ LINES: dict[int, set[str]] = {
         "endpoint",
         "posting_search",
     }
-    | {"chunking"},
+    | {"chunking", "latency_words"},
     2: {
         "artifacts",
         "registry",

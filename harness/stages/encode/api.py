@@ -29,6 +29,7 @@ class ApiEncoder(Encoder):
     """
 
     uses_model: ClassVar[bool] = False
+    service: ClassVar[bool] = True
     chunk_rows: ClassVar[int] = 256
     inert: ClassVar[frozenset[str]] = frozenset(
         {"key", "batch_tokens", "batch_items", "retries", "timeout_seconds", "usd_per_1m_tokens", "budget"}

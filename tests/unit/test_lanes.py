@@ -1,0 +1,184 @@
+"""Systems opened for timing: they answer as the recorded runs do, anew in each lap, and share what is opened."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+
+from harness.artifacts.run import Run
+from harness.artifacts.vectors import Vectors
+from harness.execute.local import execute
+from harness.job import lay_plan
+from harness.lanes import Lane, held, open_lanes
+from harness.neighbours import rescored
+from harness.plan import Plan
+from harness.progress import Silent
+from harness.registry import STAGES
+from harness.stage import Rescorer, Runtime
+from harness.stages.encode.hashing import HashingEncoder
+from harness.store import Store
+
+SYSTEMS = """
+  bm25: [{index: bm25}]
+  dense: [{encode: hashing, dim: 64}, {reduce: truncate, dim: 32}, {index: flat}]
+  hybrid: [{fuse: rrf, of: [bm25, dense], k: 60}]
+  again: [{from: dense}, {rerank: hashed, dim: 96, depth: 7}]
+  joint: [{fuse: joint, of: [bm25, dense]}]
+  tuned: [{fuse: rrf, of: [bm25, dense], tune: {measure: nDCG@10, folds: 3, k: [1, 60]}}]
+"""
+Write = Callable[..., Path]
+
+
+class Hashed(Rescorer):
+    """Order by the vectors of `encode: hashing`."""
+
+    name = "hashed"
+    encoder: ClassVar[str] = "encode/hashing"
+
+    def open(self, runtime: Runtime, documents: Vectors, queries: Vectors) -> Callable[[Run], Run]:
+        """Hold the vectors."""
+
+        def rerank(run: Run) -> Run:
+            candidates = run.documents[:, : self.depth]
+            head = rescored(documents.array, queries.array[run.rows.start : run.rows.stop], candidates, "cosine")
+            return run.led_by(Run(head.documents, head.scores, run.rows))
+
+        return rerank
+
+
+@pytest.fixture(autouse=True)
+def _hashed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(STAGES._items, "rerank/hashed", Hashed)
+
+
+def executed(suite: Path) -> tuple[Plan, Store]:
+    plan, store = lay_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
+    assert not execute(plan, store, Runtime(), Silent()).failed
+    return plan, store
+
+
+def lanes_of(plan: Plan, store: Store, **words: Any) -> dict[str, Lane]:
+    lanes, left_out = open_lanes(plan, plan.targets, store, Runtime(), **words)
+    assert not left_out
+    return {lane.system: lane for lane in lanes}
+
+
+def test_lanes_answer_as_the_recorded_runs_do(write_suite: Write) -> None:
+    plan, store = executed(write_suite(SYSTEMS))
+    lanes = lanes_of(plan, store)
+    for target in plan.targets:
+        if target.system == "tuned":
+            continue  # its folds have different candidates
+        run = store.load(target.run.fingerprint, Run)
+        assert lanes[target.system].run == target.run.fingerprint
+        for rows in (slice(0, 1), slice(5, 6), slice(3, 12)):
+            found = lanes[target.system].batch(rows)
+            assert (found.documents == run.documents[rows]).all() and found.rows == range(rows.start, rows.stop)
+
+
+def test_stages_are_named_in_order_and_each_is_done_once(write_suite: Write) -> None:
+    lanes = lanes_of(*executed(write_suite(SYSTEMS)))
+    dense = ("encode/hashing", "reduce/truncate", "search/flat")
+    assert lanes["dense"].stages == dense
+    assert lanes["hybrid"].stages == ("search/bm25", *dense, "fuse/rrf")
+    assert lanes["again"].stages == (*dense, "encode/hashing#2", "rerank/hashed")
+    assert lanes["joint"].stages == ("encode/hashing", "reduce/truncate", "fuse/joint")
+    assert lanes["tuned"].stages == ("search/bm25", *dense, "fuse/rrf")
+
+
+def test_equal_stages_share_what_is_opened(write_suite: Write) -> None:
+    lanes = lanes_of(*executed(write_suite(SYSTEMS)))
+    calls = [step.call for name in ("dense", "hybrid", "again") for step in lanes[name].steps]
+    assert len(calls) == 13 and len(set(map(id, calls))) == 7
+    assert lanes["bm25"].queries is lanes["tuned"].queries
+
+
+def test_every_lap_encodes_anew(write_suite: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = executed(write_suite(SYSTEMS))
+    asked: list[tuple[int, range]] = []
+    honest = HashingEncoder.open
+
+    def watched(stage: HashingEncoder, *given: Any) -> Callable[[Any], Vectors]:
+        call = honest(stage, *given)
+
+        def encode(texts: Any) -> Vectors:
+            asked.append((stage.dim, texts.rows))
+            return call(texts)
+
+        return encode
+
+    monkeypatch.setattr(HashingEncoder, "open", watched)
+    lanes = lanes_of(plan, store)
+    assert asked == []
+    for _ in range(2):
+        lanes["again"].lap(4)
+    assert asked == [(64, range(4, 5)), (96, range(4, 5))] * 2
+
+
+def test_a_lap_is_the_sum_of_its_stages_and_nothing_is_collected_in_it(write_suite: Write) -> None:
+    lane = lanes_of(*executed(write_suite(SYSTEMS)))["hybrid"]
+    seen: list[bool] = []
+    first, *others = lane.steps
+
+    def look(asked: Any) -> Any:
+        seen.append(gc.isenabled())
+        return first.call(asked)
+
+    lap = replace(lane, steps=(first._replace(call=look), *others)).lap(2)
+    assert sum(lap.spans) == lap.ns > 0 and len(lap.spans) == len(lane.stages)
+    assert seen == [False] and gc.isenabled()
+
+
+def test_the_device_is_waited_for_behind_every_stage(write_suite: Write) -> None:
+    lane = lanes_of(*executed(write_suite(SYSTEMS)))["dense"]
+    waited: list[int] = []
+    replace(lane, wait=lambda: waited.append(1)).lap(0)
+    assert len(waited) == len(lane.stages)
+
+
+def test_a_tuned_fusion_is_timed_as_the_candidate_that_is_best(write_suite: Write) -> None:
+    plan, store = executed(write_suite(SYSTEMS))
+    target = next(target for target in plan.targets if target.system == "tuned")
+    means = [np.nanmean(store.load(node.fingerprint, node.gives).values) for node in target.run.static if node]
+    best = target.run.stream[int(np.argmax(means))]
+    found, run = lanes_of(plan, store)["tuned"].batch(slice(0, 12)), store.load(best.fingerprint, Run)
+    assert (found.documents == run.documents).all() and (found.scores == run.scores).all()
+
+
+def test_what_cannot_be_timed_says_why(write_suite: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "other.trec").write_text("q000 Q0 d00001 1 2.5 other\n")
+    systems = SYSTEMS + "  file: [{runfile: other.trec}]\n  both: [{fuse: rrf, of: [bm25, file]}]\n"
+    plan, store = executed(write_suite(systems))
+    monkeypatch.setattr(HashingEncoder, "service", True)
+    lanes, left_out = open_lanes(plan, plan.targets, store, Runtime())
+    assert [lane.system for lane in lanes] == ["bm25"]
+    assert left_out["toy", "file"] == left_out["toy", "both"] == "a run file has no latency"
+    assert left_out["toy", "dense"].startswith("'encode: hashing' calls a service")
+    assert len(open_lanes(plan, plan.targets, store, Runtime(), services=True)[0]) == 6
+
+
+def test_what_lanes_hold_is_known_before_they_are_opened(write_suite: Write) -> None:
+    plan, store = executed(write_suite(SYSTEMS))
+    needed = {node.fingerprint for target in plan.targets for node in held(target.run)}
+    lost = {node.fingerprint for node in plan.nodes} - needed - {plan.targets[0].line.queries.fingerprint}
+    for name in lost:
+        store.remove(name)
+    assert len(lanes_of(plan, store)) == 6
+
+
+def test_a_stage_that_does_not_open_leaves_out_its_systems(write_suite: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    plan, store = executed(write_suite(SYSTEMS))
+
+    def fail(*_: Any) -> None:
+        raise ArithmeticError("no luck")
+
+    monkeypatch.setattr(HashingEncoder, "open", fail)
+    lanes, left_out = open_lanes(plan, plan.targets, store, Runtime())
+    assert [lane.system for lane in lanes] == ["bm25"]
+    assert left_out["toy", "hybrid"] == "encode: hashing: ArithmeticError: no luck"
