@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from pydantic import Field
@@ -23,6 +23,7 @@ class CrossEncoderReranker(Reranker):
     sentence-transformers, after the activation that the model names; pairs go to it in batches of like length.
     """
 
+    releases_gil: ClassVar[bool] = True
     depth: int = Field(ge=1)
     """How many documents of each query are put in a new order; those below follow as they stood."""
     precision: Literal["fp32", "bf16", "fp16"]
