@@ -14,7 +14,8 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.files import JsonlFiles
 from harness.errors import DataError, SuiteError
-from harness.job import lay_plan, run
+from harness.job import run
+from harness.laying import lay_plan
 from harness.plan import Plan
 from harness.registry import STAGES
 from harness.stage import Runtime
