@@ -20,6 +20,10 @@ LINES: dict[int, set[str]] = {
         "quantities",
         "timing",
         "lanes",
+        "laying",
+        "offline",
+        "reopened",
+        "server",
         "check",
         "diagnose",
         "outlook",
@@ -66,7 +70,8 @@ LINES: dict[int, set[str]] = {
         "faiss_index",
         "maxsim",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"},
+    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"}
+    | {"arrivals", "open_loop", "repeats"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
