@@ -1,4 +1,4 @@
-"""When requests come, and the highest rate that is kept up with: Poisson arrivals from a seed, and a search by halves."""
+"""When requests come, and the highest rate that is kept: Poisson arrivals from a seed, and a search by bisection."""
 
 from __future__ import annotations
 

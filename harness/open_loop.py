@@ -105,7 +105,9 @@ def work(answer: Answer, schedule: Schedule, start: int, take: Callable[[], int]
         if begun - due < schedule.timeout_ns:
             try:
                 answer(int(schedule.rows[number]))
-            except Exception as found:  # whatever a stage raises is a failed request, and the next one comes all the same
+            except (
+                Exception
+            ) as found:  # whatever a stage raises is a failed request, and the next one comes all the same
                 outcome, error = FAILED, f"{type(found).__name__}: {found}"
         took = clock.now() - due
         if outcome == ANSWERED and took >= schedule.timeout_ns:

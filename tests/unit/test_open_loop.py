@@ -1,4 +1,4 @@
-"""A schedule is answered as a queue answers it, whoever stalls; what fails or comes too late is counted, at the time-out."""
+"""A schedule is answered as a queue answers it, whoever stalls; what fails or is late counts, at the time-out."""
 
 from __future__ import annotations
 
