@@ -84,6 +84,7 @@ def run(
     reports: Annotated[Path, typer.Option(help="Where reports are written.")] = Path("reports"),
     store: StoreFolder = None,
     device: OnDevice = Device.auto,
+    no_latency: Annotated[bool, typer.Option("--no-latency", help="Time nothing, whatever the suite says.")] = False,
 ) -> None:
     """Run a suite: make what is missing, score it, record it, and write the report."""
     from datetime import UTC, datetime
@@ -101,7 +102,7 @@ def run(
     plan, opened = lay_plan(suite, only, dataset, store, device.value, fetch=True)
     job = Job(started, _command(), Runtime(default_device(device.value), threads()))
     with Reporter(sys.stderr) as progress:
-        recorded = carry_out(plan, opened, job, results, progress)
+        recorded = carry_out(plan, opened, job, results, progress, latency=not no_latency)
     for reason in dict.fromkeys(row.reason for row in recorded.measurements if row.failed):
         typer.echo(f"harness: failed: {reason}", err=True)
     pages = render([recorded], reports / recorded.suite / recorded.id)

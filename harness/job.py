@@ -10,6 +10,8 @@ from os import PathLike
 from pathlib import Path
 
 from harness.execute.local import Progress, execute
+from harness.lanes import held
+from harness.latency import measure, timed_targets
 from harness.laying import lay_plan
 from harness.machine import default_device, threads
 from harness.plan import Plan
@@ -30,21 +32,22 @@ def run(
     reports: str | PathLike[str] | None = None,
     store: str | PathLike[str] | None = None,
     device: str = "auto",
+    latency: bool = True,
     quiet: bool = True,
 ) -> Results:
     """Run a suite file, as `harness run` does, and return what was recorded under `results`.
 
     `only` are patterns of systems, `datasets` names of data sets, `store` is the folder of artifacts (by default
-    $HARNESS_STORE or .harness/store), `device` is auto, cpu or cuda. A report is written where `reports` names a
-    folder. A system that fails is in the results, with `status` "failed" and its reason. Raises UserError for a
-    mistake in the suite.
+    $HARNESS_STORE or .harness/store), `device` is auto, cpu or cuda. Without `latency` nothing is timed, whatever the
+    suite says. A report is written where `reports` names a folder. A system that fails is in the results, with `status`
+    "failed" and its reason. Raises UserError for a mistake in the suite.
     """
     started = datetime.now(UTC)
     place = Path(store) if store is not None else None
     plan, opened = lay_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
     job = Job(started, f"harness.run({str(suite)!r})", Runtime(default_device(device), threads()))
     with nullcontext(Silent()) if quiet else Reporter(sys.stderr) as progress:
-        recorded = carry_out(plan, opened, job, Path(results), progress)
+        recorded = carry_out(plan, opened, job, Path(results), progress, latency=latency)
     if reports is not None:
         from harness.report import render
 
@@ -52,10 +55,15 @@ def run(
     return recorded
 
 
-def carry_out(plan: Plan, store: Store, job: Job, results: Path, progress: Progress) -> Results:
-    """Make what the plan owes, record it under `results`, and return what was recorded."""
-    outcome = execute(plan, store, job.runtime, progress)
-    return Results.load(record(plan, outcome, store, job, results))
+def carry_out(
+    plan: Plan, store: Store, job: Job, results: Path, progress: Progress, *, latency: bool = True
+) -> Results:
+    """Make what the plan owes, time what the suite says, record it under `results`, and return what was recorded."""
+    words = plan.suite.latency if latency else None
+    needed = [node for target in timed_targets(plan, words) for node in held(target.run)] if words else []
+    outcome = execute(plan, store, job.runtime, progress, needed)
+    measured = measure(plan, outcome, words, store, job.runtime, progress) if words else None
+    return Results.load(record(plan, outcome, store, job, results, measured))
 
 
 def _words(given: Iterable[str] | None) -> list[str] | None:

@@ -53,6 +53,14 @@ class Untimed(HarnessError):
     """A system that has no latency; the message says why."""
 
 
+class LapFailed(Untimed):
+    """A system that stopped answering while it was timed."""
+
+    def __init__(self, system: str, reason: str) -> None:
+        super().__init__(reason)
+        self.system = system
+
+
 @dataclass(frozen=True, eq=False)
 class Lane:
     """One system on one data set, opened. The same row gives the same answer whenever it is asked."""
@@ -80,7 +88,10 @@ class Lane:
         return self.answer(rows).answer
 
     def answer(self, rows: slice) -> Pass:
-        """Answer some queries. The clock starts with their texts at hand; garbage is not collected while it goes."""
+        """Answer some queries. The clock starts with their texts at hand; garbage is not collected while it goes.
+
+        Raises LapFailed where a stage fails.
+        """
         wait, made, marks = self.wait, [self.queries.take(rows)], []
         collecting = gc.isenabled()
         gc.disable()
@@ -91,6 +102,8 @@ class Lane:
                 if wait is not None:
                     wait()
                 marks.append(perf_counter_ns())
+        except Exception as error:  # whatever a stage raises
+            raise LapFailed(self.system, f"{self.stages[len(marks)]}: {type(error).__name__}: {error}") from error
         finally:
             if collecting:
                 gc.enable()

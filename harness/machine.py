@@ -187,7 +187,7 @@ def _psutil() -> Any:
         return None
 
 
-def _cgroups() -> list[Path]:
+def cgroups() -> list[Path]:
     """Return the control groups that this process is in, innermost first; none but on Linux."""
     inside = [line[3:] for line in (_read(Path("/proc/self/cgroup")) or "").splitlines() if line.startswith("0::")]
     own = CGROUP / (inside[0] if inside else "").lstrip("/")
@@ -197,7 +197,7 @@ def _cgroups() -> list[Path]:
 def _quota() -> float | None:
     """Return how many cores the control groups grant; None without a limit."""
     grants = []
-    for folder in _cgroups():
+    for folder in cgroups():
         words = (_read(folder / "cpu.max") or "max").split()
         if words[0] != "max":
             grants.append(int(words[0]) / int(words[1]))
@@ -209,7 +209,7 @@ def _quota() -> float | None:
 
 def _memory() -> int | None:
     """Return the bytes of memory that this process may use."""
-    limits = [_read(folder / "memory.max") for folder in _cgroups()]
+    limits = [_read(folder / "memory.max") for folder in cgroups()]
     limits.append(_read(CGROUP / "memory/memory.limit_in_bytes"))
     sizes = [int(limit) for limit in limits if limit and limit != "max"]
     try:

@@ -108,6 +108,12 @@ class Reporter:
         if not self.live:
             self.console.print(Text(f"  waiting {describe_node(node)}: another process is making it"), soft_wrap=True)
 
+    def noted(self, text: str) -> None:
+        """Show what else goes on."""
+        self.finished.append(Text(f"  {text}"))
+        if not self.live:
+            self.console.print(self.finished[-1], soft_wrap=True)
+
     def ended(self, node: Node, how: str, seconds: float) -> None:
         """Note what became of a node."""
         self.work.pop(node.fingerprint, None)
@@ -133,4 +139,7 @@ class Silent:
         """Say nothing."""
 
     def ended(self, node: Node, how: str, seconds: float) -> None:
+        """Say nothing."""
+
+    def noted(self, text: str) -> None:
         """Say nothing."""

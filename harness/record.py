@@ -18,6 +18,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.beside import Beside
 from harness.chosen import chosen
 from harness.execute.local import Outcome
+from harness.measured import Measured
 from harness.plan import Plan, Target
 from harness.provenance import Job, facts, used
 from harness.quantities import quantities
@@ -28,16 +29,28 @@ from harness.statistics import Interval, mean_intervals
 from harness.store import Store
 
 
-def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path) -> Path:
+def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path, measured: Measured | None = None) -> Path:
     """Write `root/<suite>/<run>/` and return it. A system that failed gets rows that say so, never a number."""
     recorder = _Recorder(plan, outcome, store)
     rows = [row for target in plan.targets for row in recorder.rows(target)]
+    rows += measured.rows if measured else []
     ended = datetime.now(UTC)
     run_id, folder = _free_folder(root / plan.suite.name, plan, ended)
     said = {"run": run_id, **facts(plan, job, ended, rows), "runfiles": recorder.beside.runfiles()}
     said["tuned"] = chosen(plan, outcome.failed, recorder.load)
     said["warnings"] = [*said["warnings"], *recorder.beside.doubts()]
-    return write_results(folder, said, rows, recorder.per_query(), recorder.tags(), recorder.runs(), recorder.qrels())
+    if measured:
+        said["latency"] = measured.said
+    return write_results(
+        folder,
+        said,
+        rows,
+        recorder.per_query(),
+        recorder.tags(),
+        recorder.runs(),
+        recorder.qrels(),
+        measured.laps if measured else None,
+    )
 
 
 def _free_folder(parent: Path, plan: Plan, ended: datetime) -> tuple[str, Path]:

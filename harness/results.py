@@ -5,6 +5,7 @@ results/<suite>/<run>/
   measurements.jsonl    one flat row a number
   per_query.parquet     dataset, system, query_id, quantity, value
   tags.parquet          dataset, query_id, tag; only where queries bear tags
+  latency.parquet       every lap and the stages within it, in ns; only where something was timed
   runs/<dataset>/<system>.trec.gz, qrels/<dataset>.trec.gz     named under `files` in run.json
   manifest.json         checksums of all these files
 """
@@ -36,10 +37,19 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raise it when a reader of the old format would misread the new one, and keep a reader of the old one."""
 RUN, MEASUREMENTS, PER_QUERY, TAGS = "run.json", "measurements.jsonl", "per_query.parquet", "tags.parquet"
+LATENCY = "latency.parquet"
 PER_QUERY_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "query_id", "quantity")] + [("value", pa.float64())]
 )
 TAGS_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("dataset", "query_id", "tag")])
+LATENCY_SCHEMA = pa.schema(
+    [(name, pa.large_string()) for name in ("dataset", "system", "arm", "mode", "query_id")]
+    + [("query_chars", pa.int32()), ("block", pa.int32()), ("order", pa.int32()), ("stage", pa.large_string())]
+    + [("ns", pa.int64()), ("load", pa.float32()), ("steal", pa.float32())]
+    + [("throttled", pa.int32()), ("switches", pa.int32())]
+)
+"""One row a lap (`stage` null), and one a stage within it. `arm` is "again" for the twin of the reference. What the
+machine did is that of the block, `switches` those of the lap; null where the system does not tell."""
 NUMBERS = {"value": "DOUBLE", "n": "BIGINT", "low": "DOUBLE", "high": "DOUBLE"}
 """Columns of `measurements` that are no text, as SQL calls their types."""
 
@@ -165,6 +175,10 @@ class Results:
         """Return the tags of the queries (TAGS_SCHEMA), no rows where there are none."""
         return read_table(self.folder / TAGS, TAGS_SCHEMA)
 
+    def latency(self) -> pa.Table:
+        """Return every lap (LATENCY_SCHEMA), no rows where nothing was timed."""
+        return read_table(self.folder / LATENCY, LATENCY_SCHEMA)
+
     def to_pandas(self) -> pd.DataFrame:
         """Return the measurements as a data frame, one row a number; MissingLibrary where pandas is not installed."""
         try:
@@ -184,15 +198,15 @@ def query(runs: Results | Path | str | Iterable[Results | Path | str], sql: str)
     """Ask DuckDB about any number of runs, in their files, and return the answer as an Arrow table.
 
     A run is a Results, its folder, or a folder in which runs lie (`results`, `results/quickstart`). The tables are
-    `runs`, `measurements`, `per_query`, `tags` and whatever other Parquet file a run has; each has the column `run`.
-    Raises UserError where there is no run, and for what DuckDB cannot answer.
+    `runs`, `measurements`, `per_query`, `tags`, `latency` and whatever other Parquet file a run has; each has the
+    column `run`. Raises UserError where there is no run, and for what DuckDB cannot answer.
     """
     given = [runs] if isinstance(runs, Results | Path | str) else list(runs)
     loaded = [found for one in given for found in _runs_at(one)]
     if not loaded:
         raise UserError("the query names no run: give at least one result folder")
     columns = {field.name: NUMBERS.get(field.name, "VARCHAR") for field in fields(Measurement)}
-    tables = {"per_query": PER_QUERY_SCHEMA, "tags": TAGS_SCHEMA}
+    tables = {"per_query": PER_QUERY_SCHEMA, "tags": TAGS_SCHEMA, "latency": LATENCY_SCHEMA}
     return ask(list(dict.fromkeys(loaded)), columns, tables, sql)
 
 
@@ -215,6 +229,7 @@ def write_results(
     tags: pa.Table | None = None,
     runs: Iterable[RunFile] = (),
     qrels: Mapping[str, Qrels] | None = None,
+    latency: pa.Table | None = None,
 ) -> Path:
     """Write a result folder whole and return it; `facts` become run.json, with `format` and `files` added.
 
@@ -227,7 +242,8 @@ def write_results(
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
     draft.mkdir()
     try:
-        _write_all(draft, facts, measurements, ((PER_QUERY, per_query), (TAGS, tags)), list(runs), qrels or {})
+        tables = {PER_QUERY: per_query, TAGS: tags, LATENCY: latency}
+        _write_all(draft, facts, measurements, tables, list(runs), qrels or {})
         draft.rename(folder)
     except BaseException:
         shutil.rmtree(draft, ignore_errors=True)
@@ -239,7 +255,7 @@ def _write_all(
     folder: Path,
     facts: Mapping[str, Any],
     measurements: Iterable[Measurement],
-    tables: Iterable[tuple[str, pa.Table | None]],
+    tables: Mapping[str, pa.Table | None],
     runs: list[RunFile],
     qrels: Mapping[str, Qrels],
 ) -> None:
@@ -247,7 +263,7 @@ def _write_all(
 
     lines = [json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in measurements]
     (folder / MEASUREMENTS).write_text("".join(lines), "utf-8")
-    for (name, table), schema in zip(tables, (PER_QUERY_SCHEMA, TAGS_SCHEMA), strict=True):
+    for (name, table), schema in zip(tables.items(), (PER_QUERY_SCHEMA, TAGS_SCHEMA, LATENCY_SCHEMA), strict=True):
         if table is not None:
             pq.write_table(table.select(schema.names).cast(schema), folder / name, compression="zstd")
     said = {"format": FORMAT, **facts, "files": _write_trec(folder, runs, qrels), "manifest": MANIFEST}

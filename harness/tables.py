@@ -100,7 +100,7 @@ def _union(selects: Iterable[str]) -> str:
 
 
 def _sql_type(kind: pa.DataType) -> str:
-    return "DOUBLE" if pa.types.is_floating(kind) else "VARCHAR"
+    return "DOUBLE" if pa.types.is_floating(kind) else "BIGINT" if pa.types.is_integer(kind) else "VARCHAR"
 
 
 def _text(value: object) -> str:

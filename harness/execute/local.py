@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
@@ -37,6 +37,9 @@ class Progress(Protocol):
     def ended(self, node: Node, how: str, seconds: float) -> None:
         """A node is `made`, `reused` or `failed`."""
 
+    def noted(self, text: str) -> None:
+        """Work of another kind goes on."""
+
 
 class StageFailed(HarnessError):
     """A node could not be made, or one that it needs; the message says which stage and why."""
@@ -52,18 +55,17 @@ class Outcome:
     tracebacks: list[str] = field(default_factory=list)
 
 
-def execute(plan: Plan, store: Store, runtime: Runtime, progress: Progress) -> Outcome:
-    """Make everything the plan's systems owe that the store lacks.
+def execute(plan: Plan, store: Store, runtime: Runtime, progress: Progress, besides: Iterable[Node] = ()) -> Outcome:
+    """Make everything the plan's systems owe that the store lacks, and `besides` what someone else needs of it.
 
     A stage that fails is a failure of the systems behind it and of no other; nothing is raised for it.
     """
     loop = _Loop(plan, store, runtime, progress)
-    for target in plan.targets:
-        for node in target.ends:
-            try:
-                loop.ensure(node)
-            except StageFailed as error:
-                loop.outcome.failed.setdefault(node.fingerprint, str(error))
+    for node in (*(node for target in plan.targets for node in target.ends), *besides):
+        try:
+            loop.ensure(node)
+        except StageFailed as error:
+            loop.outcome.failed.setdefault(node.fingerprint, str(error))
     return loop.outcome
 
 

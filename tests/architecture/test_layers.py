@@ -20,16 +20,15 @@ LINES: dict[int, set[str]] = {
         "quantities",
         "timing",
         "lanes",
-        "laying",
-        "offline",
-        "reopened",
-        "server",
+        "latency",
+        "measured",
         "check",
         "diagnose",
         "outlook",
         "preview",
         "progress",
     }
+    | {"laying", "offline", "reopened", "server"}
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
@@ -69,8 +68,9 @@ LINES: dict[int, set[str]] = {
         "candidates",
         "faiss_index",
         "maxsim",
+        "laps",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow"}
+    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"}
     | {"arrivals", "open_loop", "repeats"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
