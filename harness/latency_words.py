@@ -12,8 +12,8 @@ from harness.errors import SuiteError, nearest
 from harness.places import Document
 from harness.repeats import REPEATS
 
-Mode = Literal["single", "offline", "server", "cold", "memory"]
-"""The scenarios of MLPerf inference that apply, and two that look at fresh processes."""
+Mode = Literal["single", "offline", "server", "cold", "memory", "energy"]
+"""The scenarios of MLPerf inference that apply, two that look at fresh processes, and one at counters of energy."""
 
 
 class Words(BaseModel):

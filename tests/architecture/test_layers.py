@@ -28,6 +28,7 @@ LINES: dict[int, set[str]] = {
         "preview",
         "progress",
     }
+    | {"artifact_sizes", "consumption", "fresh", "fresh_process", "fresh_work"}
     | {"laying", "offline", "reopened", "server"}
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
     5: {"plan", "selection", "training"},
@@ -70,7 +71,18 @@ LINES: dict[int, set[str]] = {
         "maxsim",
         "laps",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"}
+    1: {
+        "energy",
+        "errors",
+        "fingerprint",
+        "machine",
+        "statistics",
+        "places",
+        "prompts",
+        "arrow",
+        "noise",
+        "lap_statistics",
+    }
     | {"arrivals", "open_loop", "repeats"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
@@ -84,6 +96,7 @@ HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_
     "openai",
     "duckdb",
     "usearch",
+    "pynvml",
 }
 
 
