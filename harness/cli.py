@@ -94,7 +94,8 @@ def run(
     """Run a suite: make what is missing, score it, record it, and write the report."""
     from datetime import UTC, datetime
 
-    from harness.job import carry_out, lay_plan
+    from harness.job import carry_out
+    from harness.laying import lay_plan
     from harness.machine import default_device, threads
     from harness.price_file import load_prices
     from harness.progress import Reporter
@@ -127,7 +128,7 @@ def plan(
     as_json: AsJson = False,
 ) -> None:
     """Show every distinct stage: reused or made, why, and an estimate of the time. Nothing is run."""
-    from harness.job import lay_plan
+    from harness.laying import lay_plan
     from harness.outlook import look_ahead
     from harness.preview import as_document, as_table
 
@@ -307,7 +308,7 @@ def store_gc(
 ) -> None:
     """Show what no named suite reaches; with --yes, remove it."""
     from harness.janitor import describe_all, left_over, remove
-    from harness.job import lay_plan
+    from harness.laying import lay_plan
     from harness.words import size
 
     opened = _store(store)

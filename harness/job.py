@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable
 from contextlib import nullcontext
-from dataclasses import replace
 from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
@@ -13,20 +12,16 @@ from pathlib import Path
 from harness.execute.local import Progress, execute
 from harness.lanes import held
 from harness.latency import measure, timed_targets
+from harness.laying import lay_plan
 from harness.machine import default_device, threads
-from harness.plan import Plan, make_plan
+from harness.plan import Plan
 from harness.price_file import load_prices
 from harness.progress import Reporter, Silent
 from harness.provenance import Job
 from harness.record import record
 from harness.results import Results
-from harness.runfiles import find_runfiles
-from harness.selection import models_of, only, select_datasets, select_systems
-from harness.sources import find_leaves
 from harness.stage import Runtime
 from harness.store import Store
-from harness.suite import load_suite
-from harness.training import refuse_shared, training_steps
 
 
 def run(
@@ -62,32 +57,6 @@ def run(
 
         render([recorded], Path(reports) / recorded.suite / recorded.id)
     return recorded
-
-
-def lay_plan(
-    path: Path,
-    patterns: Iterable[str] | None,
-    datasets: Iterable[str] | None,
-    folder: Path | None,
-    device: str,
-    *,
-    fetch: bool,
-) -> tuple[Plan, Store]:
-    """Load a suite, name its leaves and lay its plan. Raises UserError for a mistake of whoever asks."""
-    store = Store.at(folder)
-    suite = load_suite(path, device=default_device(device))
-    systems = select_systems(suite, patterns)
-    wanted, models = select_datasets(suite, datasets), models_of(suite, systems)
-    steps = training_steps(suite, systems)
-    trained = {
-        step.tuning.train: suite.datasets[step.tuning.train] for step in steps if step.tuning and step.tuning.train
-    }
-    arms = {name: suite.systems[name] for step in steps for name in step.of}
-    leaves = find_leaves({**wanted, **trained}, models, suite.base, store, fetch=fetch)
-    refuse_shared(suite, systems, leaves, store)
-    runfiles = {**find_runfiles(suite, systems, wanted, store), **find_runfiles(suite, arms, trained, store)}
-    leaves = replace(leaves, runfiles=runfiles)
-    return make_plan(suite, leaves, only(systems)), store
 
 
 def carry_out(

@@ -8,7 +8,9 @@ from typing import Any
 
 import pyarrow as pa
 
+from harness.consumption import measure_energy
 from harness.execute.local import Outcome, Progress
+from harness.fresh import measure_cold, measure_memory
 from harness.lanes import LapFailed, open_lanes
 from harness.latency_words import Latency
 from harness.measured import Bench, Measured
@@ -17,7 +19,12 @@ from harness.stage import Runtime
 from harness.store import Store
 from harness.timing import measure_single
 
-MODES: Mapping[str, Callable[[Bench], Measured]] = {"single": measure_single}
+MODES: Mapping[str, Callable[[Bench], Measured]] = {
+    "single": measure_single,
+    "cold": measure_cold,
+    "memory": measure_memory,
+    "energy": measure_energy,
+}
 """What each mode of a suite does. In run.json stands what `single` says, and that of the others under their names."""
 
 

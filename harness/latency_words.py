@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Collection
-from typing import Any, Literal, get_args
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from harness.errors import SuiteError, nearest
 from harness.places import Document
+from harness.repeats import REPEATS
 
-Mode = Literal["single", "offline", "server", "cold", "memory"]
-"""The scenarios of MLPerf inference that apply, and two that look at fresh processes."""
+Mode = Literal["single", "offline", "server", "cold", "memory", "energy"]
+"""The scenarios of MLPerf inference that apply, two that look at fresh processes, and one at counters of energy."""
 
 
 class Words(BaseModel):
@@ -25,7 +26,13 @@ class Offline(Words):
     """Throughput of each stage."""
 
     batch_sizes: tuple[int, ...] = Field(default=(1, 32), min_length=1)
-    """Queries, or documents, that a stage gets at a time."""
+    """Queries that a system gets at a time, and texts that an encoder calculates together."""
+    documents: int = Field(default=256, ge=1)
+    """The most that an encoder gets in one repeat."""
+    seconds: float = Field(default=3, gt=0)
+    """About what all repeats of one figure take, warm-up left out."""
+    repeats: int = Field(default=REPEATS, ge=REPEATS)
+    """Of each figure; fewer than 6 have no 95 % interval."""
 
     @field_validator("batch_sizes")
     @classmethod
@@ -41,9 +48,15 @@ class Server(Words):
     p99_ms: float = Field(default=100, gt=0)
     """The bound that the highest rate must keep."""
     seconds: float = Field(default=10, gt=0)
-    """How long a rate is offered."""
+    """How long a rate is offered; longer where so long brings fewer than 473 requests."""
     workers: int = Field(default=1, ge=1)
     """How many queries are answered at a time."""
+    by: Literal["auto", "threads", "processes"] = "auto"
+    """What several workers are; `auto`: threads where the stages leave Python's lock, processes otherwise."""
+    timeout_ms: float | None = Field(default=None, gt=0)
+    """After which a request has failed; None: ten times the bound."""
+    rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
+    """Queries a second that are offered besides those of the search."""
 
 
 class Cold(Words):

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness import arranged, machine
+from harness.artifact_sizes import artifact_sizes, mismatches
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
@@ -38,13 +39,14 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path, mea
     recorder = _Recorder(plan, outcome, store)
     rows = [row for target in plan.targets for row in recorder.rows(target)]
     rows += measured.rows if measured else []
+    finished = [target for target in plan.targets if target.run.fingerprint not in outcome.failed]
     ended = datetime.now(UTC)
     run_id, folder = _free_folder(root / plan.suite.name, plan, ended)
     said = {"run": run_id, **facts(plan, job, ended, rows), "runfiles": recorder.beside.runfiles()}
     said["tuned"] = chosen(plan, outcome.failed, recorder.load)
     wrote = list(rewritten(plan, outcome.failed, recorder.load))
     said["rewritten"] = [one.said for one in wrote]
-    said["warnings"] = [*said["warnings"], *recorder.beside.doubts()]
+    said["warnings"] = [*said["warnings"], *recorder.beside.doubts(), *mismatches(finished, store)]
     if measured:
         said["latency"] = measured.said
         said["warnings"] += doubts(measured.said)
@@ -104,7 +106,8 @@ class _Recorder:
         if target.run.fingerprint not in self.outcome.failed:
             yield from self.counts(target)
             yield from self.ceilings(target)
-            for said in (*quantities(target, self.store), *self.tokens.of(target)):
+            sizes = artifact_sizes(target, self.store)
+            for said in (*quantities(target, self.store), *sizes, *self.tokens.of(target)):
                 yield self.row(target, *said)
 
     def measured(self, target: Target, name: str, node: Node) -> Measurement:

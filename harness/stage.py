@@ -64,6 +64,11 @@ class Stage(BaseModel):
     """Raise it when the same settings start to give another output."""
     inert: ClassVar[frozenset[str]] = frozenset()
     """Fields that cannot change the output, as a budget or where a key lies: no part of its name."""
+    releases_gil: ClassVar[bool] = False
+    """Whether threads can share its call and get on side by side.
+
+    Nearly all of its time is then spent outside Python's global lock, and it keeps nothing that a call writes to.
+    """
     service: ClassVar[bool] = False
     """Whether its calls go to a service, which may be paid: it is timed only where the suite allows it."""
 

@@ -19,7 +19,7 @@ from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.errors import DataError
-from harness.job import lay_plan
+from harness.laying import lay_plan
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements, resolve
 from harness.measures.ties import over_ties

@@ -30,6 +30,8 @@ LINES: dict[int, set[str]] = {
         "preview",
         "progress",
     }
+    | {"artifact_sizes", "consumption", "fresh", "fresh_process", "fresh_work"}
+    | {"laying", "offline", "reopened", "server"}
     | {
         "doctor",
         "janitor",
@@ -92,8 +94,19 @@ LINES: dict[int, set[str]] = {
         "tokenizing",
         "laps",
     },
-    1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"}
-    | {"visits"},
+    1: {
+        "energy",
+        "errors",
+        "fingerprint",
+        "machine",
+        "statistics",
+        "places",
+        "prompts",
+        "arrow",
+        "noise",
+        "lap_statistics",
+    }
+    | {"lap_statistics", "visits", "arrivals", "open_loop", "repeats"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
@@ -106,6 +119,7 @@ HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_
     "openai",
     "duckdb",
     "usearch",
+    "pynvml",
 }
 
 

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
@@ -425,6 +426,23 @@ def test_a_slice_of_the_stream_gives_that_slice_of_the_answer(case: Case) -> Non
                 same(cut.widen(depth), whole.take(part).widen(depth), rounded=ROUNDED.get(case.name, 0))
             else:
                 same(cut, whole.take(part), rounded=ROUNDED.get(case.name, 0))
+
+
+def test_threads_share_a_call_that_says_they_can(case: Case) -> None:
+    """A stage with `releases_gil` is called by several threads at once, and each gets what it would get alone."""
+    if not case.stage.releases_gil:
+        pytest.skip("it does not say so")
+    call, stream = case.open(), case.streams[0]
+    parts = [slice(start, start + size) for size in (1, 3) for start in range(9)]
+
+    def answer(part: slice) -> Any:
+        return call(*(item.take(part) for item in stream if isinstance(item, Rows)))
+
+    alone = [answer(part) for part in parts]
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(3):
+            for mine, together in zip(alone, pool.map(answer, parts), strict=True):
+                same(mine, together)
 
 
 def test_an_index_serves_its_searcher_after_loading(case: Case, tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.errors import SuiteError
 from harness.execute.local import execute
-from harness.job import lay_plan
+from harness.laying import lay_plan
 from harness.plan import Plan
 from harness.progress import Silent
 from harness.registry import STAGES

@@ -17,7 +17,7 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
-from harness.job import lay_plan
+from harness.laying import lay_plan
 from harness.models import bundled_folder
 from harness.plan import Plan, Target, answering
 from harness.progress import Silent

@@ -12,7 +12,8 @@ import pytest
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.errors import SuiteError, UserError
-from harness.job import lay_plan, run
+from harness.job import run
+from harness.laying import lay_plan
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.suite import load_suite

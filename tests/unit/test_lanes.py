@@ -14,8 +14,8 @@ import pytest
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
-from harness.job import lay_plan
 from harness.lanes import Lane, held, open_lanes
+from harness.laying import lay_plan
 from harness.neighbours import rescored
 from harness.plan import Plan
 from harness.progress import Silent

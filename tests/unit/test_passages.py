@@ -18,7 +18,8 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.files import JsonlFiles
 from harness.errors import DataError, SuiteError, UserError
-from harness.job import lay_plan, run
+from harness.job import run
+from harness.laying import lay_plan
 from harness.manifest import write_manifest
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements

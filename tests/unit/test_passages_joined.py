@@ -11,7 +11,8 @@ import pytest
 
 from harness.artifacts.passages import Passages
 from harness.errors import SuiteError
-from harness.job import lay_plan, run
+from harness.job import run
+from harness.laying import lay_plan
 from harness.plan import Plan
 from tests.unit.test_passages import write_spans
 

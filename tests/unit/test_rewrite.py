@@ -16,7 +16,7 @@ from harness.artifacts.drafts import Draft, Drafts
 from harness.artifacts.model import Model
 from harness.artifacts.text import Queries
 from harness.errors import SuiteError, UserError
-from harness.job import lay_plan
+from harness.laying import lay_plan
 from harness.plan import Plan, answering
 from harness.registry import STAGES
 from harness.stage import Node, Runtime

@@ -19,6 +19,7 @@ from harness.stage import Runtime
 class DenseEncoder(TextEncoder):
     """One vector a text, float32 whatever the precision of the weights; model, prompt and length decide it."""
 
+    releases_gil: ClassVar[bool] = True
     version: ClassVar[int] = 2
     """2: the prompt that a model has for a `passage` stands before each document."""
     normalize: bool | None = None

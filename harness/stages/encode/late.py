@@ -30,6 +30,7 @@ class LateEncoder(TextEncoder):
     pooling, at length 1: all that its attention mask holds, special tokens too, padding not.
     """
 
+    releases_gil: ClassVar[bool] = True
     gives: ClassVar[type[Artifact]] = TokenVectors
     pool_factor: float = Field(default=1.0, ge=1)
     """Of documents, about 1 token in so many is kept: tokens are clustered by Ward's method on cosine distance, each

@@ -25,6 +25,7 @@ class SparseEncoder(TextEncoder):
     inference there (Geng et al. 2024, arXiv 2411.04403). What the model's file says of the two sides is followed.
     """
 
+    releases_gil: ClassVar[bool] = True
     gives: ClassVar = SparseVectors
     max_active_dims: dict[Side, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
     """Keep so many of the heaviest dimensions of a text; one number is for both sides. By default as the model says."""

@@ -53,6 +53,7 @@ class BinarySearcher(Searcher):
     """
 
     takes: ClassVar = (Vectors,)
+    releases_gil: ClassVar[bool] = True
     rescore: Rescore | None = None
     candidates: int = Field(default=400, ge=1)
 

@@ -63,6 +63,7 @@ class FlatSearcher(ExhaustiveSearcher):
     """
 
     takes: ClassVar = (Vectors, Int8Vectors, BitVectors)
+    releases_gil: ClassVar[bool] = True
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Table], Run]:
         """Hold the index, on the GPU if there is one; the call answers Vectors."""

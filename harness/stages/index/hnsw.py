@@ -71,6 +71,7 @@ class HnswSearcher(Searcher):
     """
 
     takes: ClassVar = (Vectors,)
+    releases_gil: ClassVar[bool] = True
     efSearch: int = Field(default=64, ge=1)  # noqa: N815  the paper's name
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:

@@ -42,6 +42,7 @@ class IvfSearcher(Searcher):
     """Rank exactly all documents of the `nprobe` lists whose centroids are nearest to the query, and no others."""
 
     takes: ClassVar = (Vectors,)
+    releases_gil: ClassVar[bool] = True
     nprobe: int = Field(default=8, ge=1)
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:

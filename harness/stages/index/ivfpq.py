@@ -53,6 +53,7 @@ class IvfpqSearcher(Searcher):
     """Rank all documents of the `nprobe` nearest lists by what their codes stand for; equal codes tie."""
 
     takes: ClassVar = (Vectors,)
+    releases_gil: ClassVar[bool] = True
     nprobe: int = Field(default=8, ge=1)
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:

@@ -37,6 +37,7 @@ class Sq8Searcher(Searcher):
     """Rank all documents by what their codes stand for; equal codes tie."""
 
     takes: ClassVar = (Vectors,)
+    releases_gil: ClassVar[bool] = True
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
         """Read the codes into memory; on a GPU torch holds the vectors that they stand for, and ranks alike."""

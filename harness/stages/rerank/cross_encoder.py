@@ -25,6 +25,7 @@ class CrossEncoderReranker(Reranker):
     """
 
     reads_pairs: ClassVar[bool] = True
+    releases_gil: ClassVar[bool] = True
     depth: int = Field(ge=1)
     """How many documents of each query are put in a new order; those below follow as they stood."""
     precision: Literal["fp32", "bf16", "fp16"]

@@ -1,0 +1,189 @@
+"""The offline mode: how many queries a second a system answers, and documents a second its stages take in, in batches.
+
+Everything is at hand before the clock starts, as in MLPerf's scenario of that name, and everything is really done:
+the store gives what a stage reads, never what it makes.
+"""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from time import perf_counter_ns
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.artifacts.base import Rows
+from harness.artifacts.passages import Passages
+from harness.artifacts.text import Corpus
+from harness.errors import HarnessError
+from harness.lanes import Lane, Opener, asks
+from harness.measured import Bench, Measured, row
+from harness.plan import Target, answering
+from harness.repeats import Parts, Rate, Rates, Work, rates
+from harness.results import Measurement
+from harness.stage import Node
+
+INDEXED = 4096
+"""Documents of a stretch that is chunked, reduced or indexed, at least: those that there are, where they are fewer."""
+
+
+class Key(NamedTuple):
+    """What a work measures: a quantity of a whole lane, or of a stage on the side of the documents."""
+
+    of: str
+    """The system, or the fingerprint of the stage's node."""
+    quantity: str
+
+
+def offline(bench: Bench) -> Measured:
+    """Measure all lanes of a data set, and the stages on the side of the documents that stand behind them.
+
+    A stage that several systems share is measured once. What cannot be measured is named, with the reason, in what is
+    said.
+    """
+    works = _Works(bench)
+    pairs = list(zip(bench.lanes, bench.targets, strict=True))
+    for lane, target in pairs:
+        works.add_queries(lane)
+        works.add_documents(target)
+    said = bench.words.offline
+    took = rates(list(works.found.values()), seconds=said.seconds, repeats=said.repeats, seed=bench.words.seed)
+    found = dict(zip(works.found, took, strict=True))
+    rows = [one for lane, target in pairs for one in works.rows(lane, target, found)]
+    stretches = {lane.system: works.stretches(lane, target, found) for lane, target in pairs}
+    settings = {"batch_sizes": list(said.batch_sizes), "seconds": said.seconds, "repeats": said.repeats}
+    return Measured(rows, said={**settings, "rows_a_repeat": stretches, "left_out": works.left_out})
+
+
+class _Works:
+    def __init__(self, bench: Bench) -> None:
+        self.words, self.sizes = bench.words, bench.words.offline.batch_sizes
+        self.openers = {
+            size: Opener(bench.plan, bench.store, replace(bench.runtime, batch_size=size))
+            for size in (None, *self.sizes)
+        }
+        self.found: dict[Key, Work] = {}
+        self.left_out: dict[str, str] = {}
+
+    def add_queries(self, lane: Lane) -> None:
+        for size in self.sizes:
+            key, there = Key(lane.system, f"query_rate@{size}"), len(lane.queries)
+            if there < size:
+                self.left_out[f"{lane.system}: {key.quantity}"] = f"the data set has {there} queries"
+            else:
+                self.found[key] = Work(_answering(lane, size), there, size, self.words.queries)
+
+    def add_documents(self, target: Target) -> None:
+        for node in documents_side(target):
+            for quantity, size in self.quantities(node):
+                key = Key(node.fingerprint, quantity)
+                if key not in self.found:
+                    try:
+                        self.found[key] = self.making(node, size)
+                    except HarnessError as error:
+                        self.left_out[f"{target.system}: {quantity}"] = str(error)
+
+    def quantities(self, node: Node) -> Iterator[tuple[str, int | None]]:
+        """Give what is measured of a stage: an encoder works in batches, all others on what they get."""
+        name = f"{node.stage.role}_rate"
+        if node.stage.role != "encode":
+            yield name, None
+        else:
+            yield from ((f"{name}@{size}", size) for size in self.sizes)
+
+    def making(self, node: Node, size: int | None) -> Work:
+        """Open a stage of the documents' side. HarnessError says why it cannot be."""
+        if node.stage.service and not self.words.services:
+            raise HarnessError(f"'{node.stage.word()}' calls a service: say latency: {{services: true}}")
+        opener = self.openers[size]
+        given: list[Rows] = [opener.load(above) for above in node.stream]
+        there = len(given[0])
+        if size is not None and there < size:
+            raise HarnessError(f"the data set has {there} documents")
+        call = opener.call(node)
+
+        def do(rows: slice) -> Parts:
+            taken = [one.take(rows) for one in given]
+            with garbage_kept():
+                start = perf_counter_ns()
+                call(*taken)
+                if opener.wait is not None:
+                    opener.wait()
+                return (perf_counter_ns() - start,)
+
+        return Work(do, there, size or INDEXED, self.words.offline.documents)
+
+    def rows(self, lane: Lane, target: Target, found: dict[Key, Rates]) -> Iterator[Measurement]:
+        """Give the rows of one system."""
+        for size in self.sizes:
+            quantity = f"query_rate@{size}"
+            if Key(lane.system, quantity) in found:
+                for stage, rate in zip((None, *lane.stages), found[Key(lane.system, quantity)].parts, strict=True):
+                    yield _row(lane, stage, quantity, rate, "queries/s")
+        for stage, node in named(target).items():
+            for quantity, _ in self.quantities(node):
+                if Key(node.fingerprint, quantity) in found:
+                    rate = found[Key(node.fingerprint, quantity)].parts[0]
+                    yield _row(lane, stage, quantity, rate, f"{counted(node)}/s")
+
+    def stretches(self, lane: Lane, target: Target, found: dict[Key, Rates]) -> dict[str, int]:
+        """Say how many rows each repeat had."""
+        keys = {key.quantity: key for key in found if key.of == lane.system}
+        for stage, node in named(target).items():
+            keys |= {f"{stage} {q}": Key(node.fingerprint, q) for q, _ in self.quantities(node)}
+        return {name: found[key].rows for name, key in keys.items() if key in found}
+
+
+def documents_side(target: Target) -> list[Node]:
+    """Return the stages of a system that work on documents, inputs before their users."""
+    return [node for node in answering(target.run) if node.stream and not asks(node)]
+
+
+def named(target: Target) -> dict[str, Node]:
+    """Return these stages by name, `role/word`; a second one of a name bears `#2`."""
+    found: dict[str, Node] = {}
+    for node in documents_side(target):
+        name, number = f"{node.stage.role}/{node.stage.name}", 2
+        while name in found:
+            name, number = f"{node.stage.role}/{node.stage.name}#{number}", number + 1
+        found[name] = node
+    return found
+
+
+def counted(node: Node) -> str:
+    """Say what a stage on the side of the documents takes in: passages, where it stands behind a chunker."""
+    above = node.stream[0]
+    while not issubclass(above.gives, Corpus):
+        above = above.stream[0]
+    return "passages" if issubclass(above.gives, Passages) else "documents"
+
+
+@contextmanager
+def garbage_kept() -> Iterator[None]:
+    """Collect garbage before, and none while it goes on."""
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _answering(lane: Lane, size: int) -> Callable[[slice], Parts]:
+    def do(rows: slice) -> Parts:
+        laps = [
+            lane.answer(slice(start, min(start + size, rows.stop))).lap for start in range(rows.start, rows.stop, size)
+        ]
+        spans = np.array([lap.spans for lap in laps]).sum(axis=0)
+        return (sum(lap.ns for lap in laps), *spans.tolist())
+
+    return do
+
+
+def _row(lane: Lane, stage: str | None, quantity: str, rate: Rate, unit: str) -> Measurement:
+    return row(lane, quantity, rate.value, unit, stage, rate.n, rate.low, rate.high)

@@ -1,0 +1,227 @@
+"""Requests that come when they come: workers answer a schedule, and each response counts from its scheduled arrival.
+
+There is no thread that sends: a worker that is free takes the next request of the schedule and waits until it is due.
+The first come is so served by the first free, as from one queue, and nothing between schedule and answer adds a delay
+of its own. A request that had to wait because all workers were busy, or stalled, has that wait in its response time.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from itertools import count
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple, Protocol, Self
+
+import numpy as np
+
+from harness.errors import HarnessError
+
+ANSWERED, FAILED, TIMED_OUT = 0, 1, 2
+LEAD_NS = 20_000_000
+"""From the word to go to the start of a schedule, so that all workers stand ready."""
+SPIN_NS = 200_000
+"""Before a request is due a worker no longer sleeps but looks at the clock: a sleeper wakes late by about so much."""
+
+Answer = Callable[[int], object]
+"""Answers the query of a row; whatever it raises is a failed request."""
+
+
+class Schedule(NamedTuple):
+    """Which query is asked when: `rows` int64[requests], `due` int64[requests] in ns from the start, ascending."""
+
+    rows: np.ndarray
+    due: np.ndarray
+    timeout_ns: int
+
+
+class Responses(NamedTuple):
+    """What became of the requests of a schedule, in its order.
+
+    `ns` int64 is the time from the scheduled arrival to the answer, for a request that failed or was late the time-out.
+    `late_ns` int64 is the part that the generator added: how long after the moment when the request was due and a
+    worker free its work began. `outcome` int8 is ANSWERED, FAILED or TIMED_OUT.
+    """
+
+    ns: np.ndarray
+    late_ns: np.ndarray
+    outcome: np.ndarray
+    error: str | None
+    """What the first failure among those said that failed; None where none did."""
+
+    def share_of(self, outcome: int) -> float:
+        """Return the share of requests that ended so."""
+        return float((self.outcome == outcome).mean())
+
+
+class Clock(Protocol):
+    """Nanoseconds, and waiting for a moment."""
+
+    def now(self) -> int:
+        """Return the time."""
+
+    def wait(self, until: int) -> None:
+        """Return at a time, at once if it is past."""
+
+
+class WallClock:
+    """The clock of the machine, which its processes share."""
+
+    def now(self) -> int:
+        """Return the time in ns."""
+        return time.perf_counter_ns()
+
+    def wait(self, until: int) -> None:
+        """Sleep until shortly before, then yield to whoever wants to work until it is time."""
+        rest = until - time.perf_counter_ns() - SPIN_NS
+        if rest > 0:
+            time.sleep(rest / 1e9)
+        while time.perf_counter_ns() < until:
+            time.sleep(0)
+
+
+class Crew(Protocol):
+    """Workers that stand ready."""
+
+    kind: str
+
+    def serve(self, schedule: Schedule) -> Responses:
+        """Answer a schedule, and return when the last of it is settled."""
+
+
+def work(answer: Answer, schedule: Schedule, start: int, take: Callable[[], int], clock: Clock) -> list[Any]:
+    """Do a worker's part of a schedule that begins at `start`; `take` gives the number of the next request.
+
+    A request that waited until its time-out is not worked on: whoever asked has left. One that is answered too late is
+    a time-out all the same. Returns (number, response ns, late ns, outcome, error) of each.
+    """
+    done = []
+    while (number := take()) < len(schedule.due):
+        free, due = clock.now(), start + int(schedule.due[number])
+        clock.wait(due)
+        begun, outcome, error = clock.now(), ANSWERED, None
+        if begun - due < schedule.timeout_ns:
+            try:
+                answer(int(schedule.rows[number]))
+            except (
+                Exception
+            ) as found:  # whatever a stage raises is a failed request, and the next one comes all the same
+                outcome, error = FAILED, f"{type(found).__name__}: {found}"
+        took = clock.now() - due
+        if outcome == ANSWERED and took >= schedule.timeout_ns:
+            outcome = TIMED_OUT
+        done.append(
+            (number, took if outcome == ANSWERED else schedule.timeout_ns, begun - max(due, free), outcome, error)
+        )
+    return done
+
+
+def gathered(parts: list[list[Any]]) -> Responses:
+    """Put the parts of all workers into the order of the schedule."""
+    found = sorted(row for part in parts for row in part)
+    _, ns, late, outcome, errors = zip(*found, strict=True) if found else ((),) * 5
+    arrays = (np.array(ns, np.int64), np.array(late, np.int64), np.array(outcome, np.int8))
+    return Responses(*arrays, next((error for error in errors if error is not None), None))
+
+
+class Threads:
+    """Workers in this process, over one opened lane: for stages that leave Python's lock while they work."""
+
+    kind = "threads"
+
+    def __init__(self, answer: Answer, workers: int, clock: Clock | None = None) -> None:
+        self.answer, self.workers, self.clock = answer, workers, clock or WallClock()
+
+    def serve(self, schedule: Schedule) -> Responses:
+        """Answer a schedule."""
+        numbers, start = count(), self.clock.now() + LEAD_NS
+        with ThreadPoolExecutor(self.workers) as pool:
+            parts = [
+                pool.submit(work, self.answer, schedule, start, numbers.__next__, self.clock)
+                for _ in range(self.workers)
+            ]
+            return gathered([part.result() for part in parts])
+
+
+class Processes:
+    """Workers in processes of their own, each with a lane that it opened itself. To be used with `with`.
+
+    `opener` can be pickled, and gives what answers. HarnessError where a worker cannot open it, or dies.
+    """
+
+    kind = "processes"
+
+    def __init__(self, opener: Callable[[], Answer], workers: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.counter = context.Value("q", 0)
+        self.processes, self.ends = [], []
+        for _ in range(workers):
+            here, there = context.Pipe()
+            process = context.Process(target=_attend, args=(opener, self.counter, there), daemon=True)
+            process.start()
+            there.close()
+            self.processes.append(process)
+            self.ends.append(here)
+
+    def __enter__(self) -> Self:
+        """Wait until all have opened their lane."""
+        try:
+            self._hear()
+        except HarnessError:
+            self.__exit__()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Send all home."""
+        for end in self.ends:
+            end.close()
+        for process in self.processes:
+            process.join(timeout=5)
+            process.kill()
+            process.join()
+
+    def serve(self, schedule: Schedule) -> Responses:
+        """Answer a schedule."""
+        self.counter.value = 0
+        start = time.perf_counter_ns() + LEAD_NS
+        for end in self.ends:
+            end.send((schedule, start))
+        return gathered(self._hear())
+
+    def _hear(self) -> list[Any]:
+        found = []
+        for end in self.ends:
+            try:
+                said = end.recv()
+            except (EOFError, ConnectionError):
+                raise HarnessError("a worker process of the server mode died") from None
+            if isinstance(said, str):
+                raise HarnessError(said)
+            found.append(said)
+        return found
+
+
+def _attend(opener: Callable[[], Answer], counter: Any, end: Connection) -> None:
+    """Be a worker process: open, say so, and answer schedules until nobody is at the other end."""
+
+    def take() -> int:
+        with counter.get_lock():
+            number: int = counter.value
+            counter.value = number + 1
+        return number
+
+    try:
+        answer = opener()
+    except Exception as error:  # the other end says it, in its own words
+        end.send(str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}")
+        return
+    end.send([])
+    while True:
+        try:
+            schedule, start = end.recv()
+            end.send(work(answer, schedule, start, take, WallClock()))
+        except (EOFError, ConnectionError):
+            return

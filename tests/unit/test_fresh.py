@@ -1,0 +1,95 @@
+"""Fresh processes: what a system takes up to its first answer, and what each stage takes of memory."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from harness import fresh
+from harness.execute.local import execute
+from harness.fresh_work import watched
+from harness.lanes import open_lanes
+from harness.latency_words import Latency
+from harness.laying import lay_plan
+from harness.measured import Bench
+from harness.progress import Silent
+from harness.stage import Runtime
+
+SYSTEMS = """
+  bm25: [{index: bm25}]
+  dense: [{encode: hashing, dim: 64}, {reduce: truncate, dim: 32}, {index: flat}]
+"""
+
+
+@pytest.fixture
+def bench(write_suite: Callable[..., Path]) -> Bench:
+    suite = write_suite(SYSTEMS)
+    plan, store = lay_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
+    assert not execute(plan, store, Runtime(), Silent()).failed
+    lanes, _ = open_lanes(plan, plan.targets, store, Runtime())
+    words = Latency.model_validate({"cold": {"starts": 2}})
+    return Bench(plan, store, Runtime(), words, "toy", plan.targets, tuple(lanes))
+
+
+def test_cold_starts_are_really_made(bench: Bench) -> None:
+    found = fresh.measure_cold(bench)
+    names = ["cold_import", "cold_open", "cold_first_query", "cold_total"]
+    assert [(row.system, row.quantity) for row in found.rows] == [(s, n) for s in ("bm25", "dense") for n in names]
+    for system in ("bm25", "dense"):
+        *parts, total = (row.value or 0 for row in found.rows if row.system == system)
+        assert all(part > 0 for part in parts) and total == pytest.approx(sum(parts), rel=0.5)
+    assert {row.n for row in found.rows} == {2} and {row.low for row in found.rows} == {None}
+    assert found.said["left_out"] == {} and set(found.said["plan_seconds"]) == {"bm25", "dense"}
+    json.dumps(found.said)
+
+
+def test_starts_become_medians_with_their_interval(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[list[str]] = []
+
+    def start(_: Bench, lane: Any, libraries: list[str], query: int) -> dict[str, Any]:
+        told.append(libraries)
+        k = len(told)
+        return {"import": 10.0 * k, "plan": 1.0, "open": 1.0 * k, "first_query": 0.1, "libraries": ["json"]}
+
+    monkeypatch.setattr(fresh, "ask", start)
+    words = Latency.model_validate({"cold": {"starts": 6}})
+    found = fresh.measure_cold(Bench(**{**vars(bench), "words": words, "lanes": bench.lanes[:1]}))
+    assert told == [[], *[["json"]] * 6]
+    opened = next(row for row in found.rows if row.quantity == "cold_open")
+    assert (opened.value, opened.low, opened.high, opened.n) == (4.5, 2.0, 7.0, 6)
+
+
+def test_the_memory_of_every_stage(bench: Bench) -> None:
+    found = fresh.measure_memory(bench)
+    dense = ["encode/hashing", "reduce/truncate", "index/flat"]
+    stages = [row.stage for row in found.rows if row.quantity == "peak_rss_bytes" and row.system == "dense"]
+    assert stages == [*dense, "encode/hashing", "reduce/truncate", "search/flat"]
+    base = found.said["base_rss_bytes"]
+    for row in found.rows:
+        assert row.quantity in ("peak_rss_bytes", "peak_pss_bytes") and row.unit == "bytes"
+        assert row.value and 10e6 < row.value < 4e9
+        assert row.quantity == "peak_pss_bytes" or row.value >= base * 0.9
+    assert found.said["left_out"] == {}
+
+
+def test_a_process_that_dies_leaves_out_its_system(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bench.plan.suite.file.write_text("no suite any more")
+    found = fresh.measure_cold(bench)
+    assert found.rows == [] and set(found.said["left_out"]) == {"bm25", "dense"}
+    assert "a suite is a mapping" in found.said["left_out"]["bm25"]
+    assert fresh.measure_memory(bench).rows == []
+
+
+def test_the_largest_of_what_is_held_meanwhile_is_seen() -> None:
+    with watched() as seen:
+        held = np.ones(20_000_000)
+        del held
+        larger = np.ones(30_000_000)
+    if not seen:
+        pytest.skip("this system does not say what a process shares")
+    assert max(seen) >= larger.nbytes
