@@ -12,12 +12,18 @@ from harness.execute.local import Outcome, Progress
 from harness.lanes import LapFailed, open_lanes
 from harness.latency_words import Latency
 from harness.measured import Bench, Measured
+from harness.offline import measure_offline
 from harness.plan import Plan, Target
+from harness.server import measure_server
 from harness.stage import Runtime
 from harness.store import Store
 from harness.timing import measure_single
 
-MODES: Mapping[str, Callable[[Bench], Measured]] = {"single": measure_single}
+MODES: Mapping[str, Callable[[Bench], Measured]] = {
+    "single": measure_single,
+    "offline": measure_offline,
+    "server": measure_server,
+}
 """What each mode of a suite does. In run.json stands what `single` says, and that of the others under their names."""
 
 

@@ -6,8 +6,9 @@ in the percentiles: a stall cannot hide behind the requests that were not sent w
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from math import ceil
 from typing import Any, NamedTuple
@@ -23,11 +24,11 @@ from harness.lap_statistics import quantiles
 from harness.latency_words import Server
 from harness.measured import Bench, Measured, row
 from harness.noise import Noise, between, read_counters
-from harness.open_loop import ANSWERED, FAILED, TIMED_OUT, Answer, Crew, Processes, Responses, Schedule, Threads
+from harness.open_loop import ANSWERED, FAILED, TIMED_OUT, Answer, Clock, Crew, Processes, Responses, Schedule, Threads
 from harness.registry import STAGES
 from harness.reopened import Reopened
 from harness.results import LATENCY_SCHEMA, Measurement
-from harness.timing import choose_queries
+from harness.timing import choose_queries, pinned
 
 LEAST = 473
 """Requests of an offer at least: the fewest of which one may lie above the bound while p99 is said to keep it."""
@@ -35,6 +36,10 @@ WARM = 20
 """Laps before the first offer; as many again tell how long a lap takes."""
 FIRST = 0.8
 """The first rate of the search, as a share of what the workers could do without a pause."""
+LAST = 0.04
+"""And the last that is tried downwards: so slow that hardly a request waits for another, as if each came alone."""
+BOUNDS = 20
+"""An offer lasts as many times the bound at least: then a rate 5 % above what the workers can do is seen to fail."""
 OUTSIDE = 0.9
 """The share of a lap outside Python's lock from which on several workers are threads: ten could still get on."""
 WITHIN = 0.05
@@ -50,7 +55,7 @@ class Offer(NamedTuple):
 
     rate: float
     rows: np.ndarray
-    """Which query each request asked."""
+    """Which query each request asked, as far as it went."""
     responses: Responses
     above: int
     """Responses above the bound, those that failed among them."""
@@ -99,7 +104,8 @@ def measure_server(bench: Bench) -> Measured:
     left_out: dict[str, str] = {}
     for lane in bench.lanes:
         try:
-            served = serve(lane, asked, words.server, words.seed, Reopened.of(bench, lane))
+            with pinned(bench.runtime.threads), _garbage_of_requests_only():
+                served = serve(lane, asked, words.server, words.seed, Reopened.of(bench, lane))
         except HarnessError as error:
             left_out[lane.system] = str(error)
             continue
@@ -111,7 +117,14 @@ def measure_server(bench: Bench) -> Measured:
     return Measured(rows, table, {**settings, "systems": said, "left_out": left_out})
 
 
-def serve(lane: Lane, asked: Sequence[int], said: Server, seed: int, opener: Callable[[], Answer]) -> Served:
+def serve(
+    lane: Lane,
+    asked: Sequence[int],
+    said: Server,
+    seed: int,
+    opener: Callable[[], Answer],
+    clock: Clock | None = None,
+) -> Served:
     """Offer the rates that the suite says, then search the highest that holds.
 
     `asked` are the rows of the queries, which come in turn; `opener` is what a worker process calls to get a lane of
@@ -119,18 +132,32 @@ def serve(lane: Lane, asked: Sequence[int], said: Server, seed: int, opener: Cal
     """
     laps = [lane.lap(row) for row in _cycle(asked, 2 * WARM)][WARM:]
     outside = _outside(lane, np.array([lap.spans for lap in laps]))
-    with _crew(lane, said, outside, opener) as crew:
+    capacity = said.workers * 1e9 / float(np.mean([lap.ns for lap in laps]))
+    with _crew(lane, said, outside, opener, clock) as crew:
         served = Served(crew.kind, outside)
 
-        def offer(rate: float) -> bool:
-            served.offers.append(_offered(crew, rate, asked, said, seed + len(served.offers)))
+        def offer(rate: float, *, whole: bool = False) -> bool:
+            served.offers.append(_offered(crew, rate, asked, said, seed + len(served.offers), whole=whole))
             return served.offers[-1].holds
 
         for rate in said.rates:
-            offer(rate)
-        capacity = said.workers * 1e9 / float(np.mean([lap.ns for lap in laps]))
-        served.bracket = highest(offer, FIRST * capacity, within=WITHIN)
+            offer(rate, whole=True)
+        served.bracket = highest(offer, FIRST * capacity, least=LAST * capacity, within=WITHIN)
     return served
+
+
+@contextmanager
+def _garbage_of_requests_only() -> Iterator[None]:
+    """Let garbage be collected as in a service, but set aside what lived before: the harness's is none of its own."""
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if collecting:
+            gc.enable()
 
 
 def timeout_ms(said: Server) -> float:
@@ -138,14 +165,16 @@ def timeout_ms(said: Server) -> float:
     return said.timeout_ms or 10 * said.p99_ms
 
 
-def _offered(crew: Crew, rate: float, asked: Sequence[int], said: Server, seed: int) -> Offer:
-    count = max(ceil(rate * said.seconds), LEAST)
-    rows = np.array(_cycle(asked, count))
+def _offered(crew: Crew, rate: float, asked: Sequence[int], said: Server, seed: int, *, whole: bool) -> Offer:
+    """Offer a rate: to its end if `whole`, else until it is clear that it does not hold."""
+    count = max(ceil(rate * max(said.seconds, BOUNDS * said.p99_ms / 1e3)), LEAST)
+    rows, most = np.array(_cycle(asked, count)), allowed(count)
+    due, bound = poisson(rate, count, seed), int(said.p99_ms / MS)
     before = read_counters()
-    found = crew.serve(Schedule(rows, poisson(rate, count, seed), int(timeout_ms(said) / MS)))
-    above = int(((found.ns * MS > said.p99_ms) | (found.outcome != ANSWERED)).sum())
-    most = allowed(count)
-    return Offer(rate, rows, found, above, most is not None and above <= most, between(before, read_counters()))
+    found = crew.serve(Schedule(rows, due, int(timeout_ms(said) / MS), bound, None if whole else most))
+    above = int(((found.ns > bound) | (found.outcome != ANSWERED)).sum())
+    holds = most is not None and above <= most
+    return Offer(rate, rows[: len(found.ns)], found, above, holds, between(before, read_counters()))
 
 
 def _cycle(rows: Sequence[int], count: int) -> list[int]:
@@ -158,11 +187,13 @@ def _outside(lane: Lane, spans: np.ndarray) -> float:
     return float(spans[:, [kind.releases_gil or kind.service for kind in kinds]].sum() / max(spans.sum(), 1))
 
 
-def _crew(lane: Lane, said: Server, outside: float, opener: Callable[[], Answer]) -> AbstractContextManager[Crew]:
+def _crew(
+    lane: Lane, said: Server, outside: float, opener: Callable[[], Answer], clock: Clock | None
+) -> AbstractContextManager[Crew]:
     """Let workers stand ready: one in a thread, several as the suite says or as suits the stages."""
     kind = said.by if said.by != "auto" else "threads" if said.workers == 1 or outside >= OUTSIDE else "processes"
     if kind == "threads":
-        return nullcontext(Threads(lane.lap, said.workers))
+        return nullcontext(Threads(lane.lap, said.workers, clock))
     return Processes(opener, said.workers)
 
 
