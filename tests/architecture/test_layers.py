@@ -28,7 +28,7 @@ LINES: dict[int, set[str]] = {
         "preview",
         "progress",
     }
-    | {"laying", "offline", "reopened", "server"}
+    | {"laying", "offers", "offline", "reopened", "server"}
     | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},

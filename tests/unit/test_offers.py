@@ -12,8 +12,8 @@ import pytest
 
 from harness.lanes import Lap
 from harness.latency_words import Server
+from harness.offers import Served, offer_rates
 from harness.open_loop import Answer
-from harness.server import Served, serve
 from tests.unit.test_open_loop import MS, FakeClock
 
 STAGES = ("encode/dense", "search/bm25")
@@ -36,7 +36,7 @@ def lane_of(clock: FakeClock, took: Callable[[], int]) -> Any:
 
 def served(took: Callable[[FakeClock], Callable[[], int]], **words: Any) -> Served:
     clock = FakeClock()
-    return serve(lane_of(clock, took(clock)), range(7), Server(**words), 0, never, clock)
+    return offer_rates(lane_of(clock, took(clock)), range(7), Server(**words), 0, never, clock)
 
 
 def exponential(rate: float) -> Callable[[FakeClock], Callable[[], int]]:
