@@ -128,7 +128,7 @@ def _interval(drawn: Sequence[np.ndarray], blocks: int, confidence: float) -> tu
 
     The percentile interval is too narrow for few blocks, as one that takes s / sqrt(n) with n in place of n - 1 and a
     normal quantile in place of Student's. The expanded one takes the resamples' quantile at
-    Phi(-sqrt(n / (n - 1)) t) instead. Source: Hesterberg 2015, doi 10.1080/00031305.2015.1089789, section 5.3.
+    Phi(-sqrt(n / (n - 1)) t) instead. Source: Hesterberg 2015, doi 10.1080/00031305.2015.1089789.
     """
     if blocks < FEWEST_BLOCKS:
         return math.nan, math.nan

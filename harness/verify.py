@@ -21,6 +21,7 @@ from harness.rescore import Renaming, Scored, as_written, read_qrels, read_run, 
 from harness.results import MEASUREMENTS, PER_QUERY, RUN, Measurement, Results, read_facts
 from harness.statistics import mean_interval
 from harness.trec import lines_checksum
+from harness.verify_laps import lap_differences
 
 TOLERANCE = 1e-12
 """Two calculations of one number on different machines may differ in the last bits."""
@@ -111,6 +112,8 @@ class _Checker:
                     self.number(_Key(dataset, system, measure), values)
                 if values is not None:
                     self.counts(dataset, system, values)
+        for message, line in lap_differences(self.results, self.numbered):
+            self.differs(MEASUREMENTS, message, line)
         self.strangers({(dataset, system) for dataset, systems in scored.items() for system in systems})
         self.facts()
         runs = sum(map(len, scored.values()))
@@ -118,6 +121,8 @@ class _Checker:
             self.verdict.checked.append(
                 f"{len(measures)} measures of {runs} runs scored again: means, intervals, counts and values a query"
             )
+            if self.results.part("latency"):
+                self.verdict.checked.append("latency: percentiles, means and ratios calculated again from the laps")
 
     def lines(self) -> None:
         """Hold the lines of the TREC files against what run.json says of them: a second record, beside the manifest."""
@@ -173,12 +178,17 @@ class _Checker:
         return read_qrels(file, with_spaces), with_spaces
 
     @cached_property
-    def rows(self) -> dict[_Key, list[tuple[int, Measurement]]]:
-        """The measurements of whole systems, with their lines."""
+    def numbered(self) -> list[tuple[int, Measurement]]:
+        """All measurements, with their lines."""
         text = (self.results.folder / MEASUREMENTS).read_bytes()
         numbers = [number for number, line in enumerate(text.split(b"\n"), 1) if line.strip()]
+        return list(zip(numbers, self.results.measurements, strict=True))
+
+    @cached_property
+    def rows(self) -> dict[_Key, list[tuple[int, Measurement]]]:
+        """The measurements of whole systems, with their lines."""
         found: dict[_Key, list[tuple[int, Measurement]]] = {}
-        for number, row in zip(numbers, self.results.measurements, strict=True):
+        for number, row in self.numbered:
             if row.stage is None:
                 found.setdefault(_Key(row.dataset, row.system, row.quantity), []).append((number, row))
         return found

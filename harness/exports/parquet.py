@@ -1,4 +1,4 @@
-"""Results as two Parquet files, `measurements.parquet` and `per_query.parquet`."""
+"""Results as Parquet files: `measurements.parquet`, `per_query.parquet`, and `latency.parquet` of what was timed."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from harness.results import Results
 
 
 def export(results: Results, out: Path) -> list[Path]:
-    """Write both files into `out` and return them."""
+    """Write the files into `out` and return them."""
     from pyarrow import parquet
 
     files = {"measurements.parquet": tables.measurements(results), "per_query.parquet": tables.per_query(results)}
+    if results.latency().num_rows:
+        files["latency.parquet"] = tables.latency(results)
     for name, table in files.items():
         parquet.write_table(table, out / name, compression="zstd")
     return [out / name for name in files]

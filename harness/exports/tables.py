@@ -22,6 +22,11 @@ def per_query(results: Results) -> pa.Table:
     return _named(results.per_query(), results)
 
 
+def latency(results: Results) -> pa.Table:
+    """Return one row a lap and one a stage within it."""
+    return _named(results.latency(), results)
+
+
 def _named(table: pa.Table, results: Results) -> pa.Table:
     """Put run and suite in front, so that tables of several runs can stand in one."""
     for position, (name, value) in enumerate((("run", results.id), ("suite", results.suite))):

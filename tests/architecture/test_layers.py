@@ -29,7 +29,20 @@ LINES: dict[int, set[str]] = {
         "progress",
     }
     | {"laying", "offers", "offline", "reopened", "server"}
-    | {"doctor", "janitor", "inventory", "schema", "job", "verify", "rescore", "score", "beside", "describe", "spoken"},
+    | {
+        "doctor",
+        "janitor",
+        "inventory",
+        "schema",
+        "job",
+        "verify",
+        "verify_laps",
+        "rescore",
+        "score",
+        "beside",
+        "describe",
+        "spoken",
+    },
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
     3: {

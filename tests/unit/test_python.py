@@ -121,7 +121,7 @@ def test_sql_over_many_runs_wherever_they_lie(made: Results, tmp_path: Path) -> 
         ("select nope from measurements", 'Referenced column "nope" not found'),
         ("selec 1", "syntax error"),
         ("", "gives no rows"),
-        ("select * from latency", "latency does not exist"),
+        ("select * from latencies", "latencies does not exist"),
         ("select value::int[] from measurements", "Conversion|Cast|cast"),
     ],
 )

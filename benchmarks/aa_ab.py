@@ -1,0 +1,247 @@
+"""Show that latency is measured so that it can be believed: no difference where there is none, and 10 % where there is.
+
+    python benchmarks/aa_ab.py             40 measurements of each kind, some ten minutes
+    python benchmarks/aa_ab.py --quick     6 of each kind
+
+A/A compares two identical systems, A/B a system with one in whose first stage a slow-down of 10 % of the whole was
+planted; both stages do so many units of the same work. Half of the measurements run while other processes burn every
+core in bursts. A difference is reported where the interval of the ratio lies beyond the noise floor of the measurement
+and the measurement is not inconclusive. The exit status is 1 where more than 2 of 40 A/A measurements report one, fewer
+than 38 of 40 A/B ones do, or the intervals of fewer than 36 of 40 cover the planted ratio.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import math
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from harness.artifacts.index import Index
+from harness.artifacts.model import Model
+from harness.artifacts.run import Run
+from harness.artifacts.text import Texts
+from harness.artifacts.vectors import Vectors
+from harness.execute.local import execute
+from harness.job import lay_plan
+from harness.lanes import open_lanes
+from harness.lap_statistics import Estimate, told_apart
+from harness.latency_words import Latency
+from harness.measured import Bench
+from harness.plan import Plan
+from harness.progress import Silent
+from harness.registry import STAGES
+from harness.stage import Encoder, Indexer, Runtime, Searcher
+from harness.store import Store
+from harness.timing import measure_single
+
+PLANTED = 1.10
+UNIT = bytes(4096)
+"""A unit of work is the SHA-256 of this: a few us of arithmetic, the same wherever in memory the bytes lie."""
+SUITE = """
+name: aa-ab
+datasets: {{notes: {{source: beir, path: notes, split: test}}}}
+measures: [RR@10]
+depth: 10
+systems:
+  one: [{{encode: work, units: {encode}}}, {{index: work, units: {search}}}]
+  same: [{{encode: work, units: {encode}}}, {{index: work, units: {search}}}]
+  slower: [{{encode: work, units: {slower}}}, {{index: work, units: {search}}}]
+"""
+BURSTS = """
+import random, sys, time
+draw = random.Random(int(sys.argv[1]))
+while True:
+    end = time.monotonic() + draw.uniform(0.05, 0.5)
+    while time.monotonic() < end:
+        pass
+    time.sleep(draw.uniform(0.05, 0.5))
+"""
+
+
+def work(units: int) -> Callable[[], None]:
+    """Return something that takes so many units of time."""
+
+    def call() -> None:
+        for _ in range(units):
+            hashlib.sha256(UNIT)
+
+    return call
+
+
+@STAGES.register("encode/work")
+class WorkEncoder(Encoder):
+    """Work, and the same vector for every text."""
+
+    uses_model: ClassVar[bool] = False
+    units: int
+
+    def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
+        """The call works once for a slice of one text, as in a lap."""
+        del runtime, model
+        call = work(self.units)
+
+        def encode(texts: Texts) -> Vectors:
+            call()
+            return Vectors(np.ones((len(texts), 4), np.float32), texts.rows)
+
+        return encode
+
+
+@STAGES.register("index/work")
+class WorkIndexer(Indexer):
+    """The vectors as they are."""
+
+    def open(self, runtime: Runtime) -> Callable[[Vectors], Index]:
+        """The call keeps the vectors."""
+        del runtime
+        return lambda vectors: Index({"vectors": vectors.array}, {})
+
+
+@STAGES.register("search/work")
+class WorkSearcher(Searcher):
+    """Work, and the first documents for every query."""
+
+    units: int
+
+    def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
+        """The call works once for a slice of one query."""
+        del runtime, index
+        call = work(self.units)
+
+        def search(asked: Vectors) -> Run:
+            call()
+            shape = (len(asked), 1)
+            return Run(np.zeros(shape, np.int32), np.ones(shape, np.float32), asked.rows)
+
+        return search
+
+
+class Found(NamedTuple):
+    """What one measurement says of its second system."""
+
+    ratio: Estimate
+    floor: float
+    inconclusive: bool
+    blocks: int
+
+    @property
+    def reported(self) -> bool:
+        """Whether it says that the systems differ."""
+        return not self.inconclusive and told_apart(self.ratio, self.floor)
+
+
+@contextmanager
+def bursts(seed: int) -> Iterator[None]:
+    """Burn every core in bursts of 50 to 500 ms with pauses of as much."""
+    command = [sys.executable, "-c", BURSTS]
+    burners = [subprocess.Popen([*command, str(seed + core)]) for core in range(os.cpu_count() or 1)]
+    try:
+        yield
+    finally:
+        for burner in burners:
+            burner.kill()
+            burner.wait()
+
+
+def lay(folder: Path, units: int) -> tuple[Plan, Store]:
+    """Write a collection of 100 queries and the suite, and make its runs."""
+    notes = folder / "notes"
+    (notes / "qrels").mkdir(parents=True)
+    texts = [json.dumps({"_id": f"{i:03}", "text": "word " * (1 + i % 17) + str(i)}) for i in range(100)]
+    (notes / "corpus.jsonl").write_text("\n".join(texts[:20]) + "\n")
+    (notes / "queries.jsonl").write_text("\n".join(texts) + "\n")
+    lines = ["query-id\tcorpus-id\tscore", *(f"{i:03}\t{i % 20:03}\t1" for i in range(100))]
+    (notes / "qrels" / "test.tsv").write_text("\n".join(lines) + "\n")
+    half = units // 2
+    suite = folder / "suite.yaml"
+    suite.write_text(SUITE.format(encode=half, search=units - half, slower=half + round(units * (PLANTED - 1))))
+    plan, store = lay_plan(suite, None, None, folder / "store", "cpu", fetch=True)
+    outcome = execute(plan, store, Runtime(), Silent())
+    if outcome.failed:
+        raise RuntimeError(str(outcome.failed))
+    return plan, store
+
+
+def measure(plan: Plan, store: Store, second: str, seed: int, seconds: float) -> Found:
+    """Open two systems afresh and compare them as a suite would."""
+    targets = tuple(target for target in plan.targets if target.system in ("one", second))
+    lanes, _ = open_lanes(plan, targets, store, Runtime())
+    words = Latency(seconds=seconds, seed=seed)
+    measured = measure_single(Bench(plan, store, Runtime(), words, "notes", targets, tuple(lanes)))
+    row = next(row for row in measured.rows if row.quantity == "latency_ratio")
+    value, low, high = (math.nan if number is None else number for number in (row.value, row.low, row.high))
+    ratio = Estimate(value, low, high, row.n or 0)
+    said: dict[str, Any] = dict(measured.said)
+    return Found(ratio, said["noise_floor"] or np.inf, said["inconclusive"], said["blocks"])
+
+
+def line(title: str, found: list[Found], true: float) -> str:
+    """Count what a kind of measurement said under one condition."""
+    covers = sum(one.ratio.low <= true <= one.ratio.high for one in found)
+    median = {
+        name: statistics.median(values)
+        for name, values in {
+            "ratio": [one.ratio.value for one in found],
+            "half": [one.ratio.half_width for one in found],
+            "floor": [one.floor for one in found],
+        }.items()
+    }
+    counts = (
+        f"{len(found):>12} {sum(o.reported for o in found):>9} {covers:>7} {sum(o.inconclusive for o in found):>13}"
+    )
+    spread = f"{min(o.ratio.value for o in found):.4f} … {max(o.ratio.value for o in found):.4f}"
+    numbers = f"{median['ratio']:>8.4f} {spread:>19} {median['half']:>11.2%} {median['floor']:>11.2%}"
+    return f"{title:<12} {counts} {numbers}"
+
+
+def main() -> None:
+    """Measure, print the table, and hold it against what is promised."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--quick", action="store_true", help="6 measurements of each kind instead of 40")
+    parser.add_argument("--units", type=int, default=600, help="work in a lap of the reference  [default: 600]")
+    parser.add_argument("--seconds", type=float, default=12, help="budget of a measurement  [default: 12]")
+    given = parser.parse_args()
+    count = 6 if given.quick else 40
+    found: dict[tuple[str, str], list[Found]] = {}
+    with tempfile.TemporaryDirectory() as name:
+        plan, store = lay(Path(name), given.units)
+        for number in range(count):
+            for kind, second in (("A/A", "same"), ("A/B", "slower")):
+                condition = "bursts" if number % 2 else "quiet"
+                if number % 2:
+                    with bursts(number):
+                        one = measure(plan, store, second, number, given.seconds)
+                else:
+                    one = measure(plan, store, second, number, given.seconds)
+                found.setdefault((kind, condition), []).append(one)
+                said = f"{one.ratio.value:.4f} [{one.ratio.low:.4f}, {one.ratio.high:.4f}], {one.blocks} blocks"
+                print(f"{number + 1:>3} {kind} {condition:<7} {said}", file=sys.stderr, flush=True)
+    print(
+        f"{'':<12} measurements  reported  covers  inconclusive  "
+        f"{'median':>6} {'lowest … highest':>19} {'half-width':>11} {'noise floor':>11}"
+    )
+    totals = {}
+    for kind, true in (("A/A", 1.0), ("A/B", PLANTED)):
+        for condition in ("quiet", "bursts"):
+            print(line(f"{kind} {condition}", found[kind, condition], true))
+        totals[kind] = [one for condition in ("quiet", "bursts") for one in found[kind, condition]]
+    alarms, reports = (sum(one.reported for one in totals[kind]) for kind in ("A/A", "A/B"))
+    covered = sum(one.ratio.low <= PLANTED <= one.ratio.high for one in totals["A/B"])
+    print(f"\n{alarms} false alarms in {count}; {reports} of {count} slow-downs reported; {covered} of {count} covered")
+    sys.exit(not (alarms <= 0.05 * count and reports >= 0.95 * count and covered >= 0.9 * count))
+
+
+if __name__ == "__main__":
+    main()
