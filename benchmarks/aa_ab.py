@@ -34,10 +34,10 @@ from harness.artifacts.run import Run
 from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
-from harness.job import lay_plan
 from harness.lanes import open_lanes
 from harness.lap_statistics import Estimate, told_apart
 from harness.latency_words import Latency
+from harness.laying import lay_plan
 from harness.measured import Bench
 from harness.plan import Plan
 from harness.progress import Silent
