@@ -102,7 +102,7 @@ def main() -> None:
     """Measure, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seconds", type=float, default=40, help="of the closed loop, and of each offered rate")
-    parser.add_argument("--rate", type=float, default=200, help="queries a second of the open loop")
+    parser.add_argument("--rate", type=float, default=100, help="queries a second of the open loop")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
