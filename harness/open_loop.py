@@ -57,10 +57,6 @@ class Responses(NamedTuple):
     error: str | None
     """What the first failure among those said that failed; None where none did."""
 
-    def share_of(self, outcome: int) -> float:
-        """Return the share of requests that ended so."""
-        return float((self.outcome == outcome).mean())
-
 
 class Clock(Protocol):
     """Nanoseconds, and waiting for a moment."""

@@ -17,18 +17,15 @@ import pyarrow.compute as pc
 
 from harness.errors import HarnessError
 from harness.lanes import Lane
-from harness.lap_statistics import quantiles
-from harness.latency_words import Server
 from harness.measured import Bench, Measured, row
 from harness.offers import Offer, Served, offer_rates, timeout_ms
 from harness.reopened import Reopened
-from harness.results import LATENCY_SCHEMA, Measurement
+from harness.responses import response_figures
+from harness.results import LATENCY_SCHEMA
 from harness.timing import choose_queries, pinned
 
-WINDOWS = 30
-"""Parts of an offer that are resampled: responses in one queue are alike for a while, so neighbours stay together."""
-LEVELS = {"server_p50": 0.5, "server_p95": 0.95, "server_p99": 0.99}
-MS, US = 1e-6, 1e-3
+US = 1e-3
+"""Nanoseconds to microseconds."""
 
 
 def measure_server(bench: Bench) -> Measured:
@@ -39,7 +36,6 @@ def measure_server(bench: Bench) -> Measured:
     words = bench.words
     random = np.random.default_rng(words.seed)
     asked = random.permutation(choose_queries(bench.lanes[0].queries.texts, words.queries, random)).tolist()
-    rows: list[Measurement] = []
     laps: list[pa.Table] = []
     said: dict[str, Any] = {}
     left_out: dict[str, str] = {}
@@ -50,12 +46,16 @@ def measure_server(bench: Bench) -> Measured:
         except HarnessError as error:
             left_out[lane.system] = str(error)
             continue
-        rows += _rows(lane, served, words.server)
         laps += [_table(lane, number, offer) for number, offer in enumerate(served.offers)]
         said[lane.system] = _said(served)
-    settings = words.server.model_dump() | {"timeout_ms": timeout_ms(words.server), "seed": words.seed}
-    table = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps])
-    return Measured(rows, table, {**settings, "systems": said, "left_out": left_out})
+    settings = words.server.model_dump(mode="json") | {"timeout_ms": timeout_ms(words.server), "seed": words.seed}
+    told = {**settings, "systems": said, "left_out": left_out}
+    table, lanes = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps]), {lane.system: lane for lane in bench.lanes}
+    rows = [
+        row(lanes[found.system], found.quantity, found.value, found.unit, None, found.n, found.low, found.high)
+        for found in response_figures(table, told)
+    ]
+    return Measured(rows, table, told)
 
 
 @contextmanager
@@ -70,33 +70,6 @@ def _garbage_of_requests_only() -> Iterator[None]:
         gc.unfreeze()
         if collecting:
             gc.enable()
-
-
-def _rows(lane: Lane, served: Served, said: Server) -> Iterator[Measurement]:
-    """Give the highest rate, and what the offers of it and of the rates that the suite says were like.
-
-    The interval of the highest rate is its bracket. Where no rate held there is no row of it.
-    """
-    offers = {offer.rate: offer for offer in served.offers if offer.rate in said.rates}
-    best = served.best
-    if best is not None:
-        low, high = served.bracket
-        yield row(lane, "server_max_rate", best.rate, "queries/s", n=len(best.rows), low=low, high=high)
-        offers[best.rate] = best
-    for offer in offers.values():
-        yield from _of_offer(lane, offer)
-
-
-def _of_offer(lane: Lane, offer: Offer) -> Iterator[Measurement]:
-    from scipy.stats import binomtest
-
-    ns, count = offer.responses.ns, len(offer.rows)
-    windows = np.arange(count) * WINDOWS // count
-    for name, found in zip(LEVELS, quantiles(ns * MS, windows, list(LEVELS.values())), strict=True):
-        yield row(lane, f"{name}@{offer.name}", found.value, "ms", n=count, low=found.low, high=found.high)
-    bad = sum(offer.counts().values())
-    ends = binomtest(bad, count).proportion_ci()
-    yield row(lane, f"server_errors@{offer.name}", bad / count, "", n=count, low=float(ends.low), high=float(ends.high))
 
 
 def _said(served: Served) -> dict[str, Any]:

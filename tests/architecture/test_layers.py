@@ -82,6 +82,7 @@ LINES: dict[int, set[str]] = {
         "faiss_index",
         "maxsim",
         "laps",
+        "responses",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"}
     | {"arrivals", "open_loop", "repeats"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,8 @@ import pytest
 from harness.errors import SuiteError
 from harness.job import run
 from harness.results import Measurement, Results
+from harness.stages.index.bm25 import Bm25Indexer
+from harness.verify import verify
 
 Write = Callable[..., Path]
 SYSTEMS = """
@@ -61,6 +64,21 @@ def test_offline_measures_queries_and_documents(write_suite: Write) -> None:
     assert results.latency().num_rows == 0
 
 
+def test_a_stage_that_fails_leaves_out_its_figure_and_no_other(
+    write_suite: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    head = "latency: {modes: [offline], systems: bm25, offline: {batch_sizes: [1], seconds: 0.01}}"
+    suite = write_suite(SYSTEMS, head)
+    measured(suite)
+    monkeypatch.setattr(Bm25Indexer, "open", lambda stage, runtime: lambda corpus: [][1])
+    results = measured(suite)
+    found = rows_of(results, "bm25")
+    assert found[None, "query_rate@1"].value > 0, "the index is that of the store"
+    assert ("index/bm25", "index_rate") not in found
+    reason = said_by(results, "offline")["left_out"]["bm25: index/bm25 index_rate"]
+    assert reason == "index: bm25: IndexError: list index out of range"
+
+
 def test_server_keeps_every_response_and_brackets_a_rate(write_suite: Write) -> None:
     server = "{p99_ms: 10, seconds: 0.01, timeout_ms: 5000, rates: [2000]}"
     head = f"latency: {{modes: [server], systems: bm25, queries: 10, server: {server}}}"
@@ -77,6 +95,7 @@ def test_server_keeps_every_response_and_brackets_a_rate(write_suite: Write) -> 
     if best is not None:
         assert (best.value, best.low, best.high) == (bracket["low"], bracket["low"], bracket["high"])
         assert found[None, f"server_p99@{best.value:.10g}"].value <= 10
+    assert verify(results.folder).differs == []
     laps = results.latency()
     assert laps.num_rows == sum(offer["requests"] for offer in system["offers"])
     first = laps.filter(pc.equal(laps["block"], 0))
@@ -84,6 +103,17 @@ def test_server_keeps_every_response_and_brackets_a_rate(write_suite: Write) -> 
     assert set(laps["mode"].to_pylist()) == {"server"} and set(laps["stage"].to_pylist()) == {None}
     assert len(set(first["query_id"].to_pylist())) == 10
     assert min(laps["ns"].to_pylist()) > 0
+
+
+def test_a_changed_number_of_responses_is_found(write_suite: Write) -> None:
+    head = "latency: {modes: [server], systems: bm25, server: {p99_ms: 10, seconds: 0.01, rates: [2000]}}"
+    folder = measured(write_suite(SYSTEMS, head)).folder
+    lines = (folder / "measurements.jsonl").read_text().splitlines()
+    rows = [json.loads(line) for line in lines]
+    place = next(place for place, row in enumerate(rows) if row["quantity"] == "server_p95@2000")
+    lines[place] = json.dumps(rows[place] | {"value": rows[place]["value"] * 1.01})
+    (folder / "measurements.jsonl").write_text("\n".join(lines) + "\n")
+    assert any("server_p95@2000 of bm25 on toy: value is" in str(found) for found in verify(folder).differs)
 
 
 def test_several_workers_are_processes_where_the_stages_hold_the_lock(write_suite: Write) -> None:

@@ -76,7 +76,6 @@ def test_a_late_answer_is_a_time_out_and_one_that_is_waited_for_too_long_is_not_
     assert found.outcome.tolist() == [TIMED_OUT, TIMED_OUT, ANSWERED, ANSWERED]
     assert (found.ns / MS).tolist() == [100, 100, 80, 10]
     assert begun == [0, 2, 3]
-    assert found.share_of(TIMED_OUT) == 0.5
 
 
 def test_nobody_asks_any_more_once_too_many_were_above_the_bound() -> None:
