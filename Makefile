@@ -5,7 +5,7 @@ BIN     = $(VENV)/bin
 # `auto` lets pip choose; the constraints hold the versions that were tested together.
 PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt
 
-.PHONY: quickstart test check format bench example clean
+.PHONY: quickstart test check format bench bench-gpu example clean
 
 quickstart: $(VENV)/.user
 	$(BIN)/harness run suites/quickstart.yaml
@@ -26,6 +26,11 @@ bench: $(VENV)/.developer
 	$(BIN)/python -m pytest tests/benchmarks --benchmark-enable --benchmark-columns=min,median,iqr,rounds
 	$(BIN)/python benchmarks/encode.py
 	$(BIN)/python benchmarks/startup.py
+
+# What a GPU gives is held against the CPU, then timed; both skip, with the reason, where there is none.
+bench-gpu: $(VENV)/.developer
+	$(BIN)/python -m pytest -m gpu -rs
+	$(BIN)/python benchmarks/gpu.py
 
 # The result and the report that lie in the repository; ir_datasets fetches the collection, or finds it in IR_DATASETS_HOME.
 example: $(VENV)/.developer

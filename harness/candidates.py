@@ -13,7 +13,8 @@ import numpy as np
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import UserError
-from harness.neighbours import ROUNDING, Candidates, Documents, Similarity, exact, gathered, prepared
+from harness.neighbours import ROUNDING, Candidates, exact, gathered
+from harness.products import Documents, Similarity, prepared
 
 BLOCK = 64
 """Queries that are searched together."""

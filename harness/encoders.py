@@ -160,6 +160,7 @@ class Batches:
     def __init__(self, weights: Any, runtime: Runtime) -> None:
         self.weights = weights
         self.batch_size = runtime.batch_size
+        self.bill = runtime.bill
         self.tokens = TOKENS.get(runtime.device.split(":")[0], TOKENS["cuda"])
 
     def __call__(
@@ -167,7 +168,7 @@ class Batches:
     ) -> Iterator[tuple[np.ndarray, T]]:
         """Give the places of each batch in `texts`, and what `work` makes of its features.
 
-        After a lack of GPU memory it goes on with batches half as large.
+        After a lack of GPU memory it goes on with batches half as large, and enters that in the bill.
         """
         import torch
 
@@ -184,6 +185,7 @@ class Batches:
                     if len(batch.places) == 1:
                         raise
                     torch.cuda.empty_cache()
+                    self.bill.halve()
                     share *= 2
                 else:
                     done += len(batch.places)

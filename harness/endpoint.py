@@ -1,27 +1,26 @@
-"""An OpenAI-compatible embeddings endpoint: asked again where that may help, its answers checked, its bill kept.
+"""What every OpenAI-compatible endpoint is asked with: attempts and waits, the key, the budget and the bill.
 
-The protocol is that of https://platform.openai.com/docs/api-reference/embeddings/create.
+What is asked, and how the answer is read, stands in `harness.embeddings` and `harness.chat`.
 """
 
 from __future__ import annotations
 
-import base64
-import binascii
 import math
 import os
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import threading
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, NamedTuple, Self, TypeVar
+from urllib.parse import urlsplit
 
-import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from harness.errors import MissingLibrary, UserError
 from harness.meter import Bill, Paid
 
+T = TypeVar("T")
 FIRST_WAIT, LONGEST_WAIT = 0.5, 300.0
 """Seconds before the second attempt, doubled for each further one; the longest that an endpoint may ask for."""
 AGAIN = {408, 409, 429}
@@ -33,6 +32,13 @@ class BadAnswer(Exception):
     """An answer that is not what was asked for; the message says in which way."""
 
 
+class Tokens(NamedTuple):
+    """Tokens that an endpoint reads and writes."""
+
+    input: int
+    output: int = 0
+
+
 class Budget(BaseModel):
     """What may be paid to one endpoint in one run; None: as much as it takes."""
 
@@ -42,61 +48,92 @@ class Budget(BaseModel):
     usd: float | None = Field(default=None, ge=0)
 
 
-class Reply(NamedTuple):
-    """Vectors of the texts of a request, float32 [texts, dimensions], and the tokens counted (None: not said)."""
+class EndpointSettings(BaseModel):
+    """The settings of every stage that asks an endpoint; such a stage names this class before its role."""
 
-    vectors: np.ndarray
-    tokens: int | None
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
+    inert: ClassVar[frozenset[str]] = frozenset({"key", "retries", "timeout_seconds", "budget"})
+    prices: ClassVar[tuple[str, ...]]
+    """The settings that say what a million tokens cost; a budget in USD needs them all."""
+    uses_model: ClassVar[bool] = False
+    service: ClassVar[bool] = True
+    """Its calls go to a service, which may be paid."""
 
-@dataclass(frozen=True)
-class Address:
-    """Where an endpoint is, what it is asked for, and how patiently."""
-
-    base_url: str
+    base_url: str = Field(repr=False)
+    """As the client calls it: what stands before `/embeddings` or `/chat`. No user, no password and no query."""
     model: str
-    key: str | None
-    """The environment variable that holds the key, which is read here and goes nowhere but to the endpoint."""
-    dimensions: int | None
-    encoding_format: Literal["base64", "float"]
-    retries: int
-    timeout_seconds: float
-    usd_per_1m_tokens: float | None
-    budget: Budget
+    """As the endpoint calls it."""
+    key: str | None = Field(default=None, repr=False, pattern=r"^[A-Z_][A-Z0-9_]*$")
+    """The name of the environment variable that holds the key; None: the endpoint wants none."""
+    retries: int = Field(default=6, ge=0)
+    """How often a request is sent again after 408, 409, 429, 5xx, silence or a wrong answer."""
+    timeout_seconds: float = Field(default=60.0, gt=0)
+    budget: Budget = Budget()
+    """What one run may pay to this model of this endpoint: `{usd: 2.5}`, `{tokens: 1000000}`, or both."""
+
+    @field_validator("base_url")
+    @classmethod
+    def _plain(cls, url: str) -> str:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or "@" in parts.netloc:
+            raise ValueError("a base_url is http(s)://HOST/PATH, without user, password and query; 'key' names a key")
+        return url.rstrip("/")
+
+    @model_validator(mode="after")
+    def _priced(self) -> Self:
+        missing = [price for price in self.prices if getattr(self, price) is None]
+        if self.budget.usd is not None and missing:
+            raise ValueError(f"a budget in usd needs the price: {', '.join(missing)}")
+        return self
+
+    def usd(self, tokens: Tokens) -> float:
+        """Return what tokens cost, by the prices in their order; 0 where the suite says none."""
+        prices = [getattr(self, price) or 0.0 for price in self.prices]
+        return sum(count * price for count, price in zip(tokens, prices, strict=False)) / MILLION
+
+    @property
+    def doubt(self) -> str | None:
+        """No checksum names the weights behind an endpoint."""
+        return f"the model {self.model!r} of {self.base_url} is known by its name alone: it may be another tomorrow"
 
 
 class Endpoint:
-    """One endpoint in one run. UserError where the key is not set, MissingLibrary where the client is not installed."""
+    """One endpoint in one run. UserError where the key is not set, MissingLibrary where the client is not installed.
 
-    def __init__(self, address: Address, bill: Bill) -> None:
+    Several threads may ask it at once.
+    """
+
+    def __init__(self, said: EndpointSettings, bill: Bill) -> None:
         try:
             import openai
         except ImportError:
-            raise MissingLibrary("openai", "api", "'encode: api'") from None
-        self.address, self.bill, self.openai = address, bill, openai
-        self.service = f"{address.base_url} {address.model}"
-        self.secret = _secret(address.key)
+            raise MissingLibrary("openai", "api", "asking an endpoint") from None
+        self.said, self.bill, self.openai = said, bill, openai
+        self.service = f"{said.base_url} {said.model}"
+        self.secret = _secret(said.key)
         self.client = openai.OpenAI(
-            base_url=address.base_url,
+            base_url=said.base_url,
             api_key=self.secret or "none",  # else the client would take whatever OPENAI_API_KEY holds
             max_retries=0,
-            timeout=address.timeout_seconds,
+            timeout=said.timeout_seconds,
         )
+        self.held: list[Tokens] = []
+        """The most that each request under way may take."""
+        self.changed = threading.Condition()
+        self.stopped = threading.Event()
 
-    def embed(self, texts: Sequence[str], width: int | None, to_come: int = 0) -> np.ndarray:
-        """Return the vectors of texts that are not empty, float32 [texts, dimensions].
+    def attempt(self, ask: Callable[[], T], wanted: str, most: Tokens) -> T:
+        """Return what `ask` does, which is called again where that may help.
 
-        `width` is what the dimensions must be, None where it is not known. `to_come` bounds the tokens of requests that
-        make no sense without this one; the budget must have room for all. UserError when it has not, when the endpoint
-        refuses, and when no attempt gave a right answer.
+        `most` is what the answer may take; the budget must have room for it. UserError when it has not, when the
+        endpoint refuses, and when no attempt gave what is `wanted`: `ask` raises BadAnswer then.
         """
-        for attempt in range(1 + self.address.retries):
-            self._check_budget(bound(texts) + to_come)
+        for attempt in range(1 + self.said.retries):
             wait = FIRST_WAIT * 2**attempt
             try:
-                reply = self._ask(texts)
-                self._pay(reply)
-                return checked(reply.vectors, len(texts), width or self.address.dimensions)
+                with self._room(most):
+                    return ask()
             except BadAnswer as error:
                 reason = str(error)
             except self.openai.APIStatusError as error:
@@ -110,45 +147,57 @@ class Endpoint:
             if wait > LONGEST_WAIT:
                 reason += f"; it asks to wait {wait:.0f} s"
                 break
-            if attempt < self.address.retries:
-                time.sleep(wait)
+            if attempt < self.said.retries:
+                self._pause(wait)
         raise UserError(
-            f"the endpoint {self.service!r} gave no vectors in {attempt + 1} attempt(s): {reason}"
+            f"the endpoint {self.service!r} gave no {wanted} in {attempt + 1} attempt(s): {reason}"
         ) from None
 
-    def _ask(self, texts: Sequence[str]) -> Reply:
-        chosen: dict[str, Any] = {} if self.address.dimensions is None else {"dimensions": self.address.dimensions}
-        raw = self.client.embeddings.with_raw_response.create(
-            input=list(texts), model=self.address.model, encoding_format=self.address.encoding_format, **chosen
-        )
+    def stop(self) -> None:
+        """Ask no more: what is under way in other threads ends at its next attempt, with a UserError."""
+        self.stopped.set()
+
+    def pay(self, tokens: Tokens | None) -> None:
+        """Enter what an answer says was counted; UserError where it does not say and a budget must be kept."""
+        if tokens is not None:
+            with self.changed:
+                self.bill.add(self.service, Paid(sum(tokens), self.said.usd(tokens)))
+        elif self.said.budget != Budget():
+            raise UserError(f"the endpoint {self.service!r} does not say what it counts, so no budget can be kept")
+
+    def _pause(self, seconds: float) -> None:
+        self.stopped.wait(seconds)
+
+    @contextmanager
+    def _room(self, most: Tokens) -> Iterator[None]:
+        """Hold what a request may take; while others are under way, wait for what they leave of it."""
+        if self.stopped.is_set():
+            raise UserError(f"the endpoint {self.service!r} is asked no more, since another question failed")
+        with self.changed:
+            self.changed.wait_for(lambda: not self.held or self._lacking(most) is None)
+            if lacking := self._lacking(most):
+                raise UserError(
+                    f"the budget of the endpoint {self.service!r} is {lacking}; what is finished is kept, so that "
+                    "another run, which may spend as much again, goes on from there"
+                )
+            self.held.append(most)
         try:
-            said = raw.http_response.json()
-        except ValueError:
-            raise BadAnswer("its answer is no whole JSON document") from None
-        return Reply(in_order(said, len(texts)), tokens_of(said))
+            yield
+        finally:
+            with self.changed:
+                self.held.remove(most)
+                self.changed.notify_all()
 
-    def _pay(self, reply: Reply) -> None:
-        budget, price = self.address.budget, self.address.usd_per_1m_tokens
-        if reply.tokens is None:
-            if budget != Budget():
-                raise UserError(f"the endpoint {self.service!r} does not say what it counts, so no budget can be kept")
-            return
-        self.bill.add(self.service, Paid(reply.tokens, reply.tokens * (price or 0.0) / MILLION))
-
-    def _check_budget(self, tokens: int) -> None:
-        """Refuse a request after which more might be paid than the budget allows."""
-        budget, paid = self.address.budget, self.bill.of[self.service]
-        usd = tokens * (self.address.usd_per_1m_tokens or 0.0) / MILLION
-        if budget.tokens is not None and paid.tokens + tokens > budget.tokens:
-            said = f"{budget.tokens:,} tokens: {paid.tokens:,} are spent, and the next texts may take {tokens:,}"
-        elif budget.usd is not None and paid.usd + usd > budget.usd:
-            said = f"{budget.usd:g} USD: {paid.usd:.6g} are spent, and the next texts may take {usd:.6g}"
-        else:
-            return
-        raise UserError(
-            f"the budget of the endpoint {self.service!r} is {said}; what is finished is kept, so that another run, "
-            "which may spend as much again, goes on from there"
-        )
+    def _lacking(self, most: Tokens) -> str | None:
+        """Say what the budget lacks for a request beside those under way; None where it has room."""
+        budget, paid = self.said.budget, self.bill.of[self.service]
+        tokens, usd = sum(most), self.said.usd(most)
+        held, held_usd = sum(map(sum, self.held)), sum(map(self.said.usd, self.held))
+        if budget.tokens is not None and paid.tokens + held + tokens > budget.tokens:
+            return f"{budget.tokens:,} tokens: {paid.tokens:,} are spent, and the next texts may take {tokens:,}"
+        if budget.usd is not None and paid.usd + held_usd + usd > budget.usd:
+            return f"{budget.usd:g} USD: {paid.usd:.6g} are spent, and the next texts may take {usd:.6g}"
+        return None
 
     def _public(self, error: BaseException) -> str:
         """Return what an error says, on one line, without the key."""
@@ -161,8 +210,19 @@ def _secret(variable: str | None) -> str | None:
         return None
     found = os.environ.get(variable, "").strip()
     if not found:
-        raise UserError(f"'encode: api' reads its key from the environment variable {variable}, which is not set")
+        raise UserError(f"the key is read from the environment variable {variable}, which is not set")
     return found
+
+
+def document(raw: Any) -> dict[str, Any]:
+    """Return the JSON object of a raw answer; BadAnswer where there is none."""
+    try:
+        said = raw.http_response.json()
+    except ValueError:
+        raise BadAnswer("its answer is no whole JSON document") from None
+    if not isinstance(said, dict):
+        raise BadAnswer("its answer is no JSON object")
+    return said
 
 
 def bound(texts: Sequence[str]) -> int:
@@ -197,48 +257,3 @@ def _until(date: str) -> float:
     except ValueError:
         return math.nan
     return ((then if then.tzinfo else then.replace(tzinfo=UTC)) - datetime.now(UTC)).total_seconds()
-
-
-def in_order(said: Any, count: int) -> np.ndarray:
-    """Return the vectors of an answer in the order of the texts; BadAnswer where one is missing or stands twice."""
-    data = said.get("data") if isinstance(said, dict) else None
-    if not isinstance(data, list) or not all(isinstance(one, dict) for one in data):
-        raise BadAnswer("its answer holds no list of embeddings")
-    if len(data) != count:
-        raise BadAnswer(f"it gave {len(data)} vectors for {count} texts")
-    places = [one.get("index") for one in data]
-    if sorted(place for place in places if isinstance(place, int)) != list(range(count)):
-        raise BadAnswer(f"its vectors do not bear the indexes 0 to {count - 1}, each once")
-    rows = [vector(one.get("embedding")) for one in sorted(data, key=lambda one: one["index"])]
-    if len({len(row) for row in rows}) != 1:
-        raise BadAnswer("its vectors are of different lengths")
-    return np.stack(rows)
-
-
-def vector(said: Any) -> np.ndarray:
-    """Read a vector: a list of numbers, or the base64 of float32 with the lowest byte first. BadAnswer for neither."""
-    try:
-        if isinstance(said, str):
-            return np.frombuffer(base64.b64decode(said, validate=True), "<f4").astype(np.float32)
-        found = np.array(said, np.float32)
-    except (binascii.Error, TypeError, ValueError):
-        raise BadAnswer("a vector of its answer cannot be read") from None
-    if found.ndim != 1:
-        raise BadAnswer("a vector of its answer is no list of numbers")
-    return found
-
-
-def tokens_of(said: Mapping[str, Any]) -> int | None:
-    """Return the tokens that an answer says were counted."""
-    usage = said.get("usage")
-    counted = usage.get("total_tokens", usage.get("prompt_tokens")) if isinstance(usage, dict) else None
-    return counted if isinstance(counted, int) and counted >= 0 else None
-
-
-def checked(vectors: np.ndarray, count: int, width: int | None) -> np.ndarray:
-    """Return vectors that are as many and as long as they must be, and finite; BadAnswer for others."""
-    if width is not None and vectors.shape != (count, width):
-        raise BadAnswer(f"its vectors have {vectors.shape[1]} dimensions, not {width}")
-    if not vectors.shape[1] or not np.isfinite(vectors).all():
-        raise BadAnswer("a vector of its answer is empty or not finite")
-    return vectors

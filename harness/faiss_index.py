@@ -17,7 +17,8 @@ from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.candidates import Ask, accepted, asked, by_block, rank, settled, slack, stored
 from harness.errors import MissingLibrary, UserError
-from harness.neighbours import Candidates, Documents, Similarity, nearest, on_device
+from harness.neighbours import Candidates, nearest
+from harness.products import Documents, Similarity, on_device
 
 MOST_ON_GPU = 2048
 """Candidates that faiss gives at most on a GPU."""

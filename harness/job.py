@@ -60,7 +60,7 @@ def carry_out(
 ) -> Results:
     """Make what the plan owes, time what the suite says, record it under `results`, and return what was recorded."""
     words = plan.suite.latency if latency else None
-    needed = [node for target in timed_targets(plan, words) for node in held(target.run)] if words else []
+    needed = [node for target in timed_targets(plan, words) for node in held(target)] if words else []
     outcome = execute(plan, store, job.runtime, progress, needed)
     measured = measure(plan, outcome, words, store, job.runtime, progress) if words else None
     return Results.load(record(plan, outcome, store, job, results, measured))

@@ -80,11 +80,11 @@ class Lane:
         return tuple(step.stage for step in self.steps)
 
     def lap(self, row: int) -> Lap:
-        """Answer one query, from its text to its run, and return what that took."""
+        """Answer one query, from its text to its run, or to what a reader gets of that, and return what it took."""
         return self.answer(slice(row, row + 1)).lap
 
     def batch(self, rows: slice) -> Any:
-        """Answer several queries, all of them in each stage at once, and return the run."""
+        """Answer several queries, all of them in each stage at once, and return the Run, or the Contexts."""
         return self.answer(rows).answer
 
     def answer(self, rows: slice) -> Pass:
@@ -139,7 +139,7 @@ class Opener:
 
     def lane(self, target: Target, *, services: bool = False) -> Lane:
         """Open a system. Raises Untimed where it has no latency, or a stage of it cannot be opened."""
-        nodes = [node for node in online(target.run, self.chosen) if not isinstance(node.stage, Source)]
+        nodes = [node for node in online(end(target), self.chosen) if not isinstance(node.stage, Source)]
         for node in nodes:
             if node.stage.role == "runfile":
                 raise Untimed("a run file has no latency")
@@ -184,8 +184,13 @@ class Opener:
         return node.stream[int(choose(scores).chosen[0])]
 
 
-def online(run: Node, chosen: Callable[[Node], Node] = lambda node: node) -> Iterator[Node]:
-    """Give what is done for a query of a run, inputs before their users, the queries first.
+def end(target: Target) -> Node:
+    """Return what a query ends with: what a reader gets, where the system arranges that, else the run."""
+    return target.line.contexts or target.run
+
+
+def online(last: Node, chosen: Callable[[Node], Node] = lambda node: node) -> Iterator[Node]:
+    """Give what is done for a query on its way to an end, inputs before their users, the queries first.
 
     That is every node whose stream comes from the queries, those too that another one holds instead of taking, as a
     second stage holds the vectors of the queries. `chosen` may put another node in the place of one.
@@ -200,7 +205,7 @@ def online(run: Node, chosen: Callable[[Node], Node] = lambda node: node) -> Ite
                 yield from visit(above)
             yield node
 
-    return visit(run)
+    return visit(last)
 
 
 def asks(node: Node) -> bool:
@@ -210,9 +215,9 @@ def asks(node: Node) -> bool:
     return isinstance(node.stage, QueriesSource)
 
 
-def held(run: Node) -> Iterator[Node]:
+def held(target: Target) -> Iterator[Node]:
     """Give what the store must have before a system can be opened: what the stages on the side of the queries hold."""
-    for node in answering(run):
+    for node in answering(end(target)):
         if asks(node):
             yield from (above for above in node.static if above and not isinstance(above.stage, ModelSource))
 

@@ -7,6 +7,7 @@ import time
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from typing import NamedTuple, TypeVar
 
 T = TypeVar("T")
@@ -30,6 +31,12 @@ class Cost:
     """As the service counted them, or services together."""
     api_usd: float = 0.0
     """By the price that the suite says, 0 where it says none."""
+    halved: int = 0
+    """How often memory did not suffice, and less was done at a time from then on."""
+    api_answers: int = 0
+    """Answers of language models that were read for a form that they must have."""
+    api_malformed: int = 0
+    """Those of them that had another."""
     peak_rss_bytes: int = 0
     """Of the process so far, this artifact among others."""
     ended: str = ""
@@ -42,18 +49,22 @@ class Cost:
 
 
 class Paid(NamedTuple):
-    """What services took."""
+    """What services took, and how many of their answers were of use."""
 
     tokens: int = 0
     usd: float = 0.0
+    answers: int = 0
+    """That were read for a form that they must have."""
+    malformed: int = 0
+    """That had another."""
 
     def plus(self, other: Paid) -> Paid:
         """Add another amount."""
-        return Paid(self.tokens + other.tokens, self.usd + other.usd)
+        return Paid(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
     def minus(self, other: Paid) -> Paid:
         """Take away an earlier amount."""
-        return Paid(self.tokens - other.tokens, self.usd - other.usd)
+        return Paid(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
 
 class Bill:
@@ -61,6 +72,12 @@ class Bill:
 
     def __init__(self) -> None:
         self.of: defaultdict[str, Paid] = defaultdict(Paid)
+        self.halved = 0
+        """How often the memory of a device did not suffice for a stage."""
+
+    def halve(self) -> None:
+        """Enter that memory did not suffice, and that the stage goes on with less at a time."""
+        self.halved += 1
 
     def add(self, service: str, paid: Paid) -> None:
         """Enter what a service took for one request."""
@@ -69,7 +86,7 @@ class Bill:
     @property
     def total(self) -> Paid:
         """What all services took."""
-        return Paid(sum(paid.tokens for paid in self.of.values()), sum(paid.usd for paid in self.of.values()))
+        return reduce(Paid.plus, self.of.values(), Paid())
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:

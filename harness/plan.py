@@ -12,7 +12,18 @@ from harness.fingerprint import Fingerprint, fingerprint
 from harness.measures.parse import of_spans, parse
 from harness.registry import STAGES
 from harness.sources import Collection, Leaves
-from harness.stage import ExhaustiveSearcher, Indexer, Node, Reducer, Rescorer, ScoreFuser, Searcher, Stage, TwoSided
+from harness.stage import (
+    Arranger,
+    ExhaustiveSearcher,
+    Indexer,
+    Node,
+    Reducer,
+    Rescorer,
+    ScoreFuser,
+    Searcher,
+    Stage,
+    TwoSided,
+)
 from harness.suite import Suite
 from harness.systems import Step, System
 from harness.tuning import Tuning
@@ -41,6 +52,8 @@ class Line:
     """What the documents were cut into, where a chunker stands in the chain; what is encoded and indexed."""
     found: Node | None = None
     """The passages that the run holds; None where it holds documents."""
+    contexts: Node | None = None
+    """What a reader gets of the run, where the system arranges it."""
 
     @property
     def texts(self) -> Node:
@@ -72,16 +85,19 @@ class Target:
     index_recall: Mapping[str, Node] = field(default_factory=dict)
     """By quantity, as `index_recall@10`; nothing where all searches are exact, or several are not."""
     ceilings: tuple[Ceiling, ...] = ()
+    context_spans: Mapping[str, Node] = field(default_factory=dict)
+    """By quantity, as `context_span_recall`; nothing without contexts or without gold spans."""
 
     @property
     def numbers(self) -> Mapping[str, Node]:
         """All that has a value a query, by quantity."""
-        return {**self.scores, **self.index_recall}
+        return {**self.scores, **self.index_recall, **self.context_spans}
 
     @property
     def ends(self) -> tuple[Node, ...]:
         """All that is to be made; the rest is what these need."""
-        return (self.run, *self.numbers.values(), *(ceiling.score for ceiling in self.ceilings))
+        contexts = (self.line.contexts,) if self.line.contexts else ()
+        return (self.run, *contexts, *self.numbers.values(), *(ceiling.score for ceiling in self.ceilings))
 
 
 @dataclass(frozen=True)
@@ -99,7 +115,10 @@ class Plan:
     def fingerprint(self) -> Fingerprint:
         """The name of all that is to be made."""
         return fingerprint(
-            [[t.dataset, t.system, *(node.fingerprint for node in t.numbers.values())] for t in self.targets]
+            [
+                [t.dataset, t.system, *(node.fingerprint for node in (*t.numbers.values(), t.line.contexts) if node)]
+                for t in self.targets
+            ]
         )
 
     def users(self) -> dict[Fingerprint, list[str]]:
@@ -117,7 +136,7 @@ class Lay(Protocol):
     """Lays a system of the suite, by its name, on one data set."""
 
     def __call__(self, name: str) -> Line:
-        """Return the line at the end of the system."""
+        """Return the line at the end of the system, for others to go on from: its contexts are its own."""
 
     def on(self, dataset: str, step: Step) -> Lay:
         """Return what lays systems on another data set. SuiteError, at the step, where it is not at hand."""
@@ -163,6 +182,19 @@ def _collapse(step: Step, line: Line, _: Lay) -> Line:
             step.place,
         )
     return replace(line, run=join(step.stages["collapse"], (line.run,), (line.found,), step), found=None)
+
+
+def _arrange(step: Step, line: Line, _: Lay) -> Line:
+    stage = step.stages["arrange"]
+    if line.run is not None and line.found is None and isinstance(stage, Arranger) and stage.of_passages:
+        why = "no chunk comes before its search"
+        if any(node.stage.role == "collapse" for node in answering(line.run)):
+            why = "put it before the collapse"
+        raise SuiteError(
+            f"'arrange: {step.word}' takes a Run of Passages, not a Run of the documents of a Corpus: {why}", step.place
+        )
+    static = (line.held, line.corpus, line.queries, line.model)
+    return replace(line, contexts=join(stage, (line.run,), static, step))
 
 
 def _found(
@@ -287,6 +319,7 @@ WIRING: Mapping[str, Wire] = {
     "fuse": _fuse,
     "rerank": _rerank,
     "collapse": _collapse,
+    "arrange": _arrange,
     "runfile": _runfile,
 }
 
@@ -333,7 +366,7 @@ def make_plan(suite: Suite, leaves: Leaves, only: Callable[[str, str], bool] = l
 
 def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System) -> Target:
     lay = _Lay(suite, leaves, collection)
-    line = lay(system.name)
+    line = lay.whole(system.name)
     if line.run is None:
         raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
     if line.found is not None:
@@ -346,7 +379,8 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
     recall = _index_recall(line.run, collection.ignore_identical_ids)
     static = (collection.corpus, collection.queries, collection.qrels)
     ceilings = tuple(_ceilings(line.run, static, suite))
-    return Target(collection.name, system.name, line, line.run, scores, recall, ceilings)
+    spans = _context_spans(line, collection)
+    return Target(collection.name, system.name, line, line.run, scores, recall, ceilings, spans)
 
 
 @dataclass(frozen=True)
@@ -356,6 +390,10 @@ class _Lay:
     collection: Collection
 
     def __call__(self, name: str) -> Line:
+        return replace(self.whole(name), contexts=None)
+
+    def whole(self, name: str) -> Line:
+        """Return the line at the end of the system, with its contexts."""
         found = self.collection
         line = Line(
             found.corpus,
@@ -367,6 +405,12 @@ class _Lay:
         for step in self.suite.systems[name].steps:
             if step.role not in WIRING:
                 raise SuiteError(f"'{step.role}' cannot stand in a system yet", step.place)
+            if line.contexts is not None and step.role != "collapse":
+                raise SuiteError(
+                    f"'{step.role}: {step.word}' cannot take the Contexts of '{line.contexts.stage.word()}': "
+                    "behind it stands a collapse at most, of the run that it arranges",
+                    step.place,
+                )
             model = self.leaves.models[step.model].node if step.model else None
             runfile = self.leaves.runfiles[found.name, step.word].node if step.role == "runfile" else None
             line = WIRING[step.role](step, replace(line, model=model, runfile=runfile), self)
@@ -415,6 +459,17 @@ def _index_recall(run: Node, ignore_identical_ids: bool) -> dict[str, Node]:
     return {
         f"index_recall@{k}": Node(STAGES["score/index_recall"](k=k), (search,), (ideal,))
         for k in sorted({min(10, depth), depth})
+    }
+
+
+def _context_spans(line: Line, collection: Collection) -> dict[str, Node]:
+    """Hold what a reader gets against the gold spans, where there are both."""
+    if line.contexts is None or collection.spans is None:
+        return {}
+    static = (collection.corpus, collection.queries, collection.spans)
+    return {
+        f"context_{measure}": Node(STAGES["score/contexts"](measure=measure), (line.contexts,), static)
+        for measure in ("span_recall", "span_precision", "span_iou")
     }
 
 

@@ -56,7 +56,7 @@ def facts(plan: Plan, job: Job, ended: datetime, rows: list[Measurement]) -> dic
         "definitions": {name: definition(name) for name in suite.measures},
         "systems": {target.system: system(plan, target) for target in plan.targets},
         "checks": list(checks(plan, rows)),
-        "warnings": warnings(plan),
+        "warnings": warnings(plan, rows),
     }
 
 
@@ -116,10 +116,15 @@ def checks(plan: Plan, rows: list[Measurement]) -> Iterator[dict[str, Any]]:
         yield said | numbers | {"source": wanted.source, "status": status}
 
 
-def warnings(plan: Plan) -> list[str]:
+def warnings(plan: Plan, rows: list[Measurement]) -> list[str]:
     """Say what a reader should know before trusting the numbers."""
+    malformed = [row for row in rows if row.quantity == "malformed_answers" and row.value]
     unpinned = [name for name, weighed in plan.leaves.models.items() if not weighed.pinned]
     return [
         *(f"the model {name!r} is unpinned: give its revision, so that nobody gets other weights" for name in unpinned),
         *doubts(plan),
+        *(
+            f"{row.system} on {row.dataset}: {row.value:.0f} of {row.n} answers to {row.stage} were malformed"
+            for row in malformed
+        ),
     ]

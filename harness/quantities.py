@@ -92,6 +92,8 @@ def stages(target: Target, store: Store) -> Iterator[Quantity]:
         if not costs or not costs[-1].call_seconds:
             continue
         cost, stage = costs[-1], f"{node.stage.role}/{node.stage.name}"
+        if cost.halved:
+            yield Quantity(node, "halved_batches", cost.halved, "times", stage, cost.machine)
         if node.stage.role == "encode" and issubclass(node.stream[0].gives, Corpus):
             rate = cost.items / cost.call_seconds
             unit = f"{'documents' if node.stream[0].gives is Corpus else 'passages'}/s"
@@ -105,11 +107,15 @@ def paid(target: Target, store: Store) -> Iterator[Quantity]:
     found: dict[str, tuple[Node, Paid, int]] = {}
     for node in answering(target.run):
         for cost in store.costs(node.fingerprint)[-1:]:
-            if cost.api_tokens or cost.api_usd:
-                stage, paid = f"{node.stage.role}/{node.stage.name}", Paid(cost.api_tokens, cost.api_usd)
+            paid = Paid(cost.api_tokens, cost.api_usd, cost.api_answers, cost.api_malformed)
+            if any(paid):
+                stage = f"{node.stage.role}/{node.stage.name}"
                 _, before, items = found.get(stage, (node, Paid(), 0))
                 found[stage] = (node, before.plus(paid), items + cost.items)
     for stage, (node, paid, items) in found.items():
-        yield Quantity(node, "api_tokens", paid.tokens, "tokens", stage, n=items)
+        if paid.tokens:  # an endpoint may not say what it counts
+            yield Quantity(node, "api_tokens", paid.tokens, "tokens", stage, n=items)
         if paid.usd:  # without a price nobody knows what was paid
             yield Quantity(node, "api_usd", paid.usd, "USD", stage, n=items)
+        if paid.answers:
+            yield Quantity(node, "malformed_answers", paid.malformed, "answers", stage, n=paid.answers)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness import machine
+from harness import arranged, machine
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
@@ -49,7 +49,8 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path, mea
         recorder.tags(),
         recorder.runs(),
         recorder.qrels(),
-        measured.laps if measured else None,
+        contexts=arranged.table(plan, outcome.failed, recorder.load),
+        latency=measured.laps if measured else None,
     )
 
 
@@ -91,6 +92,7 @@ class _Recorder:
         """Give the rows of one system on one data set: its measures, its sizes, its stages."""
         for name, node in target.numbers.items():
             yield self.measured(target, name, node)
+        yield from self.contexts(target)
         if target.run.fingerprint not in self.outcome.failed:
             yield from self.counts(target)
             yield from self.ceilings(target)
@@ -104,6 +106,18 @@ class _Recorder:
             return self.row(target, node, name, None, "", status="failed", reason=reason)
         interval = self.intervals[target.dataset, target.system, name]
         return self.row(target, node, name, interval.mean, "", n=interval.n, low=interval.low, high=interval.high)
+
+    def contexts(self, target: Target) -> Iterator[Measurement]:
+        """Give how much a reader gets, or the failure in its place; nothing where the system does not arrange."""
+        node = target.line.contexts
+        if node is None:
+            return
+        reason = self.outcome.failed.get(node.fingerprint)
+        if reason is not None:
+            yield self.row(target, node, "context_tokens", None, "tokens/query", status="failed", reason=reason)
+            return
+        for said in arranged.quantities(node, self.load(node)):
+            yield self.row(target, *said)
 
     def counts(self, target: Target) -> Iterator[Measurement]:
         """Give what stands beside the measures: queries without an answer, ties at the cut, unjudged documents."""

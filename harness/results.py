@@ -5,6 +5,7 @@ results/<suite>/<run>/
   measurements.jsonl    one flat row a number
   per_query.parquet     dataset, system, query_id, quantity, value
   tags.parquet          dataset, query_id, tag; only where queries bear tags
+  contexts.parquet      which parts of which documents a reader gets, without their text; only where a system arranges
   latency.parquet       every lap and the stages within it, in ns; only where something was timed
   runs/<dataset>/<system>.trec.gz, qrels/<dataset>.trec.gz     named under `files` in run.json
   manifest.json         checksums of all these files
@@ -37,11 +38,25 @@ if TYPE_CHECKING:
 FORMAT = 1
 """Raise it when a reader of the old format would misread the new one, and keep a reader of the old one."""
 RUN, MEASUREMENTS, PER_QUERY, TAGS = "run.json", "measurements.jsonl", "per_query.parquet", "tags.parquet"
+CONTEXTS = "contexts.parquet"
 LATENCY = "latency.parquet"
 PER_QUERY_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "query_id", "quantity")] + [("value", pa.float64())]
 )
 TAGS_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("dataset", "query_id", "tag")])
+CONTEXTS_SCHEMA = pa.schema(
+    [
+        *((name, pa.large_string()) for name in ("dataset", "system", "query_id")),
+        ("position", pa.int32()),
+        ("doc_id", pa.large_string()),
+        *((name, pa.int64()) for name in ("start", "end")),
+        ("rank", pa.int32()),
+        ("score", pa.float32()),
+        ("tokens", pa.int32()),
+    ]
+)
+"""`position` is the place of a text among those that a reader gets, from 1; it is the characters [start, end) of its
+document; `rank` and `score` are those that it had in the run."""
 LATENCY_SCHEMA = pa.schema(
     [(name, pa.large_string()) for name in ("dataset", "system", "arm", "mode", "query_id")]
     + [("query_chars", pa.int32()), ("block", pa.int32()), ("order", pa.int32()), ("stage", pa.large_string())]
@@ -175,6 +190,10 @@ class Results:
         """Return the tags of the queries (TAGS_SCHEMA), no rows where there are none."""
         return read_table(self.folder / TAGS, TAGS_SCHEMA)
 
+    def contexts(self) -> pa.Table:
+        """Return what a reader gets of each query (CONTEXTS_SCHEMA), no rows where no system arranges."""
+        return read_table(self.folder / CONTEXTS, CONTEXTS_SCHEMA)
+
     def latency(self) -> pa.Table:
         """Return every lap (LATENCY_SCHEMA), no rows where nothing was timed."""
         return read_table(self.folder / LATENCY, LATENCY_SCHEMA)
@@ -198,15 +217,20 @@ def query(runs: Results | Path | str | Iterable[Results | Path | str], sql: str)
     """Ask DuckDB about any number of runs, in their files, and return the answer as an Arrow table.
 
     A run is a Results, its folder, or a folder in which runs lie (`results`, `results/quickstart`). The tables are
-    `runs`, `measurements`, `per_query`, `tags`, `latency` and whatever other Parquet file a run has; each has the
-    column `run`. Raises UserError where there is no run, and for what DuckDB cannot answer.
+    `runs`, `measurements`, `per_query`, `tags`, `contexts`, `latency` and whatever other Parquet file a run has; each
+    has the column `run`. Raises UserError where there is no run, and for what DuckDB cannot answer.
     """
     given = [runs] if isinstance(runs, Results | Path | str) else list(runs)
     loaded = [found for one in given for found in _runs_at(one)]
     if not loaded:
         raise UserError("the query names no run: give at least one result folder")
     columns = {field.name: NUMBERS.get(field.name, "VARCHAR") for field in fields(Measurement)}
-    tables = {"per_query": PER_QUERY_SCHEMA, "tags": TAGS_SCHEMA, "latency": LATENCY_SCHEMA}
+    tables = {
+        "per_query": PER_QUERY_SCHEMA,
+        "tags": TAGS_SCHEMA,
+        "contexts": CONTEXTS_SCHEMA,
+        "latency": LATENCY_SCHEMA,
+    }
     return ask(list(dict.fromkeys(loaded)), columns, tables, sql)
 
 
@@ -229,6 +253,7 @@ def write_results(
     tags: pa.Table | None = None,
     runs: Iterable[RunFile] = (),
     qrels: Mapping[str, Qrels] | None = None,
+    contexts: pa.Table | None = None,
     latency: pa.Table | None = None,
 ) -> Path:
     """Write a result folder whole and return it; `facts` become run.json, with `format` and `files` added.
@@ -242,7 +267,7 @@ def write_results(
     draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
     draft.mkdir()
     try:
-        tables = {PER_QUERY: per_query, TAGS: tags, LATENCY: latency}
+        tables = {PER_QUERY: per_query, TAGS: tags, CONTEXTS: contexts, LATENCY: latency}
         _write_all(draft, facts, measurements, tables, list(runs), qrels or {})
         draft.rename(folder)
     except BaseException:
@@ -263,7 +288,8 @@ def _write_all(
 
     lines = [json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in measurements]
     (folder / MEASUREMENTS).write_text("".join(lines), "utf-8")
-    for (name, table), schema in zip(tables.items(), (PER_QUERY_SCHEMA, TAGS_SCHEMA, LATENCY_SCHEMA), strict=True):
+    schemas = (PER_QUERY_SCHEMA, TAGS_SCHEMA, CONTEXTS_SCHEMA, LATENCY_SCHEMA)
+    for (name, table), schema in zip(tables.items(), schemas, strict=True):
         if table is not None:
             pq.write_table(table.select(schema.names).cast(schema), folder / name, compression="zstd")
     said = {"format": FORMAT, **facts, "files": _write_trec(folder, runs, qrels), "manifest": MANIFEST}

@@ -59,7 +59,8 @@ def _stages(definitions: dict[str, Any]) -> list[dict[str, Any]]:
         found = _object({role: word}, kinds, definitions)
         if any(getattr(kind, "uses_model", False) for kind in kinds):
             found["properties"]["model"] = {"type": "string", "description": "A model of the suite."}
-            found["required"].append("model")
+            if all(getattr(kind, "needs_model", True) for kind in kinds):
+                found["required"].append("model")
         if role == "fuse":
             systems = {"type": "array", "items": {"type": "string"}, "minItems": 1}
             found["properties"]["of"] = systems | {"description": "The systems whose runs are joined."}

@@ -22,7 +22,8 @@ from harness.offers import Offer, Served, offer_rates, timeout_ms
 from harness.reopened import Reopened
 from harness.responses import response_figures
 from harness.results import LATENCY_SCHEMA
-from harness.timing import choose_queries, pinned
+from harness.timing import pinned
+from harness.visits import choose_queries
 
 US = 1e-3
 """Nanoseconds to microseconds."""

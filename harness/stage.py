@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Self
 from pydantic import BaseModel, ConfigDict
 
 from harness.artifacts.base import Artifact, Rows
+from harness.artifacts.contexts import Contexts
 from harness.artifacts.index import Index
 from harness.artifacts.judgements import Qrels, References, Spans
 from harness.artifacts.model import Model
@@ -263,6 +264,31 @@ class Collapser(Stage):
         raise NotImplementedError
 
 
+class Arranger(Stage):
+    """A run to the texts that a reader gets for each query. `model` is whose tokenizer counts, where a suite names one.
+
+    What a system answers is still its run: contexts are made beside it.
+    """
+
+    role = "arrange"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
+    gives: ClassVar[type[Artifact]] = Contexts
+    uses_model: ClassVar[bool] = True
+    needs_model: ClassVar[bool] = False
+    of_passages: ClassVar[bool] = False
+    """Whether the run must be one of passages."""
+    chunk_rows: ClassVar[int] = 1024
+
+    def open(
+        self, runtime: Runtime, texts: Corpus, corpus: Corpus, queries: Queries, model: Model | None
+    ) -> Callable[[Run], Contexts]:
+        """Hold the texts; the call arranges a Run of them: passages of the corpus, or the corpus itself.
+
+        Its `rows` are rows of `queries`.
+        """
+        raise NotImplementedError
+
+
 class Rescorer(Stage):
     """A run to the same documents in a better order, by vectors of documents and queries that are made beforehand.
 
@@ -336,6 +362,18 @@ class SpanScorer(Stage):
 
         Its `rows` are rows of `queries`.
         """
+        raise NotImplementedError
+
+
+class ContextScorer(Stage):
+    """The texts that readers get, and the spans that are known to be right, to one value a query."""
+
+    role = "score"
+    takes: ClassVar[tuple[type[Artifact], ...]] = (Contexts,)
+    gives: ClassVar[type[Artifact]] = Scores
+
+    def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, spans: Spans) -> Callable[[Contexts], Scores]:
+        """Hold the spans; the call scores Contexts, whose `rows` are rows of `queries`."""
         raise NotImplementedError
 
 

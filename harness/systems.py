@@ -234,13 +234,14 @@ def _given(
     """Put together what is said here, what the model says and what the suite says; the nearer word wins."""
     declared = {name for kind in kinds.values() for name in kind.model_fields if name not in kind.planned}
     wants_model = any(getattr(kind, "uses_model", False) for kind in kinds.values())
+    needs_model = wants_model and all(getattr(kind, "needs_model", True) for kind in kinds.values())
     for key in settings:
         if key not in declared:
             known = declared | ({"model"} if wants_model else set())
             raise SuiteError(
                 f"'{title}' has no setting {key!r}; {nearest(str(key), known)}", document.place((*at, key))
             )
-    if wants_model and model is None:
+    if needs_model and model is None:
         raise SuiteError(f"'{title}' needs a model: model: NAME; {nearest('', defaults.models)}", document.place(at))
     if model is not None and not wants_model:
         raise SuiteError(f"'{title}' takes no model", document.place((*at, "model")))

@@ -28,6 +28,7 @@ from harness.latency_words import Latency
 from harness.measured import Bench, Measured, row
 from harness.noise import Noise, between, read_counters, switches
 from harness.results import LATENCY_SCHEMA
+from harness.visits import blocks_of, choose_queries
 
 BLOCK = 10
 """Queries of a block."""
@@ -217,31 +218,6 @@ class Session:
     def _order(self) -> list[int]:
         order: list[int] = self.random.permutation(len(self.arms)).tolist()
         return order
-
-
-def choose_queries(texts: Sequence[str], most: int, random: np.random.Generator) -> np.ndarray:
-    """Return rows of distinct texts, `most` at most, in ascending length: one at random from each of as many strata."""
-    distinct = np.unique(np.array(texts, dtype=object), return_index=True)[1]
-    ranked = sorted(distinct.tolist(), key=lambda row: (len(texts[row]), row))
-    strata = np.array_split(np.array(ranked), min(most, len(ranked)))
-    return np.array([random.choice(stratum) for stratum in strata])
-
-
-def blocks_of(rows: np.ndarray, size: int, random: np.random.Generator) -> Iterator[list[int]]:
-    """Give blocks of about `size` queries without end: a round has each query once, a block those of all lengths.
-
-    `rows` come in ascending length. Each run of neighbours in length is dealt out at random, one to a block.
-    """
-    count = max(1, round(len(rows) / size))
-    runs = [rows[start : start + count] for start in range(0, len(rows), count)]
-    while True:
-        dealt: list[list[int]] = [[] for _ in range(count)]
-        for run in runs:
-            for block, query in zip(random.permutation(count).tolist(), run.tolist(), strict=False):
-                dealt[block].append(query)
-        for block in dealt:
-            if block:
-                yield random.permutation(block).tolist()
 
 
 def is_steady(before: np.ndarray, after: np.ndarray) -> bool:

@@ -1,4 +1,4 @@
-"""A real HTTP server on loopback that serves embeddings as OpenAI does, and misbehaves when it is told to."""
+"""A real HTTP server on loopback that serves embeddings and chats as OpenAI does, and misbehaves when it is told to."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ import numpy as np
 
 KEY = "sk-loopback-4711"
 Embed = Callable[[list[str]], np.ndarray]
+Write = Callable[[list[dict[str, str]]], str]
+"""From the messages of a request to the answer of the model."""
 
 
 def hashed(texts: list[str], width: int = 24) -> np.ndarray:
@@ -27,11 +29,16 @@ def hashed(texts: list[str], width: int = 24) -> np.ndarray:
     return array
 
 
+def echo(messages: list[dict[str, str]]) -> str:
+    """Say the last message again."""
+    return messages[-1]["content"]
+
+
 class Served:
     """What the server was asked, and what it shall do next: one fault a request, then it is well again."""
 
-    def __init__(self, embed: Embed) -> None:
-        self.embed = embed
+    def __init__(self, embed: Embed, write: Write) -> None:
+        self.embed, self.write = embed, write
         self.faults: list[str] = []
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
@@ -43,6 +50,17 @@ class Served:
         return [text for request in self.requests for text in request["input"]]
 
     def answer(self, asked: dict[str, Any], fault: str) -> dict[str, Any]:
+        return self.chat(asked, fault) if "messages" in asked else self.embeddings(asked, fault)
+
+    def chat(self, asked: dict[str, Any], fault: str) -> dict[str, Any]:
+        text = self.write(asked["messages"])
+        choices = [{"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": "stop"}]
+        said = {"object": "chat.completion", "model": asked["model"], "choices": [] if fault == "few" else choices}
+        read, wrote = sum(len(one["content"].split()) for one in asked["messages"]), len(text.split())
+        usage = {"prompt_tokens": read, "completion_tokens": wrote, "total_tokens": read + wrote}
+        return said | ({"usage": usage} if self.usage else {})
+
+    def embeddings(self, asked: dict[str, Any], fault: str) -> dict[str, Any]:
         array = self.embed(asked["input"])[:, : asked.get("dimensions")]
         if fault == "nan":
             array = np.full_like(array, np.nan)
@@ -98,8 +116,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(embed: Embed = hashed) -> Iterator[Served]:
-    served = Served(embed)
+def serve(embed: Embed = hashed, write: Write = echo) -> Iterator[Served]:
+    served = Served(embed, write)
     server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"served": served}))
     served.url = f"http://127.0.0.1:{server.server_port}/v1"
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

@@ -132,7 +132,7 @@ class _Loop:
             return
         stream = [self.load(above) for above in node.stream]
         static = [above and self.load(above) for above in node.static]
-        cpu, bill = time.process_time(), self.runtime.bill.total
+        cpu, bill, halved = time.process_time(), self.runtime.bill.total, self.runtime.bill.halved
         rows = len(stream[0]) if isinstance(stream[0], Rows) else 1
         chunks = Chunks(self.store, node, rows) if node.stage.rowwise else None
         if chunks is not None:
@@ -155,6 +155,9 @@ class _Loop:
             cpu_seconds=time.process_time() - cpu,
             api_tokens=paid.tokens,
             api_usd=paid.usd,
+            halved=self.runtime.bill.halved - halved,
+            api_answers=paid.answers,
+            api_malformed=paid.malformed,
             peak_rss_bytes=peak_rss_bytes(),
             ended=datetime.now(UTC).isoformat(timespec="seconds"),
         )

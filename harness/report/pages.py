@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from harness.report import ceilings, numbers
+from harness.report import ceilings, contexts, numbers
 from harness.report.background import background, objects
 from harness.report.comparison import Comparison, Standing, compare
 from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
@@ -82,6 +82,7 @@ def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragrap
 
 def _dataset(results: Results, comparison: Comparison) -> Section:
     blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
+    blocks += contexts.table(results, comparison.dataset)
     if comparison.measures:
         blocks += quality_and_size(comparison)
         blocks += dimension_curves(results, comparison)

@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from harness.report import ceilings
+from harness.report import ceilings, contexts
 from harness.report.comparison import Comparison, compare
 from harness.report.document import Paragraph
 from harness.report.numbers import plain
@@ -28,7 +28,7 @@ def summary(results: Results) -> Group:
     for dataset in results.datasets:
         comparison = compare(results, dataset)
         said = [_sentence(headline(comparison)), *_about(results, dataset)]
-        said += map(plain, ceilings.lines(results, dataset))
+        said += map(plain, (*ceilings.lines(results, dataset), *contexts.lines(results, dataset)))
         parts += [systems_table(comparison), Text("\n".join(said) + "\n")]
     parts += [Text(plain(line)) for line in (*_tuned(results), *_checks(results))]
     return Group(*parts)

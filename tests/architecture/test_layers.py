@@ -42,7 +42,8 @@ LINES: dict[int, set[str]] = {
         "beside",
         "describe",
         "spoken",
-    },
+    }
+    | {"arranged"},
     5: {"plan", "selection", "training"},
     4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
     3: {
@@ -56,9 +57,11 @@ LINES: dict[int, set[str]] = {
         "encoders",
         "tuning",
         "endpoint",
+        "embeddings",
+        "chat",
         "posting_search",
     }
-    | {"chunking", "latency_words"},
+    | {"chunking", "arranging", "latency_words"},
     2: {
         "artifacts",
         "registry",
@@ -77,14 +80,17 @@ LINES: dict[int, set[str]] = {
         "postings",
         "fusion",
         "neighbours",
+        "products",
         "collapsing",
         "candidates",
         "faiss_index",
         "maxsim",
+        "tokenizing",
         "laps",
         "responses",
     },
     1: {"errors", "fingerprint", "machine", "statistics", "places", "prompts", "arrow", "noise", "lap_statistics"}
+    | {"visits"}
     | {"arrivals", "open_loop", "repeats"},
 }
 LINE = {name: number for number, names in LINES.items() for name in names}

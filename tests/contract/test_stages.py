@@ -20,6 +20,7 @@ import numpy as np
 import pytest
 
 from harness.artifacts.base import Artifact, Rows
+from harness.artifacts.contexts import Budget, Context, Contexts
 from harness.artifacts.index import Index
 from harness.artifacts.judgements import Qrels, Spans
 from harness.artifacts.model import Model
@@ -35,6 +36,7 @@ from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, Sco
 from tests import sparse_models
 from tests.acceptance.made import lines
 from tests.cross_encoders import save_cross_encoder
+from tests.rankers import ranker
 from tests.served import serve
 from tests.static_model import save_sentence_transformer
 
@@ -49,11 +51,16 @@ SETTINGS: dict[str, dict[str, Any]] = {
     "chunk/recursive": {"size": 12, "overlap": 4},
     "chunk/sentences": {"size": 4, "overlap": 1, "by": "words"},
     "chunk/tokens": {"size": 3, "overlap": 1},
+    "arrange/top": {"tokens": 12},
+    "arrange/sides": {"tokens": 12, "overflow": "skip"},
+    "arrange/parents": {"tokens": 25, "window": 1},
     "rerank/cross_encoder": {"precision": "fp32"},
+    "rerank/llm": {"base_url": "http://127.0.0.1/v1", "model": "shared-words", "window": 4, "stride": 2},
     "reduce/truncate": {"dim": 7},
     "index/ivf": {"nlist": 4},
     "search/ivf": {"nprobe": 2},
     "index/ivfpq": {"nlist": 2, "m": 4, "nbits": 4},
+    "score/contexts": {"measure": "span_iou"},
     "score/index_recall": {"k": 5},
     "score/qrels": {"measure": "nDCG@10"},
     "score/spans": {"measure": "span_iou@5"},
@@ -69,6 +76,7 @@ ROUNDED |= {"rerank/late": 2e-6, "rerank/cross_encoder": 2e-6}
 those of float16 in a place before the last."""
 COMPILED = "fuse/ranx/"
 """Stages that are compiled when they are opened, for seconds each."""
+SERVED = ("encode/api", "rerank/llm")
 WITH_FAISS = ("/hnsw", "/ivf", "/ivfpq", "/sq8", "/binary")
 DEPTH = 10
 WORDS = ["fox", "dog", "cat", "owl", "hen", "red", "blue", "quick", "lazy", "brown", "jumps", "over", "the", "a", "of"]
@@ -112,6 +120,15 @@ def runs(seed: int, documents: int = len(CORPUS)) -> Run:
     return Run.top(np.where(scores > 0.5, scores, -np.inf), 15)
 
 
+def contexts(seed: int) -> Contexts:
+    counts = np.random.default_rng(seed).integers(0, 4, len(QUERIES)).tolist()
+    texts = [
+        [Context(f"d{i + 20 + j:03}", 0, 2 + j, j + 1, 1.5 / (j + 1), 1, "..") for j in range(n)]
+        for i, n in enumerate(counts)
+    ]
+    return Contexts(QUERIES.ids, texts, Budget(20, "nothing"))
+
+
 def scores(seed: int) -> Scores:
     return Scores(np.random.default_rng(seed).random(len(QUERIES)))
 
@@ -126,7 +143,7 @@ class Case:
             pytest.importorskip("ranx")
         if name.endswith(WITH_FAISS):
             pytest.importorskip("faiss")
-        if name == "encode/api":
+        if name in SERVED:
             pytest.importorskip("openai")
         kind = STAGES[name]
         settings = dict(SETTINGS.get(name, {}))
@@ -149,7 +166,8 @@ class Case:
             Int8Vectors: Int8Vectors(bytes_of(rows, 16, np.int8)),
             BitVectors: BitVectors(bytes_of(rows, 2, np.uint8)),
             TokenVectors: token_vectors(rows, 1),
-            Run: runs(1, len(PASSAGES) if self.stage.role == "collapse" else len(CORPUS)),
+            Run: runs(1, len(PASSAGES) if self.stage.role in ("collapse", "arrange") else len(CORPUS)),
+            Contexts: contexts(1),
         }
         if isinstance(self.stage, ScoreFuser):
             return [tuple(arm.streams[0][0] for arm in self._arms())]
@@ -188,9 +206,11 @@ class Case:
             "filter": lambda: (CORPUS, QUERIES),
             "rerank": lambda: (CORPUS, QUERIES, self._model()),
             "runfile": lambda: (LINES, CORPUS),
-            "score": lambda: (
-                (CORPUS, QUERIES, QRELS) if self.stage.name != "spans" else (CORPUS, CORPUS, QUERIES, SPANS)
-            ),
+            "arrange": lambda: (PASSAGES, CORPUS, QUERIES, None),
+            "score": lambda: {
+                "spans": (CORPUS, CORPUS, QUERIES, SPANS),
+                "contexts": (CORPUS, QUERIES, SPANS),
+            }.get(self.stage.name, (CORPUS, QUERIES, QRELS)),
         }
         if self.stage.role not in held:
             pytest.skip(f"the toy data set knows no {self.stage.role}")
@@ -250,9 +270,10 @@ NAMES = [name for name in STAGES.names() if not name.startswith("source/")]
 
 @pytest.fixture(scope="module", autouse=True)
 def endpoint() -> Iterator[None]:
-    """Serve vectors on loopback for the stage that asks an endpoint."""
-    with serve() as served:
-        SETTINGS["encode/api"]["base_url"] = served.url
+    """Serve vectors and chats on loopback for the stages that ask an endpoint."""
+    with serve(write=ranker()) as served:
+        for name in SERVED:
+            SETTINGS[name]["base_url"] = served.url
         yield
 
 
@@ -288,6 +309,8 @@ def arrays(thing: Any) -> list[np.ndarray]:
             return [thing.documents, thing.scores]
         case Scores():
             return [thing.values]
+        case Contexts():
+            return [np.array([*thing.query_ids, *map(repr, thing.texts), repr(thing.budget)])]
         case Index():
             return [thing.arrays[name] for name in sorted(thing.arrays)]
         case Passages():

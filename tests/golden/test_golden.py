@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from harness.artifacts.base import Artifact
+from harness.artifacts.contexts import Budget, Context, Contexts
 from harness.artifacts.index import Index
 from harness.artifacts.judgements import Spans
 from harness.artifacts.model import Model
@@ -37,6 +38,8 @@ from harness.suite import load_suite
 from tests import sparse_models
 from tests.conftest import WORDS, write_collection
 from tests.cross_encoders import save_cross_encoder
+from tests.rankers import ranker
+from tests.served import serve
 from tests.static_model import TEXTS, save_sentence_transformer
 
 GOLDEN = Path(__file__).with_name("golden.json")
@@ -52,6 +55,13 @@ SYSTEMS = """
   passages: [{chunk: recursive, size: 40, overlap: 12}, {index: bm25, depth: 25}, {collapse: max}]
   beginnings: [{chunk: recursive, size: 40, overlap: 12}, {index: bm25, depth: 25}, {collapse: first}]
   sentences: [{chunk: sentences, size: 8, overlap: 2, by: words}, {index: bm25, depth: 26}, {collapse: mean}]
+  top: [{index: bm25}, {arrange: top, tokens: 50}]
+  sides: [{index: bm25}, {arrange: sides, tokens: 90, overflow: skip}]
+  parents:
+    - {chunk: recursive, size: 40, overlap: 12}
+    - {index: bm25, depth: 25}
+    - {arrange: parents, tokens: 70, window: 1}
+    - {collapse: max}
   tuned: [{fuse: rrf, of: [bm25, dense], tune: {k: [1, 60], folds: 3, measure: nDCG@10}}]
   weighted: [{fuse: weighted, of: [bm25, dense], weights: [0.3, 0.7], normalization: minmax}]
   joint: [{fuse: joint, of: [bm25, dense], alpha: 0.3}]
@@ -114,6 +124,9 @@ def numbers(artifact: Artifact) -> Iterator[np.ndarray]:
         yield from (artifact.arrays[name] for name in sorted({*artifact.arrays} - {"engine"}))
     elif isinstance(artifact, Scores):
         yield artifact.values
+    elif isinstance(artifact, Contexts):
+        said = [(query, c.start, c.end, c.rank, c.tokens) for query, each in enumerate(artifact.texts) for c in each]
+        yield np.array(said, np.int64)
     elif isinstance(artifact, Passages):
         yield from (artifact.parents, artifact.starts, artifact.ends)
 
@@ -162,7 +175,7 @@ def test_every_stage_gives_what_it_gave(ran: tuple[Plan, Store]) -> None:
     # of an endpoint, libraries, tests, files, data sets
     others += ("index/ivfpq", "search/ivfpq")  # what k-means learned
     others += (*OF_MODEL.values(), "encode/late", "index/late", "score/ceiling")  # see the next test
-    others += ("rerank/cross_encoder", "score/spans")  # they have tests of their own
+    others += ("rerank/cross_encoder", "rerank/llm", "score/spans", "score/contexts")  # they have tests of their own
     if not FAISS:
         others += ("index/", "search/", "score/index_recall")
     assert covered >= {name for name in STAGES.names() if not name.startswith(others)}
@@ -211,6 +224,15 @@ def test_measures_of_spans_stay() -> None:
     compare("stages", {"score/spans": {"version": stage.version, "digest": digest(scores)}})
 
 
+def test_measures_of_what_a_reader_gets_stay() -> None:
+    stage = STAGES["score/contexts"](measure="span_iou")
+    corpus, queries = Corpus.of([("a", "x" * 30), ("b", "y" * 20)]), Queries.of([("q", "?"), ("r", "?")])
+    texts = [[Context("a", 2, 20, 1, 1.0, 3, ""), Context("b", 0, 9, 2, 0.5, 3, "")], []]
+    spans = Spans.of([("q", "a", 3, 9), ("q", "b", 1, 14), ("r", "b", 0, 5)])
+    scores = stage.open(Runtime(), corpus, queries, spans)(Contexts(["q", "r"], texts, Budget(9, "hand")))
+    compare("stages", {"score/contexts": {"version": stage.version, "digest": digest(scores)}})
+
+
 def test_a_cross_encoder_orders_as_it_did(tmp_path: Path) -> None:
     stage = STAGES["rerank/cross_encoder"].model_validate({"depth": 5, "precision": "fp32"})
     held = (Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS)), Queries.of([("q", TEXTS[0])]))
@@ -219,6 +241,18 @@ def test_a_cross_encoder_orders_as_it_did(tmp_path: Path) -> None:
     run = stage.open(Runtime(), *held, model)(before)  # type: ignore[attr-defined]
     found = hashlib.sha256(np.ascontiguousarray(run.documents).tobytes()).hexdigest()[:16]
     compare("stages", {"rerank/cross_encoder, order": {"version": stage.version, "digest": found}})
+
+
+def test_a_language_model_orders_as_it_did() -> None:
+    pytest.importorskip("openai")
+    held = (Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS)), Queries.of([("q", TEXTS[0])]))
+    before = Run.top(-np.arange(len(TEXTS), dtype=np.float32)[None], 8)
+    with serve(write=ranker()) as served:
+        said = {"base_url": served.url, "model": "shared-words", "depth": 6, "window": 3, "stride": 2}
+        stage = STAGES["rerank/llm"].model_validate(said)
+        run = stage.open(Runtime(), *held, None)(before)  # type: ignore[attr-defined]
+    asked = hashlib.sha256(json.dumps(served.requests, sort_keys=True).encode()).hexdigest()[:16]
+    compare("stages", {"rerank/llm": {"version": stage.version, "digest": digest(run), "requests": asked}})
 
 
 def test_names_stay(ran: tuple[Plan, Store]) -> None:

@@ -122,7 +122,7 @@ def test_a_refusal_is_not_asked_again_and_the_key_is_not_told(served: Served) ->
 
 def test_retry_after_is_obeyed(served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     waited: list[float] = []
-    monkeypatch.setattr(endpoint.time, "sleep", waited.append)
+    monkeypatch.setattr(endpoint.Endpoint, "_pause", lambda _, seconds: waited.append(seconds))
     soon = format_datetime(datetime.now(UTC) + timedelta(seconds=30), usegmt=True)
     served.faults = ["429 7", "500", f"429 {soon}"]
     stage(served).open(Runtime(), None)
@@ -149,7 +149,7 @@ def test_without_a_key_none_is_sent(served: Served, monkeypatch: pytest.MonkeyPa
     encoded(served, key=None)
     assert set(served.keys) == {"Bearer none"}
     monkeypatch.delenv("LOOPBACK_KEY")
-    with pytest.raises(UserError, match="environment variable LOOPBACK_KEY, which is not set"):
+    with pytest.raises(UserError, match=r"^the key is read from the environment variable LOOPBACK_KEY, which is not"):
         encoded(served)
 
 

@@ -13,7 +13,7 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import MissingLibrary, UserError
 from harness.faiss_index import ENGINE
-from harness.neighbours import Similarity, prepared
+from harness.products import Similarity, prepared
 from harness.registry import STAGES
 from harness.stage import Runtime
 
@@ -265,9 +265,9 @@ def test_torch_gives_the_same_run(name: str, similarity: Similarity, monkeypatch
     index = make(name, similarity, documents)
     here = ask(name, index, queries, 20, candidates=50) if "binary" in name else ask(name, index, queries, 20)
     module = sys.modules[STAGES[f"search/{INDEXES[name][0]}"].__module__]
-    from harness.neighbours import DeviceProducts
+    from harness.products import DeviceProducts
 
-    monkeypatch.setattr(module, "on_device", lambda documents, device, threads: DeviceProducts(documents, "cpu"))
+    monkeypatch.setattr(module, "on_device", lambda documents, device, *_: DeviceProducts(documents, "cpu"))
     more = {"candidates": 50} if "binary" in name else {}
     there = ask(name, index, queries, 20, device="cuda", **more)
     np.testing.assert_array_equal(there.documents, here.documents)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -32,13 +33,13 @@ def reranked(folder: Path, runtime: Runtime | None = None, run: Run = FOUND, **s
     return given
 
 
-def predicted(folder: Path, max_length: int | None = None) -> np.ndarray:
+def predicted(folder: Path, max_length: int | None = None, **said: str) -> np.ndarray:
     """Return what the library gives to every pair, float32 [queries, documents], one call a pair."""
     from sentence_transformers import CrossEncoder
 
     model = CrossEncoder(str(folder), device="cpu", max_length=max_length)
     pairs = [[(query, text) for text in CORPUS.texts] for query in QUERIES.texts]
-    return np.array([[model.predict([pair])[0] for pair in row] for row in pairs])
+    return np.array([[model.predict([pair], **said)[0] for pair in row] for row in pairs])
 
 
 @pytest.mark.parametrize(
@@ -54,6 +55,20 @@ def test_scores_are_those_of_the_library(tmp_path: Path, activation: str, length
         np.testing.assert_allclose(run.scores[row, : len(held)], expected[row, held], atol=2e-6)
     assert (np.diff(run.scores[np.isfinite(run.scores).all(axis=1)], axis=1) <= 0).all()
     assert np.ptp(expected) > 0.1  # else every order would do
+
+
+@pytest.mark.parametrize(
+    ("word", "said"), [("quick fox ", {"prompt": "quick fox "}), ("model", {}), ("none", {"prompt": ""})]
+)
+def test_a_prompt_stands_where_the_library_puts_it(tmp_path: Path, word: str, said: dict[str, str]) -> None:
+    folder = save_cross_encoder(tmp_path, WORDS)
+    file = folder / "config_sentence_transformers.json"
+    own = {"prompts": {"rank": "lazy dog "}, "default_prompt_name": "rank"}
+    file.write_text(json.dumps(json.loads(file.read_text()) | own))
+    expected, run, rows = predicted(folder, **said), reranked(folder, prompt=word), np.arange(len(QUERIES))[:, None]
+    held = run.documents[:, :12] != NONE
+    np.testing.assert_allclose(run.scores[:, :12][held], expected[rows, run.documents[:, :12]][held], atol=2e-6)
+    assert np.abs(expected - predicted(folder, prompt="red hen ")).max() > 0.01
 
 
 def test_below_the_depth_documents_stay_as_they_stood(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
@@ -9,7 +11,8 @@ from harness import neighbours
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import UserError
-from harness.neighbours import DeviceProducts, Documents, Similarity, nearest, prepared
+from harness.neighbours import nearest
+from harness.products import DeviceProducts, Documents, Similarity, prepared
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.stages.index.flat import FlatIndexer, FlatSearcher
@@ -90,15 +93,40 @@ def test_the_batch_does_not_reach_the_ranking(similarity: Similarity) -> None:
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)
-def test_other_devices_give_the_same_run(similarity: Similarity) -> None:
-    documents, queries = normal(500, 32), normal(10, 32, seed=6)
+@pytest.mark.parametrize("device", ["cpu", "cpu:0"], ids=["a small block", "a large one"])
+def test_other_devices_give_the_same_run(similarity: Similarity, device: str) -> None:
+    documents, queries = normal(9000, 32), normal(10, 32, seed=6)
     index = FlatIndexer(similarity=similarity).open(Runtime())(Vectors(documents))
     opened = Documents.of(index)
     asked = prepared(queries, similarity)
-    by_torch = nearest(DeviceProducts(opened, "cpu"), asked, 20, range(10))
-    here = ask(documents, queries, similarity, 20)
-    np.testing.assert_array_equal(by_torch.documents, here.documents)
-    np.testing.assert_array_equal(by_torch.scores, here.scores)
+    by_torch = nearest(DeviceProducts(opened, device), asked, 20, range(10))
+    same(by_torch, FlatSearcher(depth=20).open(Runtime(), index)(Vectors(queries)))
+
+
+def test_a_device_with_little_memory_gives_the_same_run(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    documents, queries = normal(20_000, 16), normal(10, 16, seed=7)
+    index = FlatIndexer().open(Runtime())(Vectors(documents))
+    asked, steps = prepared(queries, "cosine"), []
+
+    class Small(DeviceProducts):
+        def put(self, array: np.ndarray) -> Any:
+            if array.size > 16 * 5000:
+                raise torch.cuda.OutOfMemoryError
+            return super().put(array)
+
+        def times(self, queries: np.ndarray, part: slice) -> Any:
+            steps.append(part.stop - part.start)
+            return super().times(queries, part)
+
+    products = Small(Documents.of(index), "cpu:0")
+    assert products.vectors is None
+    same(nearest(products, asked, 20, range(10)), FlatSearcher(depth=20).open(Runtime(), index)(Vectors(queries)))
+    assert steps[0] > 20_000 > 5000 > steps[-1]
+    monkeypatch.setattr(neighbours, "SAMPLE", 6000)
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        nearest(products, asked, 20, range(10))
 
 
 @pytest.mark.parametrize("similarity", SIMILARITIES)

@@ -17,7 +17,7 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.errors import UserError
-from harness.maxsim import EMPTY, MaxSim, _maxima_there, maxima
+from harness.maxsim import EMPTY, MaxSim, maxima, maxima_there
 from harness.registry import STAGES
 from harness.stage import Runtime
 
@@ -98,7 +98,46 @@ def test_another_device_takes_the_same_maxima() -> None:
 
     products = torch.randn(7, 30, generator=torch.Generator().manual_seed(1))
     lengths = np.array([3, 1, 20, 6])
-    np.testing.assert_array_equal(maxima(products, lengths), _maxima_there(products, lengths))
+    np.testing.assert_array_equal(maxima(products, lengths), maxima_there(products, lengths))
+
+
+THERE = "cpu:0"
+"""Another device than "cpu", as far as the code looks: what a GPU does is walked with torch on the CPU."""
+
+
+def test_another_device_gives_the_same_scores() -> None:
+    documents, queries = made([3, 0, 4, 0, 9], 1), made([2, 0, 5], 2)
+    candidates = np.array([[0, 1, 4, 2], [2, 3, NONE, NONE], [NONE, 4, 0, NONE]], np.int32)
+    here, there = MaxSim(documents, "cpu", 1), MaxSim(documents, THERE, 1)
+    np.testing.assert_allclose(there.every(queries), here.every(queries), rtol=1e-6)
+    np.testing.assert_allclose(there.some(queries, candidates), here.some(queries, candidates), rtol=1e-6)
+    assert np.isneginf(there.some(queries, np.full((3, 2), NONE, np.int32))).all()
+    assert there.some(queries.take(slice(0, 0)), candidates[:0]).shape == (0, 4)
+
+
+def test_less_memory_takes_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    import torch
+
+    candidates = np.array([[0, 1, 4, 2, 3], [2, 3, 0, 4, 1]], np.int32)
+    documents, queries = made([3, 1, 4, 2, 9], 1), made([2, 5], 2)
+    maxsim = MaxSim(documents, THERE, 1)
+    expected = maxsim.every(queries), maxsim.some(queries, candidates)
+    lacks = []
+
+    def short(products: Any, lengths: np.ndarray) -> Any:
+        if len(lengths) > 1:
+            lacks.append(len(lengths))
+            raise torch.cuda.OutOfMemoryError
+        return maxima_there(products, lengths)
+
+    monkeypatch.setattr("harness.maxsim.maxima_there", short)
+    monkeypatch.setattr("harness.maxsim.maxima", lambda *given: short(*given).numpy())
+    np.testing.assert_allclose(maxsim.every(queries), expected[0], rtol=1e-6)
+    np.testing.assert_allclose(maxsim.some(queries, candidates), expected[1], rtol=1e-6)
+    assert lacks[0] == 5
+    monkeypatch.setattr("harness.maxsim.maxima_there", lambda *_: short(None, np.array([1, 1])))
+    with pytest.raises(torch.cuda.OutOfMemoryError):
+        maxsim.some(queries, candidates)
 
 
 @pytest.mark.gpu

@@ -11,8 +11,9 @@ from harness import neighbours
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.errors import SuiteError, UserError
-from harness.neighbours import DeviceProducts, Documents, Similarity, nearest
+from harness.neighbours import nearest
 from harness.plan import Plan, make_plan
+from harness.products import DeviceProducts, Documents, Similarity
 from harness.registry import STAGES
 from harness.sources import find_leaves
 from harness.stage import Runtime

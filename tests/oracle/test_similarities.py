@@ -15,7 +15,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
-from harness.neighbours import prepared
+from harness.products import prepared
 from harness.registry import STAGES
 from harness.stage import Runtime
 

@@ -99,6 +99,16 @@ def test_equal_stages_share_what_is_opened(write_suite: Write) -> None:
     assert lanes["bm25"].queries is lanes["tuned"].queries
 
 
+def test_a_lap_ends_with_what_a_reader_gets(write_suite: Write) -> None:
+    plan, store = executed(write_suite(SYSTEMS + "  read: [{from: bm25}, {arrange: top, tokens: 50}]\n"))
+    lane, target = lanes_of(plan, store)["read"], plan.targets[-1]
+    assert lane.stages == ("search/bm25", "arrange/top") and lane.run == target.run.fingerprint
+    node = target.line.contexts
+    assert node is not None
+    found, kept = lane.batch(slice(2, 4)), store.load(node.fingerprint, node.gives).take(slice(2, 4))
+    assert found.rows == kept.rows and type(found) is type(kept)
+
+
 def test_every_lap_encodes_anew(write_suite: Write, monkeypatch: pytest.MonkeyPatch) -> None:
     plan, store = executed(write_suite(SYSTEMS))
     asked: list[tuple[int, range]] = []
@@ -165,7 +175,7 @@ def test_what_cannot_be_timed_says_why(write_suite: Write, tmp_path: Path, monke
 
 def test_what_lanes_hold_is_known_before_they_are_opened(write_suite: Write) -> None:
     plan, store = executed(write_suite(SYSTEMS))
-    needed = {node.fingerprint for target in plan.targets for node in held(target.run)}
+    needed = {node.fingerprint for target in plan.targets for node in held(target)}
     lost = {node.fingerprint for node in plan.nodes} - needed - {plan.targets[0].line.queries.fingerprint}
     for name in lost:
         store.remove(name)

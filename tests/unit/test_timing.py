@@ -20,7 +20,8 @@ from harness.latency_words import Latency
 from harness.measured import Bench, Measured
 from harness.results import LATENCY_SCHEMA
 from harness.stage import Runtime
-from harness.timing import blocks_of, choose_queries, is_steady, measure_single
+from harness.timing import is_steady, measure_single
+from harness.visits import blocks_of, choose_queries
 
 QUERIES = Queries.of((f"q{i:02}", "word " * (1 + i % 13) + str(i)) for i in range(40))
 

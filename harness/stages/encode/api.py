@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from typing import Any, ClassVar, Literal, Self
-from urllib.parse import urlsplit
+from typing import Any, ClassVar, Self
 
 import numpy as np
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_validator
 
 from harness.artifacts.model import Model
 from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
+from harness.embeddings import Embeddings, EmbeddingsSettings
 from harness.encoders import side_of
-from harness.endpoint import Address, Budget, Endpoint, bound
+from harness.endpoint import bound
 from harness.prompts import NONE, OWN, SWAPPED, Side
 from harness.stage import Encoder, Runtime
 
@@ -21,30 +21,16 @@ BYTES_A_TOKEN = 3
 """For the size of a request, which need not be exact; a budget is held by the upper bound of one byte a token."""
 
 
-class ApiEncoder(Encoder):
+class ApiEncoder(EmbeddingsSettings, Encoder):
     """One vector a text, from `POST {base_url}/embeddings` (https://platform.openai.com/docs/api-reference/embeddings).
 
     Its output is named by URL, model, dimensions, encoding, prompts and the cut of the texts. An endpoint publishes no
     checksum of its weights, so a report says that its vectors may be others tomorrow. An empty text is the zero vector.
     """
 
-    uses_model: ClassVar[bool] = False
-    service: ClassVar[bool] = True
     chunk_rows: ClassVar[int] = 256
-    inert: ClassVar[frozenset[str]] = frozenset(
-        {"key", "batch_tokens", "batch_items", "retries", "timeout_seconds", "usd_per_1m_tokens", "budget"}
-    )
+    inert: ClassVar[frozenset[str]] = EmbeddingsSettings.inert | {"batch_tokens", "batch_items"}
 
-    base_url: str = Field(repr=False)
-    """As the client calls it: what stands before `/embeddings`. No user, no password and no query."""
-    model: str
-    """As the endpoint calls it."""
-    key: str | None = Field(default=None, repr=False, pattern=r"^[A-Z_][A-Z0-9_]*$")
-    """The name of the environment variable that holds the key; None: the endpoint wants none."""
-    dimensions: int | None = Field(default=None, ge=1)
-    """Asked of the endpoint; None: as the model has."""
-    encoding_format: Literal["base64", "float"] = "base64"
-    """How numbers travel: their bits, or decimals where an endpoint knows no other way."""
     prompts: dict[Side, str] = Field(default_factory=dict)
     """Text put before each text of a side; "none" or nothing said is none."""
     max_characters: int | None = Field(default=None, ge=1)
@@ -53,21 +39,6 @@ class ApiEncoder(Encoder):
     """About how many tokens a request has at most, a token taken as three bytes; one text is always sent."""
     batch_items: int = Field(default=256, ge=1)
     """How many texts a request has at most."""
-    retries: int = Field(default=6, ge=0)
-    """How often a request is sent again after 408, 409, 429, 5xx, silence or a wrong answer."""
-    timeout_seconds: float = Field(default=60.0, gt=0)
-    usd_per_1m_tokens: float | None = Field(default=None, ge=0)
-    """The price."""
-    budget: Budget = Budget()
-    """What one run may pay to this model of this endpoint: `{usd: 2.5}`, `{tokens: 1000000}`, or both."""
-
-    @field_validator("base_url")
-    @classmethod
-    def _plain(cls, url: str) -> str:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or "@" in parts.netloc:
-            raise ValueError("a base_url is http(s)://HOST/PATH, without user, password and query; 'key' names a key")
-        return url.rstrip("/")
 
     @field_validator("prompts", mode="before")
     @classmethod
@@ -79,12 +50,6 @@ class ApiEncoder(Encoder):
             return {side: text for side, text in prompts.items() if text not in (None, NONE)}
         return {} if prompts in (None, "none") else prompts
 
-    @model_validator(mode="after")
-    def _priced(self) -> Self:
-        if self.budget.usd is not None and self.usd_per_1m_tokens is None:
-            raise ValueError("a budget in usd needs the price: usd_per_1m_tokens")
-        return self
-
     def on(self, side: Side) -> Self:
         """Leave out the prompt of the other side."""
         return self.model_copy(update={"prompts": {s: p for s, p in self.prompts.items() if s == side}})
@@ -93,16 +58,9 @@ class ApiEncoder(Encoder):
         """Return the text that the suite says."""
         return self.prompts.get(side, NONE)
 
-    @property
-    def doubt(self) -> str | None:
-        """No checksum names the weights behind an endpoint."""
-        said = f"the model {self.model!r} of {self.base_url}"
-        return f"{said} is known by its name alone: its vectors may be others tomorrow"
-
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
         """Ask for one vector, which tells the dimensions and that key and address are right; the call encodes texts."""
-        names = set(Address.__dataclass_fields__)
-        endpoint = Endpoint(Address(**{name: getattr(self, name) for name in names}), runtime.bill)
+        endpoint = Embeddings(self, runtime.bill)
         width = endpoint.embed(["width"], self.dimensions).shape[1]
 
         def encode(texts: Texts) -> Vectors:

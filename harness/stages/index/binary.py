@@ -14,7 +14,8 @@ from harness.artifacts.vectors import Vectors
 from harness.candidates import accepted, asked, by_block, rank, settled, stored
 from harness.errors import UserError
 from harness.faiss_index import library
-from harness.neighbours import Candidates, Documents, Products, Similarity, nearest, on_device
+from harness.neighbours import Candidates, nearest
+from harness.products import Documents, Products, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
 Rescore = Literal["query", "full"]
@@ -63,7 +64,7 @@ class BinarySearcher(Searcher):
         first = self.depth if self.rescore is None else max(self.candidates, self.depth)
         find = by_bits(word, bits, width, first, runtime.threads)
         if runtime.device != "cpu":
-            find = by_signs(bits, width, first, runtime.device, runtime.threads)
+            find = by_signs(bits, width, first, runtime.device, runtime.threads, runtime.bill.halve)
         documents = self._documents(index, bits)
 
         def answer(queries: np.ndarray, rows: range) -> Run:
@@ -111,10 +112,10 @@ def by_bits(word: str, bits: np.ndarray, width: int, depth: int, threads: int) -
     return find
 
 
-def by_signs(bits: np.ndarray, width: int, depth: int, device: str, threads: int) -> Find:
+def by_signs(bits: np.ndarray, width: int, depth: int, device: str, threads: int, halved: Callable[[], None]) -> Find:
     """Multiply sign vectors by torch: their product is a whole number, so the ranking is that of the bits."""
     vectors = signs(bits, width)
-    products: Products = on_device(Documents(vectors, np.full(len(bits), float(width)), "dot"), device, threads)
+    products: Products = on_device(Documents(vectors, np.full(len(bits), float(width)), "dot"), device, threads, halved)
 
     def find(queries: np.ndarray, rows: range) -> Run:
         run = nearest(products, signs(np.packbits(queries > 0, axis=1), width), depth, rows)

@@ -12,7 +12,8 @@ from harness.artifacts.run import Run
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.errors import UserError
 from harness.exhaustive import AllScores
-from harness.neighbours import Documents, Similarity, all_scores, nearest, on_device, prepared
+from harness.neighbours import all_scores, nearest
+from harness.products import Documents, Similarity, on_device, prepared
 from harness.stage import ExhaustiveSearcher, Indexer, Runtime
 
 
@@ -67,7 +68,7 @@ class FlatSearcher(ExhaustiveSearcher):
     def open(self, runtime: Runtime, index: Index) -> Callable[[Table], Run]:
         """Hold the index, on the GPU if there is one; the call answers Vectors."""
         documents = Documents.of(index)
-        products = on_device(documents, runtime.device, runtime.threads)
+        products = on_device(documents, runtime.device, runtime.threads, runtime.bill.halve)
 
         def search(queries: Table) -> Run:
             return nearest(products, self._asked(queries, documents), self.depth, queries.rows)

@@ -14,7 +14,8 @@ from harness.artifacts.vectors import Vectors
 from harness.candidates import Ask, Distinct, accepted, asked, by_block, distinct, expanded, rank, stored
 from harness.errors import MissingLibrary
 from harness.faiss_index import ENGINE, candidates, library, metric, one_thread, opened
-from harness.neighbours import Candidates, Similarity
+from harness.neighbours import Candidates
+from harness.products import Similarity
 from harness.stage import Indexer, Runtime, Searcher
 
 Engine = Literal["faiss", "usearch"]

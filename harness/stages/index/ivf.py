@@ -11,7 +11,7 @@ from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.faiss_index import build, search_lists
-from harness.neighbours import Similarity
+from harness.products import Similarity
 from harness.stage import Indexer, Runtime, Searcher
 
 

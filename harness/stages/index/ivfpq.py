@@ -12,7 +12,7 @@ from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import UserError
 from harness.faiss_index import build, search_lists
-from harness.neighbours import Similarity
+from harness.products import Similarity
 from harness.stage import Indexer, Runtime, Searcher
 
 

@@ -12,7 +12,8 @@ from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.candidates import asked
 from harness.faiss_index import build, candidates, exhaustive, opened
-from harness.neighbours import Candidates, Documents, Similarity, nearest, on_device
+from harness.neighbours import Candidates, nearest
+from harness.products import Documents, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
 
@@ -51,7 +52,9 @@ class Sq8Searcher(Searcher):
             return exhaustive(word, self.depth, index, held, ask, facts["documents"])
         vectors = held.reconstruct_n(0, facts["documents"])
         squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
-        products = on_device(Documents(vectors, squares, facts["similarity"]), runtime.device, runtime.threads)
+        products = on_device(
+            Documents(vectors, squares, facts["similarity"]), runtime.device, runtime.threads, runtime.bill.halve
+        )
 
         def search(queries: Vectors) -> Run:
             array = asked(word, queries, facts["dimensions"], facts["similarity"])

@@ -6,13 +6,14 @@ from collections.abc import Callable
 from typing import Any, ClassVar, Literal
 
 import numpy as np
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.encoders import Batches, cut_to, load
 from harness.errors import UserError
+from harness.prompts import OWN
 from harness.stage import Reranker, Runtime
 
 
@@ -30,6 +31,14 @@ class CrossEncoderReranker(Reranker):
     """Of the weights and of what is calculated inside the model."""
     max_length: int | None = Field(default=None, ge=1)
     """Tokens of a pair that are read; None: as many as the model's own configuration says."""
+    prompt: str = OWN
+    """The text that sentence-transformers puts before a pair; "model": the one that the model's own configuration names
+    as its default, if it does; "none": no text."""
+
+    @field_validator("prompt")
+    @classmethod
+    def _said(cls, prompt: str) -> str:
+        return "" if prompt == "none" else prompt
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, model: Model | None) -> Callable[[Run], Run]:
         """Load the weights; the call reorders a Run, whose `rows` are rows of `queries`.
@@ -41,7 +50,7 @@ class CrossEncoderReranker(Reranker):
         if weights.num_labels != 1:
             raise UserError(f"{self.word()}: the model gives {weights.num_labels} scores for a pair, and one can rank")
         cut_to(weights, self.max_length, self.word())
-        prompt = weights.prompts.get(weights.default_prompt_name)
+        prompt = weights.prompts.get(weights.default_prompt_name) if self.prompt == OWN else self.prompt
         batches = Batches(weights, runtime)
         texts, asked = corpus.table["text"], queries.texts
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
-from harness.neighbours import Similarity, rescored
+from harness.neighbours import rescored
+from harness.products import Similarity
 from harness.stage import Rescorer, Runtime
 
 

@@ -1,0 +1,9 @@
+"""The best first, as many as the budget holds."""
+
+from __future__ import annotations
+
+from harness.arranging import Budgeted
+
+
+class Top(Budgeted):
+    """What was found, in the order of the run."""
