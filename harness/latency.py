@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -25,6 +25,10 @@ MODES: Mapping[str, Callable[[Bench], Measured]] = {
     "server": measure_server,
 }
 """What each mode of a suite does. In run.json stands what `single` says, and that of the others under their names."""
+
+
+BUSY = 0.25
+"""Share of laps that may be interrupted before a reader is told."""
 
 
 def timed_targets(plan: Plan, words: Latency) -> list[Target]:
@@ -78,3 +82,17 @@ def _carefully(mode: str, bench: Bench, left_out: dict[str, str]) -> tuple[Bench
             targets = tuple(target for target in bench.targets if target.system != error.system)
             bench = replace(bench, lanes=lanes, targets=targets)
     return bench, Measured()
+
+
+def doubts(said: Mapping[str, Any]) -> Iterator[str]:
+    """Say what a reader should know before trusting the times: `said` is what `measure` says, by data set."""
+    for dataset, about in said.items():
+        if about.get("inconclusive"):
+            why = f"{about['reference']!r} differs from itself, or too little was timed"
+            yield f"latency on {dataset} is inconclusive: {why}"
+        busy = [system for system, share in about.get("interrupted", {}).items() if share > BUSY]
+        if busy:
+            yield (
+                f"latency on {dataset}: other work interrupted more than a quarter of the laps of {', '.join(busy)}; "
+                "on a quieter machine they are shorter, and so are their ratios to systems with shorter laps"
+            )

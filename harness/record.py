@@ -18,6 +18,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.beside import Beside
 from harness.chosen import chosen
 from harness.execute.local import Outcome
+from harness.latency import doubts
 from harness.measured import Measured
 from harness.plan import Plan, Target
 from harness.provenance import Job, facts, used
@@ -41,6 +42,7 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path, mea
     said["warnings"] = [*said["warnings"], *recorder.beside.doubts()]
     if measured:
         said["latency"] = measured.said
+        said["warnings"] += doubts(measured.said)
     return write_results(
         folder,
         said,

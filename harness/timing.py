@@ -100,6 +100,7 @@ def measure_single(bench: Bench, clock: Clock = time.perf_counter) -> Measured:
         "stopped": stopped,
         "noise_floor": _finite(twin.half_width),
         "inconclusive": not twin.low <= 1 <= twin.high,
+        "interrupted": session.interrupted(),
         "again": {"ratio": twin.value, "low": _finite(twin.low), "high": _finite(twin.high)},
     }
     return Measured(rows, laps, said)
@@ -170,6 +171,11 @@ class Session:
         """Compare an arm with the reference, as far as it was measured."""
         times, reference = (np.array(one.ns) for one in (trace, self.reference))
         return paired_ratio(times, reference, np.array(self.blocks), RATIO_CONFIDENCE)
+
+    def interrupted(self) -> dict[str, float]:
+        """Return for each system the share of laps in which the process had to leave a processor to others."""
+        arms = [(arm, trace) for arm, trace in zip(self.arms, self.traces, strict=True) if not arm.name]
+        return {arm.lane.system: round(float(np.mean([bool(s) for s in t.switches])), 3) for arm, t in arms}
 
     def table(self) -> pa.Table:
         """Return all laps, arm by arm in the order of time, each lap before its stages (LATENCY_SCHEMA)."""

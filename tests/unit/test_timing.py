@@ -9,6 +9,7 @@ from itertools import chain, islice
 from typing import Any
 
 import numpy as np
+import pyarrow.compute as pc
 import pytest
 
 from harness.artifacts.text import Queries
@@ -16,6 +17,7 @@ from harness.fingerprint import Fingerprint
 from harness.lanes import Lane, Lap, LapFailed
 from harness.lap_statistics import Estimate
 from harness.laps import figures
+from harness.latency import doubts
 from harness.latency_words import Latency
 from harness.measured import Bench, Measured
 from harness.results import LATENCY_SCHEMA
@@ -174,6 +176,17 @@ def test_figures_follow_from_the_laps_alone() -> None:
     assert again == {(row.system, row.stage, row.quantity): row.value for row in measured.rows}
     half = value(measured, "one", "latency_p50", "encode/planted")
     assert half == pytest.approx((value(measured, "one", "latency_p50") or 0) / 4, rel=1e-6)
+
+
+def test_laps_that_other_work_interrupted_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = iter(range(10**9))
+    monkeypatch.setattr("harness.timing.switches", lambda: next(left) // 4)
+    measured = run(World(), {"one": noisy(1)}, seconds=1)
+    counted = [bool(n) for n in measured.laps.filter(pc.equal(measured.laps["arm"], ""))["switches"].to_pylist()]
+    assert measured.said["interrupted"] == {"one": round(sum(counted) / len(counted), 3)}
+    (doubt,) = doubts({"toy": measured.said | {"inconclusive": False, "interrupted": {"one": 0.3, "two": 0.2}}})
+    assert "more than a quarter of the laps of one;" in doubt
+    assert "'one' differs from itself" in next(doubts({"toy": measured.said | {"inconclusive": True}}))
 
 
 def test_the_suite_may_name_the_reference() -> None:
