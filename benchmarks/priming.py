@@ -13,9 +13,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.execute.local import execute
-from harness.job import lay_plan
 from harness.lanes import Lane, open_lanes
 from harness.lap_statistics import paired_ratio
+from harness.laying import lay_plan
 from harness.machine import default_device, threads
 from harness.progress import Silent
 from harness.stage import Runtime
