@@ -52,12 +52,14 @@ def allowed(count: int, share: float = 0.99, confidence: float = 0.95) -> int | 
     return most if most >= 0 else None
 
 
-def highest(holds: Callable[[float], bool], first: float, *, within: float = 0.05, most: int = 12) -> Bracket:
+def highest(
+    holds: Callable[[float], bool], first: float, *, least: float = 0, within: float = 0.05, most: int = 16
+) -> Bracket:
     """Search the highest rate that holds: from `first` by doubling or halving to a bracket, then by bisection.
 
     Rates are tried in the middle of the bracket's logarithms, rounded to three digits, until its ends differ by the
-    share `within` at most, or `most` rates were tried. Whether a rate holds is measured, so one that is near the border
-    may fall on either side; the answer is what was seen.
+    share `within` at most, or `most` rates were tried; none below `least`. Whether a rate holds is measured, so one
+    that is near the border may fall on either side; the answer is what was seen.
 
     >>> highest(lambda rate: rate <= 130, first=100)
     Bracket(low=130.0, high=135.0)
@@ -70,6 +72,8 @@ def highest(holds: Callable[[float], bool], first: float, *, within: float = 0.0
             rate = _rounded(rate * 2)
         elif low is None:
             rate = _rounded(rate / 2)
+            if rate < least:
+                break
         else:
             rate = _rounded(sqrt(low * high))
             if high / low <= 1 + within or rate in found:

@@ -14,13 +14,17 @@ from harness.fresh import measure_cold, measure_memory
 from harness.lanes import LapFailed, open_lanes
 from harness.latency_words import Latency
 from harness.measured import Bench, Measured
+from harness.offline import measure_offline
 from harness.plan import Plan, Target
+from harness.server import measure_server
 from harness.stage import Runtime
 from harness.store import Store
 from harness.timing import measure_single
 
 MODES: Mapping[str, Callable[[Bench], Measured]] = {
     "single": measure_single,
+    "offline": measure_offline,
+    "server": measure_server,
     "cold": measure_cold,
     "memory": measure_memory,
     "energy": measure_energy,

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from time import perf_counter_ns
 from typing import NamedTuple
@@ -19,12 +18,14 @@ from harness.artifacts.base import Rows
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
 from harness.errors import HarnessError
+from harness.execute.local import reason_of
 from harness.lanes import Lane, Opener, asks
 from harness.measured import Bench, Measured, row
 from harness.plan import Target, answering
 from harness.repeats import Parts, Rate, Rates, Work, rates
 from harness.results import Measurement
 from harness.stage import Node
+from harness.timing import pinned, uncollected
 
 INDEXED = 4096
 """Documents of a stretch that is chunked, reduced or indexed, at least: those that there are, where they are fewer."""
@@ -38,19 +39,19 @@ class Key(NamedTuple):
     quantity: str
 
 
-def offline(bench: Bench) -> Measured:
+def measure_offline(bench: Bench) -> Measured:
     """Measure all lanes of a data set, and the stages on the side of the documents that stand behind them.
 
     A stage that several systems share is measured once. What cannot be measured is named, with the reason, in what is
     said.
     """
-    works = _Works(bench)
+    works, said = _Works(bench), bench.words.offline
     pairs = list(zip(bench.lanes, bench.targets, strict=True))
-    for lane, target in pairs:
-        works.add_queries(lane)
-        works.add_documents(target)
-    said = bench.words.offline
-    took = rates(list(works.found.values()), seconds=said.seconds, repeats=said.repeats, seed=bench.words.seed)
+    with pinned(bench.runtime.threads), uncollected():
+        for lane, target in pairs:
+            works.add_queries(lane)
+            works.add_documents(target)
+        took = rates(list(works.found.values()), seconds=said.seconds, repeats=said.repeats, seed=bench.words.seed)
     found = dict(zip(works.found, took, strict=True))
     rows = [one for lane, target in pairs for one in works.rows(lane, target, found)]
     stretches = {lane.system: works.stretches(lane, target, found) for lane, target in pairs}
@@ -77,14 +78,14 @@ class _Works:
                 self.found[key] = Work(_answering(lane, size), there, size, self.words.queries)
 
     def add_documents(self, target: Target) -> None:
-        for node in documents_side(target):
+        for stage, node in named(target).items():
             for quantity, size in self.quantities(node):
                 key = Key(node.fingerprint, quantity)
                 if key not in self.found:
                     try:
                         self.found[key] = self.making(node, size)
                     except HarnessError as error:
-                        self.left_out[f"{target.system}: {quantity}"] = str(error)
+                        self.left_out[f"{target.system}: {stage} {quantity}"] = str(error)
 
     def quantities(self, node: Node) -> Iterator[tuple[str, int | None]]:
         """Give what is measured of a stage: an encoder works in batches, all others on what they get."""
@@ -107,14 +108,19 @@ class _Works:
 
         def do(rows: slice) -> Parts:
             taken = [one.take(rows) for one in given]
-            with garbage_kept():
-                start = perf_counter_ns()
-                call(*taken)
-                if opener.wait is not None:
-                    opener.wait()
-                return (perf_counter_ns() - start,)
+            gc.collect()
+            start = perf_counter_ns()
+            call(*taken)
+            if opener.wait is not None:
+                opener.wait()
+            return (perf_counter_ns() - start,)
 
-        return Work(do, there, size or INDEXED, self.words.offline.documents)
+        work = Work(do, there, size or INDEXED, self.words.offline.documents)
+        try:
+            do(slice(0, min(work.least, there)))
+        except Exception as error:  # whatever a stage raises leaves out this figure, and no other
+            raise HarnessError(reason_of(node, error)) from error
+        return work
 
     def rows(self, lane: Lane, target: Target, found: dict[Key, Rates]) -> Iterator[Measurement]:
         """Give the rows of one system."""
@@ -159,19 +165,6 @@ def counted(node: Node) -> str:
     while not issubclass(above.gives, Corpus):
         above = above.stream[0]
     return "passages" if issubclass(above.gives, Passages) else "documents"
-
-
-@contextmanager
-def garbage_kept() -> Iterator[None]:
-    """Collect garbage before, and none while it goes on."""
-    collecting = gc.isenabled()
-    gc.collect()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if collecting:
-            gc.enable()
 
 
 def _answering(lane: Lane, size: int) -> Callable[[slice], Parts]:

@@ -8,10 +8,11 @@ of its own. A request that had to wait because all workers were busy, or stalled
 from __future__ import annotations
 
 import multiprocessing
+import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
+from contextlib import AbstractContextManager
 from multiprocessing.connection import Connection
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -30,15 +31,20 @@ Answer = Callable[[int], object]
 
 
 class Schedule(NamedTuple):
-    """Which query is asked when: `rows` int64[requests], `due` int64[requests] in ns from the start, ascending."""
+    """Which query is asked when: `rows` int64[requests], `due` int64[requests] in ns from the start, ascending.
+
+    Where `most` is said, nobody asks any more once more than so many responses took longer than `bound_ns` or failed.
+    """
 
     rows: np.ndarray
     due: np.ndarray
     timeout_ns: int
+    bound_ns: int = 0
+    most: int | None = None
 
 
 class Responses(NamedTuple):
-    """What became of the requests of a schedule, in its order.
+    """What became of the requests of a schedule, in its order; of the first of them, where it ended early.
 
     `ns` int64 is the time from the scheduled arrival to the answer, for a request that failed or was late the time-out.
     `late_ns` int64 is the part that the generator added: how long after the moment when the request was due and a
@@ -50,10 +56,6 @@ class Responses(NamedTuple):
     outcome: np.ndarray
     error: str | None
     """What the first failure among those said that failed; None where none did."""
-
-    def share_of(self, outcome: int) -> float:
-        """Return the share of requests that ended so."""
-        return float((self.outcome == outcome).mean())
 
 
 class Clock(Protocol):
@@ -91,14 +93,40 @@ class Crew(Protocol):
         """Answer a schedule, and return when the last of it is settled."""
 
 
-def work(answer: Answer, schedule: Schedule, start: int, take: Callable[[], int], clock: Clock) -> list[Any]:
-    """Do a worker's part of a schedule that begins at `start`; `take` gives the number of the next request.
+class Desk:
+    """Where workers take requests in turn, and say which of them ended above the bound.
+
+    `counts` are the number of the next request and how many were above, shared under `lock` by all that stand here.
+    """
+
+    def __init__(self, schedule: Schedule, counts: Any, lock: AbstractContextManager[Any]) -> None:
+        self.schedule, self.counts, self.lock = schedule, counts, lock
+
+    def take(self) -> int | None:
+        """Return the number of the next request; None where there is none any more."""
+        most = self.schedule.most
+        with self.lock:
+            number, above = self.counts
+            if number == len(self.schedule.due) or (most is not None and above > most):
+                return None
+            self.counts[0] = number + 1
+        return int(number)
+
+    def settle(self, took_ns: int, outcome: int) -> None:
+        """Note how a request ended."""
+        if outcome != ANSWERED or took_ns > self.schedule.bound_ns:
+            with self.lock:
+                self.counts[1] += 1
+
+
+def work(answer: Answer, desk: Desk, start: int, clock: Clock) -> list[Any]:
+    """Do a worker's part of a schedule that begins at `start`.
 
     A request that waited until its time-out is not worked on: whoever asked has left. One that is answered too late is
     a time-out all the same. Returns (number, response ns, late ns, outcome, error) of each.
     """
-    done = []
-    while (number := take()) < len(schedule.due):
+    done, schedule = [], desk.schedule
+    while (number := desk.take()) is not None:
         free, due = clock.now(), start + int(schedule.due[number])
         clock.wait(due)
         begun, outcome, error = clock.now(), ANSWERED, None
@@ -112,9 +140,9 @@ def work(answer: Answer, schedule: Schedule, start: int, take: Callable[[], int]
         took = clock.now() - due
         if outcome == ANSWERED and took >= schedule.timeout_ns:
             outcome = TIMED_OUT
-        done.append(
-            (number, took if outcome == ANSWERED else schedule.timeout_ns, begun - max(due, free), outcome, error)
-        )
+        desk.settle(took, outcome)
+        ns = took if outcome == ANSWERED else schedule.timeout_ns
+        done.append((number, ns, begun - max(due, free), outcome, error))
     return done
 
 
@@ -136,12 +164,9 @@ class Threads:
 
     def serve(self, schedule: Schedule) -> Responses:
         """Answer a schedule."""
-        numbers, start = count(), self.clock.now() + LEAD_NS
+        desk, start = Desk(schedule, [0, 0], threading.Lock()), self.clock.now() + LEAD_NS
         with ThreadPoolExecutor(self.workers) as pool:
-            parts = [
-                pool.submit(work, self.answer, schedule, start, numbers.__next__, self.clock)
-                for _ in range(self.workers)
-            ]
+            parts = [pool.submit(work, self.answer, desk, start, self.clock) for _ in range(self.workers)]
             return gathered([part.result() for part in parts])
 
 
@@ -155,11 +180,11 @@ class Processes:
 
     def __init__(self, opener: Callable[[], Answer], workers: int) -> None:
         context = multiprocessing.get_context("spawn")
-        self.counter = context.Value("q", 0)
+        self.counts = context.Array("q", 2)
         self.processes, self.ends = [], []
         for _ in range(workers):
             here, there = context.Pipe()
-            process = context.Process(target=_attend, args=(opener, self.counter, there), daemon=True)
+            process = context.Process(target=_attend, args=(opener, self.counts, there), daemon=True)
             process.start()
             there.close()
             self.processes.append(process)
@@ -185,7 +210,7 @@ class Processes:
 
     def serve(self, schedule: Schedule) -> Responses:
         """Answer a schedule."""
-        self.counter.value = 0
+        self.counts[:] = [0, 0]
         start = time.perf_counter_ns() + LEAD_NS
         for end in self.ends:
             end.send((schedule, start))
@@ -204,15 +229,8 @@ class Processes:
         return found
 
 
-def _attend(opener: Callable[[], Answer], counter: Any, end: Connection) -> None:
+def _attend(opener: Callable[[], Answer], counts: Any, end: Connection) -> None:
     """Be a worker process: open, say so, and answer schedules until nobody is at the other end."""
-
-    def take() -> int:
-        with counter.get_lock():
-            number: int = counter.value
-            counter.value = number + 1
-        return number
-
     try:
         answer = opener()
     except Exception as error:  # the other end says it, in its own words
@@ -222,6 +240,6 @@ def _attend(opener: Callable[[], Answer], counter: Any, end: Connection) -> None
     while True:
         try:
             schedule, start = end.recv()
-            end.send(work(answer, schedule, start, take, WallClock()))
+            end.send(work(answer, Desk(schedule, counts, counts.get_lock()), start, WallClock()))
         except (EOFError, ConnectionError):
             return

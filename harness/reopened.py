@@ -35,10 +35,13 @@ class Reopened:
 
     def __call__(self) -> Callable[[int], Lap]:
         """Open it. HarnessError where it cannot be."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
         plan, store = lay_plan(self.suite, None, [self.dataset], self.store, self.device, fetch=False)
         targets = [target for target in plan.targets if target.system == self.system]
         runtime = Runtime(self.device, self.threads)
         lanes, left_out = open_lanes(plan, targets, store, runtime, services=self.services)
         if not lanes:
             raise HarnessError("; ".join(left_out.values()))
+        threadpool_limits(limits=self.threads)
         return lanes[0].lap

@@ -46,9 +46,9 @@ class Rates(NamedTuple):
 def rates(works: Sequence[Work], *, seconds: float, repeats: int = REPEATS, seed: int = 0) -> list[Rates]:
     """Do each work `repeats` times on stretches of its rows, in turn, and return what it did a second.
 
-    Each is done twice before, to warm up and to see how long it takes; a stretch is then as long as lets all repeats
-    of one work end within about `seconds`. In every repeat each work has its turn once, in a new order, and all begin
-    their stretch at the same share of their rows, so that works on the same rows meet the same ones.
+    Each is done twice before on its first rows, to warm up and to see how long it takes; a stretch is then as long as
+    lets all repeats of one work end within about `seconds`. In every repeat each work has its turn once, in a new
+    order, and all begin their stretch at the same share of their rows, so that works on the same rows meet the same.
     """
     rng = np.random.default_rng(seed)
     sizes = [_stretch(work, seconds / repeats) for work in works]

@@ -79,7 +79,7 @@ def measure_single(bench: Bench, clock: Clock = time.perf_counter) -> Measured:
     """
     reference = next((lane for lane in bench.lanes if lane.system == bench.words.reference), bench.lanes[0])
     arms = [*map(Arm, bench.lanes), Arm(reference, AGAIN)]
-    with _pinned(bench.runtime.threads), _uncollected():
+    with pinned(bench.runtime.threads), uncollected():
         session = Session(arms, bench.words, clock)
         warmth = session.warm_up()
         stopped = session.measure()
@@ -233,7 +233,7 @@ def is_steady(before: np.ndarray, after: np.ndarray) -> bool:
 
 
 @contextmanager
-def _pinned(threads: int) -> Iterator[None]:
+def pinned(threads: int) -> Iterator[None]:
     """Hold the thread pools of BLAS and OpenMP, torch's and faiss's among them, at a number."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -242,7 +242,7 @@ def _pinned(threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def _uncollected() -> Iterator[None]:
+def uncollected() -> Iterator[None]:
     """Collect garbage only when asked: what lives already is set aside, so that asking takes no time."""
     collecting = gc.isenabled()
     gc.collect()

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 import pyarrow.compute as pc
 
 from harness.laps import QUANTITIES, Figure, figures
+from harness.responses import response_figures
 from harness.results import LATENCY, Measurement, Results
 
 CLOSE = 1e-9
@@ -22,14 +23,16 @@ def lap_differences(results: Results, rows: Iterable[tuple[int, Measurement]]) -
     laps = results.latency()
     due: dict[tuple[str, str, str | None, str], Figure] = {}
     for dataset, said in results.part("latency").items():
-        if "reference" in said:
-            for found in figures(laps.filter(pc.equal(laps["dataset"], dataset)), said["reference"]):
-                due[dataset, found.system, found.stage, found.quantity] = found
+        mine = laps.filter(pc.equal(laps["dataset"], dataset))
+        single = figures(mine, said["reference"]) if "reference" in said else ()
+        server = response_figures(mine, said["server"]) if said.get("server") else ()
+        for found in (*single, *server):
+            due[dataset, found.system, found.stage, found.quantity] = found
     for line, row in rows:
         key = (row.dataset, row.system, row.stage, row.quantity)
         if key in due:
             yield from ((message, line) for message in _apart(row, due.pop(key), _named(key)))
-        elif row.quantity in QUANTITIES:
+        elif row.quantity in QUANTITIES or row.quantity.startswith("server_"):
             yield f"{_named(key)} has no laps behind it in {LATENCY}", line
     for key in due:
         yield f"{_named(key)} is missing, and there are laps of it", None

@@ -31,7 +31,7 @@ LINES: dict[int, set[str]] = {
         "progress",
     }
     | {"artifact_sizes", "consumption", "fresh", "fresh_process", "fresh_work"}
-    | {"laying", "offline", "reopened", "server"}
+    | {"laying", "offers", "offline", "reopened", "server"}
     | {
         "doctor",
         "janitor",
@@ -93,6 +93,7 @@ LINES: dict[int, set[str]] = {
         "maxsim",
         "tokenizing",
         "laps",
+        "responses",
     },
     1: {
         "energy",
@@ -104,7 +105,6 @@ LINES: dict[int, set[str]] = {
         "prompts",
         "arrow",
         "noise",
-        "lap_statistics",
     }
     | {"lap_statistics", "visits", "arrivals", "open_loop", "repeats"},
 }

@@ -57,4 +57,5 @@ def test_the_search_brackets_a_known_capacity(capacity: float, first: float) -> 
 
 def test_the_search_ends_where_nothing_holds_or_everything_does() -> None:
     assert highest(lambda rate: False, 64, most=4) == Bracket(None, 8)
+    assert highest(lambda rate: False, 64, least=20) == Bracket(None, 32)
     assert highest(lambda rate: True, 64, most=4) == Bracket(512, None)

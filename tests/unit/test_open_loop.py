@@ -76,7 +76,13 @@ def test_a_late_answer_is_a_time_out_and_one_that_is_waited_for_too_long_is_not_
     assert found.outcome.tolist() == [TIMED_OUT, TIMED_OUT, ANSWERED, ANSWERED]
     assert (found.ns / MS).tolist() == [100, 100, 80, 10]
     assert begun == [0, 2, 3]
-    assert found.share_of(TIMED_OUT) == 0.5
+
+
+def test_nobody_asks_any_more_once_too_many_were_above_the_bound() -> None:
+    clock = FakeClock()
+    asked = schedule([0, 10, 20, 30, 40, 50])._replace(bound_ns=5 * MS, most=1)
+    found = Threads(lambda row: clock.work((9 if row % 2 else 2) * MS), 1, clock).serve(asked)
+    assert (found.ns / MS).tolist() == [2, 9, 2, 9]
 
 
 def test_a_failure_has_the_latency_of_the_time_out() -> None:
