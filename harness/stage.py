@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, ClassVar, Literal, NamedTuple, Self
@@ -535,3 +535,23 @@ class Node:
     def fingerprint(self) -> Fingerprint:
         """The name of the output."""
         return fingerprint(self.recipe)
+
+
+def answering(run: Node) -> Iterator[Node]:
+    """Give what `walk` gives, without that by which parameters were chosen: other queries, perhaps other documents."""
+    return walk(run, above=lambda node: node.stream if node.stage.role == "tune" else node.inputs)
+
+
+def walk(*ends: Node, above: Callable[[Node], tuple[Node, ...]] = lambda node: node.inputs) -> Iterator[Node]:
+    """Give every distinct node above the given ones and themselves, inputs before their users."""
+    seen: set[Fingerprint] = set()
+
+    def visit(node: Node) -> Iterator[Node]:
+        if node.fingerprint not in seen:
+            seen.add(node.fingerprint)
+            for other in above(node):
+                yield from visit(other)
+            yield node
+
+    for end in ends:
+        yield from visit(end)
