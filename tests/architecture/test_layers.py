@@ -34,6 +34,8 @@ LINES: dict[int, set[str]] = {
         "schema",
         "job",
         "verify",
+        "verify_facts",
+        "verdict",
         "rescore",
         "score",
         "beside",
