@@ -62,7 +62,7 @@ LINES: dict[int, set[str]] = {
         "pieces",
         "posting_search",
     }
-    | {"chunking", "arranging", "generation", "rewriting"},
+    | {"chunking", "arranging", "quantising", "generation", "rewriting"},
     2: {
         "artifacts",
         "registry",
