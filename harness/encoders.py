@@ -76,6 +76,13 @@ def cut_to(weights: Any, max_length: int | None, title: str) -> None:
     weights.max_seq_length = max_length
 
 
+def normalising(weights: Any) -> list[str]:
+    """Name the modules with which a model brings its vectors to length 1; none where it leaves them as they are."""
+    from sentence_transformers.base.modules import Normalize
+
+    return [name for name, module in weights.named_children() if isinstance(module, Normalize)]
+
+
 class Weighted(Protocol):
     """A stage that calculates with weights of a text model."""
 

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from harness.artifacts.judgements import Qrels
 from harness.errors import DataError, Place, UserError, relative
 from harness.evidence import read_evidence
-from harness.fingerprint import fingerprint
 from harness.manifest import DAMAGED, MANIFEST, Finding, check_manifest
 from harness.measures.names import Measure
 from harness.measures.parse import of_spans, parse
-from harness.places import read
 from harness.rescore import (
     Renaming,
     Scored,
@@ -31,38 +28,12 @@ from harness.rescore import (
 from harness.results import MEASUREMENTS, PER_QUERY, RUN, Measurement, Results, read_facts
 from harness.statistics import mean_interval
 from harness.trec import lines_checksum
+from harness.verdict import Verdict
+from harness.verify_facts import fact_differences
 from harness.verify_laps import lap_differences
 
 TOLERANCE = 1e-12
 """Two calculations of one number on different machines may differ in the last bits."""
-SHOWN = 20
-"""How many differences are printed before they are only counted."""
-
-
-@dataclass
-class Verdict:
-    """What a check of one result folder found."""
-
-    folder: str
-    checked: list[str] = field(default_factory=list)
-    differs: list[Finding] = field(default_factory=list)
-    unchecked: list[str] = field(default_factory=list)
-    """What could not be checked, and why."""
-
-    def text(self) -> str:
-        """Write it for a person, the differences first."""
-        lines = [f"differs: {finding}" for finding in self.differs[:SHOWN]]
-        if len(self.differs) > SHOWN:
-            lines.append(f"differs: {len(self.differs) - SHOWN} more")
-        lines += [f"not checked: {text}" for text in self.unchecked] + [f"checked: {text}" for text in self.checked]
-        count = len(self.differs)
-        verdict = f"{count} {'difference' if count == 1 else 'differences'}" if count else "nothing differs"
-        return "\n".join([f"{self.folder}: {verdict}", *(f"  {line}" for line in lines)])
-
-    def as_document(self) -> dict[str, Any]:
-        """Give it for a program."""
-        differs = [{**finding.place._asdict(), "message": finding.message} for finding in self.differs]
-        return {"folder": self.folder, "differs": differs, "unchecked": self.unchecked, "checked": self.checked}
 
 
 def verify(path: Path) -> Verdict:
@@ -125,7 +96,8 @@ class _Checker:
         for message, line in lap_differences(self.results, self.numbered):
             self.differs(MEASUREMENTS, message, line)
         self.strangers({(dataset, system) for dataset, systems in scored.items() for system in systems})
-        self.facts()
+        for message in fact_differences(self.results):
+            self.differs(RUN, message)
         runs = sum(map(len, scored.values()))
         if len(self.verdict.differs) == before:
             self.verdict.checked.append(
@@ -283,36 +255,6 @@ class _Checker:
         for key in self.kept:
             if key not in self.rows:
                 self.differs(PER_QUERY, f"{key} stands here and not in {MEASUREMENTS}")
-
-    def facts(self) -> None:
-        """Hold run.json against the numbers and against itself."""
-        suite = self.results.part("suite")
-        try:
-            named = fingerprint(read(str(suite.get("text")), str(suite.get("file"))).values)
-        except (UserError, TypeError, ValueError):
-            named = None
-        if named != suite.get("fingerprint"):
-            self.differs(RUN, "the fingerprint under suite is not that of its text")
-        for check in self.results.run.get("checks") or ():
-            self.expectation(check)
-        failed = any(row.failed for row in self.results.measurements)
-        if self.results.run.get("status") != ("failed" if failed else "complete"):
-            self.differs(
-                RUN, f"status is {self.results.run.get('status')!r}, but {'some' if failed else 'no'} rows failed"
-            )
-
-    def expectation(self, check: Mapping[str, Any]) -> None:
-        key = _Key(*(str(check.get(name)) for name in ("dataset", "system", "quantity")))
-        value = self.results.value(*key)
-        if check.get("value") != value:
-            self.differs(RUN, f"the check of {key} says {check.get('value')!r}, {MEASUREMENTS} {value!r}")
-        try:
-            met = value is not None and abs(value - check["expected"]) <= check["within"]
-        except (KeyError, TypeError):
-            met = False
-        status = "failed" if value is None else "met" if met else "missed"
-        if check.get("status") != status:
-            self.differs(RUN, f"the check of {key} says {check.get('status')!r}; by its numbers it is {status!r}")
 
 
 def _differences(kept: Mapping[str, float], due: Mapping[str, float]) -> Iterator[str]:

@@ -40,6 +40,8 @@ LINES: dict[int, set[str]] = {
         "job",
         "verify",
         "verify_laps",
+        "verify_facts",
+        "verdict",
         "rescore",
         "score",
         "beside",
@@ -66,7 +68,7 @@ LINES: dict[int, set[str]] = {
         "pieces",
         "posting_search",
     }
-    | {"chunking", "arranging", "generation", "rewriting", "latency_words"},
+    | {"chunking", "arranging", "quantising", "generation", "rewriting", "latency_words"},
     2: {
         "artifacts",
         "registry",

@@ -23,7 +23,8 @@ from harness.manifest import MANIFEST, check_manifest, write_manifest
 from harness.places import read
 from harness.results import Results
 from harness.trec import lines_checksum
-from harness.verify import Verdict, verify
+from harness.verdict import Verdict
+from harness.verify import verify
 from tests.conftest import write_collection
 
 pytest.importorskip("ir_measures")

@@ -11,7 +11,7 @@ import numpy as np
 from harness.artifacts.model import Model
 from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
-from harness.encoders import Batches, TextEncoder, load, refuse_nan, side_of
+from harness.encoders import Batches, TextEncoder, load, normalising, refuse_nan, side_of
 from harness.prompts import Side
 from harness.stage import Runtime
 
@@ -48,9 +48,7 @@ class DenseEncoder(TextEncoder):
 
     def _normalizes(self, weights: Any) -> bool:
         """Take the model's own normalisation out where the suite wants none; return whether vectors get length 1."""
-        from sentence_transformers.base.modules import Normalize
-
-        own = [name for name, module in weights.named_children() if isinstance(module, Normalize)]
+        own = normalising(weights)
         if self.normalize is False:
             for name in own:
                 delattr(weights, name)

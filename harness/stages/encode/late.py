@@ -15,7 +15,7 @@ from harness.artifacts.base import Artifact
 from harness.artifacts.model import Model
 from harness.artifacts.text import Texts
 from harness.artifacts.token_vectors import TokenVectors, borders
-from harness.encoders import Batches, TextEncoder, load, refuse_nan, side_of
+from harness.encoders import Batches, TextEncoder, load, normalising, refuse_nan, side_of
 from harness.errors import UserError
 from harness.pieces import LATE_ARCHITECTURE, LATE_TYPES
 from harness.prompts import Side
@@ -49,7 +49,7 @@ class LateEncoder(TextEncoder):
         if late and self.max_length is not None:
             weights[0].document_length = self.max_length
         batches = Batches(weights, runtime)
-        unit = not late or _normalizes(weights)
+        unit = not late or bool(normalising(weights))  # where the model does it, it is done again in float32
         width = weights.get_embedding_dimension() or 0
 
         def encode(texts: Texts) -> TokenVectors:
@@ -93,13 +93,6 @@ def _said(model: Model, name: str) -> dict[str, Any]:
     path = load_file_path(model.path, name, revision=model.revision, local_files_only=Path(model.path).is_dir())
     said: dict[str, Any] = json.loads(Path(path).read_text("utf-8")) if path else {}
     return said
-
-
-def _normalizes(weights: Any) -> bool:
-    """Tell whether a model brings its token vectors to length 1; then it is done again in float32."""
-    from sentence_transformers.base.modules import Normalize
-
-    return any(isinstance(module, Normalize) for module in weights.children())
 
 
 def _pooling(factor: float) -> Callable[[Any], Any]:

@@ -13,7 +13,7 @@ import numpy as np
 from harness.artifacts.model import Model
 from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
-from harness.encoders import TextEncoder, load, refuse_nan, side_of
+from harness.encoders import TextEncoder, load, normalising, refuse_nan, side_of
 from harness.errors import UserError
 from harness.stage import Runtime
 
@@ -73,7 +73,6 @@ class Own(NamedTuple):
 def read(model: Model | None, stage: StaticEncoder, runtime: Runtime) -> tuple[Any, Own]:
     """Load a SentenceTransformer without its normalisation, and what the model says. UserError for another model."""
     from sentence_transformers import SentenceTransformer
-    from sentence_transformers.base.modules import Normalize
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
     if model is None:
@@ -88,11 +87,11 @@ def read(model: Model | None, stage: StaticEncoder, runtime: Runtime) -> tuple[A
         weights = load("SentenceTransformer", model, stage, runtime)
     if not isinstance(weights[0], StaticEmbedding):
         raise UserError(f"{stage.word()}: the model {model.path!r} holds no static embeddings; encode: dense reads it")
-    normalising = [name for name, module in weights.named_children() if isinstance(module, Normalize)]
-    for name in normalising:
+    own = normalising(weights)
+    for name in own:
         delattr(weights, name)
     if said is None:
-        return weights, Own(bool(normalising))
+        return weights, Own(bool(own))
     return weights, Own(bool(said.get("normalize")), True, said.get("max_length", LONGEST))
 
 

@@ -9,11 +9,11 @@ import numpy as np
 
 from harness.artifacts.vectors import BitVectors, Vectors
 from harness.errors import UserError
-from harness.prompts import Side
-from harness.stage import Reducer, Runtime
+from harness.quantising import Quantiser
+from harness.stage import Runtime
 
 
-class Binary(Reducer):
+class Binary(Quantiser):
     """Keep the sign of each coordinate: +1 where it is above 0, else -1.
 
     Eight of them stand in a byte, as sentence-transformers' `quantize_embeddings` packs them (precision `ubinary`).
@@ -25,23 +25,13 @@ class Binary(Reducer):
     queries: Literal["float32", "bits"] = "float32"
     """What meets the documents' bits: queries as they are, or their bits."""
 
-    def on(self, side: Side) -> Binary:
-        """Name the documents' bits alike, whatever meets them."""
-        return self.model_copy(update={"queries": "float32"}) if side == "document" else self
-
-    @property
-    def of_queries(self) -> bool:
-        """Whether queries become bits."""
-        return self.queries == "bits"
-
     def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Vectors], BitVectors]:
         """The call packs Vectors; UserError if their dimensions do not fill bytes, or one is not finite."""
 
         def reduce(vectors: Vectors) -> BitVectors:
             if vectors.dimensions % 8:
                 raise UserError(f"{self.word()}: the vectors have {vectors.dimensions} dimensions, not a multiple of 8")
-            if not np.isfinite(vectors.array).all():
-                raise UserError(f"{self.word()}: a vector is not finite")
+            self.refuse_infinite(vectors)
             return BitVectors(np.packbits(vectors.array > 0, axis=1), vectors.rows)
 
         return reduce

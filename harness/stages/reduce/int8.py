@@ -9,14 +9,14 @@ import numpy as np
 
 from harness.artifacts.vectors import Int8Vectors, Vectors
 from harness.errors import UserError
-from harness.prompts import Side
-from harness.stage import Reducer, Runtime
+from harness.quantising import Quantiser
+from harness.stage import Runtime
 
 TOP = 127
 """The greatest code; -128 is not used, so that a vector and its negative have codes of one size."""
 
 
-class Int8(Reducer):
+class Int8(Quantiser):
     """Symmetric scalar quantisation: x becomes round(127 x / m), m the greatest absolute coordinate of all documents.
 
     One step for all dimensions (Jacob et al. 2018, arXiv 1712.05877, with zero point 0), so that a dot product of codes
@@ -28,15 +28,6 @@ class Int8(Reducer):
     queries: Literal["float32", "int8"] = "float32"
     """What meets the documents' codes: queries as they are, or their codes with the documents' step, cut at 127."""
 
-    def on(self, side: Side) -> Int8:
-        """Name the documents' codes alike, whatever meets them."""
-        return self.model_copy(update={"queries": "float32"}) if side == "document" else self
-
-    @property
-    def of_queries(self) -> bool:
-        """Whether queries become codes."""
-        return self.queries == "int8"
-
     def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Vectors], Int8Vectors]:
         """Find the step; the call rounds Vectors to codes. UserError if a document's vector is not finite."""
         assert documents is not None  # noqa: S101  it is fitted
@@ -46,8 +37,7 @@ class Int8(Reducer):
         scale = TOP / float(largest) if largest else 0.0
 
         def reduce(vectors: Vectors) -> Int8Vectors:
-            if not np.isfinite(vectors.array).all():
-                raise UserError(f"{self.word()}: a vector is not finite")
+            self.refuse_infinite(vectors)
             codes = np.rint(vectors.array.astype(np.float64) * scale).clip(-TOP, TOP)
             return Int8Vectors(codes.astype(np.int8), vectors.rows)
 

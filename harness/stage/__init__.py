@@ -1,0 +1,67 @@
+"""A stage is settings plus `open`; a node is a stage placed in a plan, named by what it is and what it reads."""
+
+from harness.stage.base import Runtime, Stage, TwoSided
+from harness.stage.node import Node, answering, walk
+from harness.stage.running import Arranger, Collapser, Filter, Fuser, Reranker, Rescorer, ScoreFuser, Tuner
+from harness.stage.scoring import Comparison, ContextScorer, Scorer, SpanScorer
+from harness.stage.searching import (
+    Chunker,
+    Drafted,
+    Encoder,
+    ExhaustiveSearcher,
+    Indexer,
+    Reducer,
+    Rewriter,
+    RunReader,
+    Searcher,
+    Use,
+)
+from harness.stage.source import (
+    CorpusSource,
+    ModelSource,
+    QrelsSource,
+    QueriesSource,
+    ReferencesSource,
+    RunfileSource,
+    Source,
+    SpansSource,
+)
+
+__all__ = [
+    "Arranger",
+    "Chunker",
+    "Collapser",
+    "Comparison",
+    "ContextScorer",
+    "CorpusSource",
+    "Drafted",
+    "Encoder",
+    "ExhaustiveSearcher",
+    "Filter",
+    "Fuser",
+    "Indexer",
+    "ModelSource",
+    "Node",
+    "QrelsSource",
+    "QueriesSource",
+    "Reducer",
+    "ReferencesSource",
+    "Reranker",
+    "Rescorer",
+    "Rewriter",
+    "RunReader",
+    "RunfileSource",
+    "Runtime",
+    "ScoreFuser",
+    "Scorer",
+    "Searcher",
+    "Source",
+    "SpanScorer",
+    "SpansSource",
+    "Stage",
+    "Tuner",
+    "TwoSided",
+    "Use",
+    "answering",
+    "walk",
+]

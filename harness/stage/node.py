@@ -1,0 +1,69 @@
+"""A stage placed in a plan, named by what it is and what it reads; and the nodes above it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from harness.artifacts.base import Artifact
+from harness.fingerprint import Fingerprint, fingerprint
+from harness.stage.base import Stage
+from harness.stage.source import Source
+
+
+@dataclass(frozen=True)
+class Node:
+    """A stage with the nodes it reads. Equal chains are the same node, wherever they stand."""
+
+    stage: Stage
+    stream: tuple[Node, ...] = ()
+    """What flows through, and is timed."""
+    static: tuple[Node | None, ...] = ()
+    """What is held, and is opened once; in the order of `open`."""
+
+    @property
+    def inputs(self) -> tuple[Node, ...]:
+        """All nodes it reads."""
+        return (*self.stream, *(node for node in self.static if node))
+
+    @property
+    def gives(self) -> type[Artifact]:
+        """The kind of artifact it makes."""
+        return self.stage.gives
+
+    @cached_property
+    def recipe(self) -> dict[str, Any]:
+        """All that names the output."""
+        if isinstance(self.stage, Source):
+            return self.stage.recipe
+        return self.stage.recipe | {
+            "stream": [node.fingerprint for node in self.stream],
+            "static": [node and node.fingerprint for node in self.static],
+        }
+
+    @cached_property
+    def fingerprint(self) -> Fingerprint:
+        """The name of the output."""
+        return fingerprint(self.recipe)
+
+
+def answering(run: Node) -> Iterator[Node]:
+    """Give what `walk` gives, without that by which parameters were chosen: other queries, perhaps other documents."""
+    return walk(run, above=lambda node: node.stream if node.stage.role == "tune" else node.inputs)
+
+
+def walk(*ends: Node, above: Callable[[Node], tuple[Node, ...]] = lambda node: node.inputs) -> Iterator[Node]:
+    """Give every distinct node above the given ones and themselves, inputs before their users."""
+    seen: set[Fingerprint] = set()
+
+    def visit(node: Node) -> Iterator[Node]:
+        if node.fingerprint not in seen:
+            seen.add(node.fingerprint)
+            for other in above(node):
+                yield from visit(other)
+            yield node
+
+    for end in ends:
+        yield from visit(end)
