@@ -18,7 +18,7 @@ NO_QUALITY = ("Judged", "Num")
 """Measures that count something; more of it is not better, so none of it is the best."""
 
 
-SIZES = ("index_bytes", "dimensions", "active_dims", "query_active_dims", "index_memory_bytes")
+SIZES = ("index_bytes", "dimensions", "active_dims", "query_active_dims", "index_memory_bytes", "latency_p50")
 """Quantities beside the measures, by the names that `Entry` has for them."""
 RECALL = "index_recall@"
 
@@ -47,6 +47,8 @@ class Entry:
     """Of a document, on the mean, where vectors are sparse."""
     query_active_dims: float | None = None
     index_memory_bytes: float | None = None
+    latency_p50: float | None = None
+    """Of one query alone, ms; what else is known of it stands in a section of its own."""
     build_seconds: Mapping[str, float] = field(default_factory=dict)
     """Of all its indexes, when they were made, by the machine that made them."""
     index_recall: Mapping[int, float] = field(default_factory=dict)

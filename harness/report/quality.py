@@ -61,6 +61,8 @@ def table(comparison: Comparison) -> Table:
     measures = comparison.measures
     columns = [Column("system"), *(Column(measure, numeric=True) for measure in measures)]
     columns += [Column("index", numeric=True), Column("dimensions", numeric=True)]
+    timed = any(entry.latency_p50 is not None for entry in comparison.entries)
+    columns += [Column("p50, ms", numeric=True)] if timed else []
     cuts = comparison.recall_cuts
     heads = [f"index recall@{k}" for k in cuts]
     heads += ["in memory", *(f"build ({machine})" for machine in comparison.builders)] if cuts else []
@@ -80,6 +82,7 @@ def table(comparison: Comparison) -> Table:
                 *cells,
                 size,
                 dimensions,
+                *([Cell(numbers.spread(entry.latency_p50)[0])] if timed else []),
                 *_index(comparison, entry),
             )
         )
