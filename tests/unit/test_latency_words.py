@@ -54,6 +54,7 @@ WRONG = {
     "number": ("{queries: 0}", "queries: Input should be greater than or equal to 1, found 0"),
     "sizes": ("{offline: {batch_sizes: [8, 8]}}", "batch_sizes: give distinct numbers from 1 on"),
     "nothing": ("", "latency: say {} for the defaults"),
+    "no words": ("true", "latency: say {} for the defaults"),
 }
 
 
