@@ -12,6 +12,7 @@ from harness.lanes import Lane
 from harness.measured import Bench, Measured, row
 from harness.repeats import REPEATS, median_interval
 from harness.results import Measurement
+from harness.timing import pinned
 from harness.visits import choose_queries
 
 SECONDS = 3.0
@@ -32,12 +33,13 @@ def measure_energy(bench: Bench, sleep: Sleep = time.sleep, clock: Callable[[], 
     asked = random.permutation(choose_queries(bench.lanes[0].queries.texts, bench.words.queries, random)).tolist()
     taken: dict[str, list[float]] = {lane.system: [] for lane in bench.lanes}
     idle: list[float] = []
-    for _ in range(REPEATS):
-        for place in random.permutation(len(bench.lanes)).tolist():
-            lane = bench.lanes[place]
-            rest = over(found.counters, lambda: sleep(SECONDS), clock)
-            idle.append(rest.joules / rest.seconds)
-            taken[lane.system].append(a_query(lane, asked, found.counters, rest, clock))
+    with pinned(bench.runtime.threads):
+        for _ in range(REPEATS):
+            for place in random.permutation(len(bench.lanes)).tolist():
+                lane = bench.lanes[place]
+                rest = over(found.counters, lambda: sleep(SECONDS), clock)
+                idle.append(rest.joules / rest.seconds)
+                taken[lane.system].append(a_query(lane, asked, found.counters, rest, clock))
     rows = [one for lane in bench.lanes for one in _rows(lane, np.array(taken[lane.system]))]
     return Measured(rows, said={"status": found.status, "missing": found.missing, "idle_watts": float(np.median(idle))})
 

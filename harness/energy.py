@@ -71,14 +71,18 @@ class Found(NamedTuple):
 
 
 def find_counters(powercap: Path = POWERCAP) -> Found:
-    """Look for counters. A container or a virtual machine mostly has none of the processor."""
+    """Look for counters. A container or a virtual machine mostly has none of the processor.
+
+    `psys`, the counter of a whole board, is left: the packages are in it, and would count twice.
+    """
     found = Found([], [])
     folders = sorted(path for path in powercap.glob("*-rapl:*") if path.name.count(":") == 1)
     if not folders:
         found.missing.append("the system shows no RAPL counter")
     for folder in folders:
         try:
-            found.counters.append(Package(folder))
+            if (folder / "name").read_text().strip() != "psys":
+                found.counters.append(Package(folder))
         except (OSError, ValueError) as error:
             found.missing.append(f"RAPL cannot be read: {error}")
     _find_gpus(found)

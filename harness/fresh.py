@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.lanes import Lane, Opener, asks, online
+from harness.lanes import Lane, Opener, end, online
 from harness.measured import Bench, Measured, row
 from harness.offline import named
 from harness.plan import Target
@@ -52,8 +52,13 @@ def measure_cold(bench: Bench) -> Measured:
         query = int(random.integers(len(lanes[0].queries))) if lanes else 0
         for place in random.permutation(len(lanes)).tolist():
             lane = lanes[place]
-            took[lane.system].append(ask(bench, lane, libraries[lane.system], query))
-    rows = [one for lane in lanes for one in _starts(lane, took[lane.system])]
+            if lane.system in left_out:
+                continue
+            try:
+                took[lane.system].append(ask(bench, lane, libraries[lane.system], query))
+            except Died as error:
+                left_out[lane.system] = str(error)
+    rows = [one for lane in lanes if lane.system not in left_out for one in _starts(lane, took[lane.system])]
     said = {
         "starts": bench.words.cold.starts,
         "libraries": libraries,
@@ -92,7 +97,12 @@ def measure_memory(bench: Bench) -> Measured:
     rows: list[Measurement] = []
     counted: dict[str, int] = {}
     for lane, target in zip(bench.lanes, bench.targets, strict=True):
-        for work in works(lane, target, opener):
+        try:
+            there = list(works(lane, target, opener))
+        except HarnessError as error:
+            left_out[lane.system] = str(error)
+            continue
+        for work in there:
             if work.node.stage.service and not bench.words.services:
                 continue
             name = work.node.fingerprint
@@ -110,11 +120,11 @@ def measure_memory(bench: Bench) -> Measured:
 
 
 def works(lane: Lane, target: Target, opener: Opener) -> Iterator[Work]:
-    """Give the stages of a system, those on the side of the documents first."""
+    """Give the stages of a system, those on the side of the documents first. HarnessError where the store lost some."""
     for stage, node in named(target).items():
         there = len(opener.load(node.stream[0]))
         yield Work(stage, node, min(node.stage.chunk_rows, there) if node.stage.rowwise else there)
-    nodes = [node for node in online(target.run, opener.chosen) if not isinstance(node.stage, Source) and asks(node)]
+    nodes = [node for node in online(end(target), opener.chosen) if not isinstance(node.stage, Source)]
     for stage, node in zip(lane.stages, nodes, strict=True):
         yield Work(stage, node, min(QUERIES, len(lane.queries)))
 

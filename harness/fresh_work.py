@@ -7,12 +7,12 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
-from harness.errors import HarnessError
-from harness.lanes import Opener
+from harness.lanes import Opener, end
 from harness.laying import lay_plan
 from harness.meter import peak_rss_bytes
 from harness.plan import Target, walk
@@ -48,7 +48,7 @@ def cold(request: dict[str, Any]) -> dict[str, Any]:
 def memory(request: dict[str, Any]) -> dict[str, Any]:
     """Open the stage of one node and let it work on some rows; bytes before, and at most."""
     opener, target = _found(request)
-    node = next(node for node in walk(target.run) if node.fingerprint == request["node"])
+    node = next(node for node in walk(end(target)) if node.fingerprint == request["node"])
     before = resident()
     with watched() as most:
         given = [opener.load(above).take(slice(0, request["rows"])) for above in node.stream]
@@ -60,11 +60,10 @@ def memory(request: dict[str, Any]) -> dict[str, Any]:
 
 def _found(request: dict[str, Any]) -> tuple[Opener, Target]:
     suite, store = Path(request["suite"]), Path(request["store"])
-    plan, held = lay_plan(suite, None, [request["dataset"]], store, request["device"], fetch=False)
-    targets = [target for target in plan.targets if target.system == request["system"]]
-    if not targets:
-        raise HarnessError(f"the suite has no system {request['system']!r} any more")
-    return Opener(plan, held, Runtime(request["device"], request["threads"])), targets[0]
+    alone = [escape(request["system"])]
+    plan, held = lay_plan(suite, alone, [request["dataset"]], store, request["device"], fetch=False)
+    (target,) = plan.targets
+    return Opener(plan, held, Runtime(request["device"], request["threads"])), target
 
 
 def resident() -> int | None:

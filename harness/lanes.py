@@ -47,6 +47,8 @@ class Step(NamedTuple):
     stage: str
     call: Call
     takes: tuple[int, ...]
+    outside: bool = False
+    """Whether it works outside Python's lock, or waits there for a service."""
 
 
 class Untimed(HarnessError):
@@ -97,7 +99,7 @@ class Lane:
         gc.disable()
         try:
             start = perf_counter_ns()
-            for _, call, takes in self.steps:
+            for _, call, takes, _ in self.steps:
                 made.append(call(*[made[place] for place in takes]))
                 if wait is not None:
                     wait()
@@ -149,7 +151,8 @@ class Opener:
         steps: list[Step] = []
         for node in nodes:
             takes = tuple(places[self.chosen(above).fingerprint] for above in node.stream)
-            steps.append(Step(_distinct(node, steps), self.call(node), takes))
+            outside = node.stage.releases_gil or node.stage.service
+            steps.append(Step(_distinct(node, steps), self.call(node), takes, outside))
             places[node.fingerprint] = len(steps)
         queries = self.load(target.line.queries)
         return Lane(target.dataset, target.system, target.run.fingerprint, queries, tuple(steps), self.wait)

@@ -35,11 +35,6 @@ class Estimate(NamedTuple):
         width = (self.high - self.low) / 2 / self.value
         return width if math.isfinite(width) else math.inf
 
-    @property
-    def excludes_one(self) -> bool:
-        """Whether a ratio of 1 lies outside the interval."""
-        return self.low > 1 or self.high < 1
-
 
 def laps_needed(level: float, confidence: float = 0.95) -> int:
     """Return how many laps a percentile takes, so that one of them lies above it with this confidence.

@@ -81,6 +81,7 @@ class Latency(Words):
     seed: int = Field(default=0, ge=0)
     """Of the queries, the orders and the arrivals."""
     modes: tuple[Mode, ...] = Field(default=("single",), min_length=1)
+    """What is measured, in this order; one may stand alone."""
     services: bool = False
     """Whether systems are timed that call a service, which may be paid."""
     offline: Offline = Offline()
@@ -96,10 +97,13 @@ class Latency(Words):
     @classmethod
     def _modes(cls, said: Any) -> Any:
         known = get_args(Mode)
-        for word in said if isinstance(said, list | tuple) else ():
+        words = (said,) if isinstance(said, str) else tuple(said) if isinstance(said, list | tuple) else ()
+        for place, word in enumerate(words):
             if word not in known:
                 raise ValueError(f"there is no mode {word!r}; {nearest(str(word), known)}")
-        return said
+            if word in words[:place]:
+                raise ValueError(f"the mode {word!r} stands twice")
+        return words or said
 
     def timed(self, system: str) -> bool:
         """Tell whether a system of the suite is to be timed."""

@@ -15,7 +15,6 @@ from harness.lanes import Lane
 from harness.latency_words import Server
 from harness.noise import Noise, between, read_counters
 from harness.open_loop import ANSWERED, FAILED, TIMED_OUT, Answer, Clock, Crew, Processes, Responses, Schedule, Threads
-from harness.registry import STAGES
 
 LEAST = 473
 """Requests of an offer at least: the fewest of which one may lie above the bound while p99 is said to keep it."""
@@ -48,11 +47,6 @@ class Offer(NamedTuple):
     """Whether these are so few that p99 keeps the bound."""
     noise: Noise
 
-    @property
-    def name(self) -> str:
-        """The rate as it stands in the name of a quantity, as `1230` or `0.75`."""
-        return f"{self.rate:.10g}"
-
     def counts(self) -> dict[str, int]:
         """Count what did not end well."""
         outcome = self.responses.outcome
@@ -68,11 +62,6 @@ class Served:
     """The share of a lap in stages that leave Python's lock."""
     offers: list[Offer] = field(default_factory=list)
     bracket: Bracket = field(default_factory=lambda: Bracket(None, None))
-
-    @property
-    def best(self) -> Offer | None:
-        """The last offer at the highest rate that held."""
-        return next((offer for offer in reversed(self.offers) if offer.rate == self.bracket.low), None)
 
 
 def offer_rates(
@@ -126,9 +115,8 @@ def _cycle(rows: Sequence[int], count: int) -> list[int]:
 
 
 def _outside(lane: Lane, spans: np.ndarray) -> float:
-    """Return the share of int64[laps, stages] outside Python's lock; to wait for a service is outside too."""
-    kinds = [STAGES[name.split("#")[0]] for name in lane.stages]
-    return float(spans[:, [kind.releases_gil or kind.service for kind in kinds]].sum() / max(spans.sum(), 1))
+    """Return the share of int64[laps, stages] outside Python's lock."""
+    return float(spans[:, [step.outside for step in lane.steps]].sum() / max(spans.sum(), 1))
 
 
 def _crew(

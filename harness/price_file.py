@@ -15,8 +15,8 @@ def load_prices(path: Path) -> Prices:
     try:
         text = path.read_text("utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        beside = [str(other) for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        missing = f"there is no such price file; {nearest(str(path), beside)}"
+        beside = [other.name for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
+        missing = f"there is no such price file; {nearest(path.name, beside)}"
         raise SuiteError(
             missing if isinstance(error, FileNotFoundError) else str(error), Place(relative(path))
         ) from None
@@ -42,6 +42,9 @@ def prices_of(said: Any, base: Path, document: Document) -> Prices | None:
     """Read what a suite says of prices: a file beside it, or the words themselves. SuiteError for a mistake."""
     if said is None:
         return None
+    if isinstance(said, str) and not (base / said).exists():
+        beside = [other.name for other in base.glob("*.yaml")]
+        raise SuiteError(f"there is no price file {said!r}; {nearest(said, beside)}", document.place(("prices",)))
     if isinstance(said, str):
         return load_prices(base / said)
     if not isinstance(said, dict):

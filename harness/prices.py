@@ -178,6 +178,12 @@ class Prices(Words):
     """By the name under which the endpoint knows the model."""
     load: Load | None = None
 
+    @field_validator("host", "gpu", mode="before")
+    @classmethod
+    def _words(cls, said: Any) -> Any:
+        """Refuse a number without its unit."""
+        return said if said is None or isinstance(said, str) else str(rate(said, "h"))
+
     @field_validator("host", "gpu")
     @classmethod
     def _known(cls, said: str | None, info: ValidationInfo) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Self
 
@@ -37,10 +38,10 @@ class Reopened:
         """Open it. HarnessError where it cannot be."""
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-        plan, store = lay_plan(self.suite, None, [self.dataset], self.store, self.device, fetch=False)
-        targets = [target for target in plan.targets if target.system == self.system]
+        alone = [escape(self.system)]
+        plan, store = lay_plan(self.suite, alone, [self.dataset], self.store, self.device, fetch=False)
         runtime = Runtime(self.device, self.threads)
-        lanes, left_out = open_lanes(plan, targets, store, runtime, services=self.services)
+        lanes, left_out = open_lanes(plan, plan.targets, store, runtime, services=self.services)
         if not lanes:
             raise HarnessError("; ".join(left_out.values()))
         threadpool_limits(limits=self.threads)

@@ -32,7 +32,7 @@ US = 1e-3
 def measure_server(bench: Bench) -> Measured:
     """Offer rates to each lane of a data set, one lane after the other.
 
-    A lane that no worker can open is named, with the reason, in what is said.
+    A lane that no worker can open, and one without a rate that holds, is named, with the reason, in what is said.
     """
     words = bench.words
     random = np.random.default_rng(words.seed)
@@ -49,6 +49,10 @@ def measure_server(bench: Bench) -> Measured:
             continue
         laps += [_table(lane, number, offer) for number, offer in enumerate(served.offers)]
         said[lane.system] = _said(served)
+        if served.bracket.low is None:
+            left_out[lane.system] = (
+                f"no rate down to {served.bracket.high:g} queries/s kept p99 within {words.server.p99_ms:g} ms"
+            )
     settings = words.server.model_dump(mode="json") | {"timeout_ms": timeout_ms(words.server), "seed": words.seed}
     told = {**settings, "systems": said, "left_out": left_out}
     table, lanes = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps]), {lane.system: lane for lane in bench.lanes}

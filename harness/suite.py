@@ -70,7 +70,7 @@ class SuiteFile(BaseModel):
     @field_validator("latency", mode="before")
     @classmethod
     def _said(cls, words: Any) -> Any:
-        if words is None:
+        if not isinstance(words, dict):
             raise ValueError("say {} for the defaults")
         return words
 

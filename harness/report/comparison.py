@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.report.timed import UNKNOWN
+from harness.report.timed import UNKNOWN, own_machine, timings
 from harness.results import Measurement, Results
 from harness.statistics import mean_intervals
 
@@ -18,7 +18,7 @@ NO_QUALITY = ("Judged", "Num")
 """Measures that count something; more of it is not better, so none of it is the best."""
 
 
-SIZES = ("index_bytes", "dimensions", "active_dims", "query_active_dims", "index_memory_bytes", "latency_p50")
+SIZES = ("index_bytes", "dimensions", "active_dims", "query_active_dims", "index_memory_bytes")
 """Quantities beside the measures, by the names that `Entry` has for them."""
 RECALL = "index_recall@"
 
@@ -48,7 +48,7 @@ class Entry:
     query_active_dims: float | None = None
     index_memory_bytes: float | None = None
     latency_p50: float | None = None
-    """Of one query alone, ms; what else is known of it stands in a section of its own."""
+    """Of one query alone, ms, on the machine of the run; what else is known of it stands in a section of its own."""
     build_seconds: Mapping[str, float] = field(default_factory=dict)
     """Of all its indexes, when they were made, by the machine that made them."""
     index_recall: Mapping[int, float] = field(default_factory=dict)
@@ -108,6 +108,7 @@ def compare(results: Results, dataset: str) -> Comparison:
     """
     measures = results.measures
     standings = _standings(results, dataset, measures[0]) if measures else {}
+    timed = next((one for one in timings(results, dataset) if one.machine == own_machine(results)), None)
     entries = []
     for system in results.systems:
         rows = {measure: results.measurement(dataset, system, measure) for measure in measures}
@@ -116,6 +117,7 @@ def compare(results: Results, dataset: str) -> Comparison:
             sizes = {name: results.value(dataset, system, name) for name in SIZES}
             seconds, recall = _of_indexes(results, dataset, system)
             standing = standings.get(system, Standing.UNKNOWN)
+            sizes["latency_p50"] = timed.value(system, "latency_p50") if timed else None
             entries.append(Entry(system, standing, headline, rows, **sizes, build_seconds=seconds, index_recall=recall))
     known = sorted((e for e in entries if e.value is not None), key=lambda e: -(e.value or 0))
     return Comparison(dataset, measures, known + [e for e in entries if e.value is None])

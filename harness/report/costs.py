@@ -189,8 +189,9 @@ class _System:
             return 0.0
         index = self.whole.get("index_bytes")
         size = (index.value or 0.0) if index else 0.0
-        size += self.documents * sum(
-            row.value or 0.0 for row in self.rows if row.quantity == "vector_bytes" and row.stage is not None
+        read = {row.fingerprint for row in self.rows if row.quantity == "vector_bytes" and row.stage is not None}
+        size += sum(
+            row.value or 0.0 for row in self.rows if row.quantity == "artifact_bytes" and row.fingerprint in read
         )
         return size * scale / GB * self.prices.storage.price.amount
 

@@ -59,7 +59,7 @@ def _compared(results: Results, comparison: Comparison, timing: Timing, money: M
 def table(timing: Timing) -> Table:
     """Put the systems under the percentiles, the fastest first, with the ratio to the reference."""
     whole = {row.quantity for row in timing.rows if row.stage is None and not row.failed}
-    heads = [name for name in ("p50", "p95", "p99", "max") if f"latency_{name}" in whole]
+    heads = [name for name in ("p50", "p90", "p95", "p99", "max") if f"latency_{name}" in whole]
     columns = [Column("system"), *(Column(f"{head}, ms", numeric=True) for head in heads)]
     rows = [(Cell(system), *(_time(timing, system, head) for head in heads)) for system in timing.systems]
     if "latency_ratio" not in whole or timing.inconclusive:

@@ -93,7 +93,7 @@ def _median(row: Measurement) -> bool:
 
 def timings(results: Results, dataset: str) -> list[Timing]:
     """Return what was timed on a data set, one entry a machine, that of the run first; [] where nothing was."""
-    own = _own(results)
+    own = own_machine(results)
     found: dict[str, list[Measurement]] = {}
     for row in results.measurements:
         if row.dataset == dataset and TIMED.fullmatch(row.quantity):
@@ -106,7 +106,8 @@ def timings(results: Results, dataset: str) -> list[Timing]:
     return [Timing(dataset, machine, tuple(rows), known if machine == own else {}) for machine, rows in ordered]
 
 
-def _own(results: Results) -> str:
+def own_machine(results: Results) -> str:
+    """Return the machine of a run."""
     return str(results.part("machine").get("id") or UNKNOWN)
 
 
@@ -116,7 +117,7 @@ def by_length(results: Results, timing: Timing, most: int = 8, least: int = 5) -
     Queries are grouped into at most `most` groups of equal size, `least` queries or more in each; the characters are
     the median of the group. {} where there are no laps of this machine, or where all queries are of one length.
     """
-    if timing.machine != _own(results):
+    if timing.machine != own_machine(results):
         return {}
     laps = results.latency()
     whole = pc.and_(pc.equal(laps["dataset"], timing.dataset), pc.equal(laps["mode"], "single"))

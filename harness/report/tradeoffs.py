@@ -84,7 +84,7 @@ def _latency(ratio: Measurement | None, noise_floor: float | None) -> list[Part]
 
 
 def _money(timing: Timing, money: Mapping[str, Costs], system: str) -> list[Part]:
-    """Say what a system costs more, unless the noise of the mean latencies, which money follows, hides it."""
+    """Say what a system costs more, unless the noise of what money follows from hides it."""
     ours, theirs = money.get(system), money.get(timing.reference or "")
     if ours is None or theirs is None or ours.basis != theirs.basis:
         return []
@@ -99,8 +99,11 @@ def _money(timing: Timing, money: Mapping[str, Costs], system: str) -> list[Part
 
 
 def _unsure(timing: Timing, system: str) -> float:
-    """Return how far the interval of a mean latency reaches, as a share of the mean; 0 where it has none."""
-    row = timing.row(system, "latency_mean")
+    """Return how far the interval of what its money follows from reaches, as a share; 0 where it has none.
+
+    That is the highest rate in server mode, else the mean latency.
+    """
+    row = timing.row(system, "server_max_rate") or timing.row(system, "latency_mean")
     if row is None or not row.value or row.low is None or row.high is None:
         return 0.0
     return (row.high - row.low) / 2 / row.value

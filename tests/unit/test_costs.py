@@ -132,6 +132,20 @@ def test_a_month_at_a_load() -> None:
     assert tight.notes[-1] == "the month: the index takes 3 GB of memory, the host has 2 GB"
 
 
+def test_vectors_that_a_reranker_reads_are_stored_as_large_as_they_are() -> None:
+    vectors = {"stage": "rerank/late", "fingerprint": "v"}
+    rows = [
+        *TIMED,
+        row("index_bytes", 1e6),
+        row("artifact_bytes", 1e6, "index/bm25"),
+        row("vector_bytes", 500, unit="bytes/passage", **vectors),
+        row("artifact_bytes", 3e6, "encode/late", fingerprint="v"),
+    ]
+    prices = {**CPU, "storage": {"price": "100 USD/GB-month"}, "load": {"queries_per_second": 1}}
+    # one host, 0.36 USD/h x 730 h = 262.80; 1 MB + 3 MB = 0.004 GB x 100 = 0.40, however many passages that are
+    assert cost(rows, prices).per_month == pytest.approx(262.80 + 0.40)
+
+
 def test_utilisation_comes_from_the_highest_rate_of_server_mode() -> None:
     served = [*TIMED, row("server_max_rate", 0.4)]
     found = cost(served, {**CPU, "load": {"queries_per_second": 1}})

@@ -12,6 +12,7 @@ import pytest
 from harness import consumption
 from harness.energy import Found, Package, find_counters, over
 from harness.latency_words import Latency
+from harness.stage import Runtime
 
 
 def package(folder: Path, number: int = 0, energy: int = 1000) -> Path:
@@ -35,6 +36,7 @@ def test_packages_are_found_and_their_parts_left(tmp_path: Path, monkeypatch: py
     monkeypatch.setitem(sys.modules, "pynvml", None)
     package(tmp_path, 0)
     package(tmp_path, 1)
+    (package(tmp_path, 2) / "name").write_text("psys\n")
     (tmp_path / "intel-rapl:0:0").mkdir()
     found = find_counters(tmp_path)
     assert found.status == "RAPL package-0, RAPL package-1"
@@ -87,7 +89,7 @@ def bench(machine: Machine) -> Any:
     lane = SimpleNamespace(
         dataset="toy", system="a", run="f" * 64, lap=machine.lap, queries=SimpleNamespace(texts=["x", "yy"])
     )
-    return SimpleNamespace(lanes=(lane,), words=Latency(), dataset="toy")
+    return SimpleNamespace(lanes=(lane,), words=Latency(), dataset="toy", runtime=Runtime())
 
 
 def test_the_idle_share_is_taken_off(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -26,14 +26,20 @@ SYSTEMS = """
 """
 
 
-@pytest.fixture
-def bench(write_suite: Callable[..., Path]) -> Bench:
-    suite = write_suite(SYSTEMS)
-    plan, store = lay_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
+Write = Callable[..., Path]
+
+
+def benched(suite: Path, systems: list[str] | None = None) -> Bench:
+    plan, store = lay_plan(suite, systems, None, suite.parent / "store", "cpu", fetch=True)
     assert not execute(plan, store, Runtime(), Silent()).failed
     lanes, _ = open_lanes(plan, plan.targets, store, Runtime())
     words = Latency.model_validate({"cold": {"starts": 2}})
     return Bench(plan, store, Runtime(), words, "toy", plan.targets, tuple(lanes))
+
+
+@pytest.fixture
+def bench(write_suite: Write) -> Bench:
+    return benched(write_suite(SYSTEMS))
 
 
 def test_cold_starts_are_really_made(bench: Bench) -> None:
@@ -83,6 +89,40 @@ def test_a_process_that_dies_leaves_out_its_system(bench: Bench, monkeypatch: py
     assert found.rows == [] and set(found.said["left_out"]) == {"bm25", "dense"}
     assert "a suite is a mapping" in found.said["left_out"]["bm25"]
     assert fresh.measure_memory(bench).rows == []
+
+
+def test_a_process_that_dies_late_leaves_out_its_system(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def start(_: Bench, lane: Any, libraries: list[str], query: int) -> dict[str, Any]:
+        asked.append(lane.system)
+        if lane.system == "dense" and asked.count("dense") == 2:
+            raise fresh.Died("killed")
+        return {"import": 1.0, "plan": 1.0, "open": 1.0, "first_query": 1.0, "libraries": []}
+
+    monkeypatch.setattr(fresh, "ask", start)
+    found = fresh.measure_cold(bench)
+    assert found.said["left_out"] == {"dense": "killed"}
+    assert {row.system for row in found.rows} == {"bm25"}
+    assert (asked.count("bm25"), asked.count("dense")) == (3, 2)
+
+
+def test_what_the_store_lost_leaves_out_its_systems(bench: Bench) -> None:
+    bench.store.remove(bench.targets[0].line.corpus.fingerprint)
+    found = fresh.measure_memory(bench)
+    assert found.rows == [] and set(found.said["left_out"]) == {"bm25", "dense"}
+
+
+def test_an_arranger_works_alone_whatever_else_the_suite_holds(write_suite: Write) -> None:
+    others = "  other: [{encode: dense, model: gone}, {index: flat}]"
+    suite = write_suite(
+        "  'read [50]': [{index: bm25}, {arrange: top, tokens: 50}]\n" + others, "models: {gone: {path: ./gone}}"
+    )
+    bench = benched(suite, ["read*"])
+    found = fresh.measure_memory(bench)
+    stages = [row.stage for row in found.rows if row.quantity == "peak_rss_bytes"]
+    assert stages == ["index/bm25", "search/bm25", "arrange/top"] and found.said["left_out"] == {}
+    assert fresh.ask(bench, bench.lanes[0], [], 0)["first_query"] > 0
 
 
 def test_the_largest_of_what_is_held_meanwhile_is_seen() -> None:

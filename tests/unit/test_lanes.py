@@ -97,6 +97,7 @@ def test_equal_stages_share_what_is_opened(write_suite: Write) -> None:
     calls = [step.call for name in ("dense", "hybrid", "again") for step in lanes[name].steps]
     assert len(calls) == 13 and len(set(map(id, calls))) == 7
     assert lanes["bm25"].queries is lanes["tuned"].queries
+    assert [step.outside for step in lanes["hybrid"].steps] == [False, False, False, True, False], "search: flat alone"
 
 
 def test_a_lap_ends_with_what_a_reader_gets(write_suite: Write) -> None:

@@ -35,6 +35,8 @@ def test_patterns_choose_systems(write_suite: Write) -> None:
     assert words.server.workers == 2 and words.server.p99_ms == 100
     one = load_suite(write_suite(head="latency: {systems: bm25}")).latency
     assert one is not None and one.systems == ("bm25",)
+    alone = load_suite(write_suite(head="latency: {modes: server}")).latency
+    assert alone is not None and alone.modes == ("server",)
 
 
 WRONG = {
@@ -47,9 +49,12 @@ WRONG = {
     ),
     "untimed reference": ("{systems: bm25, reference: tfidf}", "is no system that is timed; there is 'bm25'"),
     "mode": ("{modes: [singel]}", "modes: there is no mode 'singel'; did you mean 'single'?"),
+    "mode alone": ("{modes: singel}", "modes: there is no mode 'singel'; did you mean 'single'?"),
+    "mode twice": ("{modes: [single, server, single]}", "modes: the mode 'single' stands twice"),
     "number": ("{queries: 0}", "queries: Input should be greater than or equal to 1, found 0"),
     "sizes": ("{offline: {batch_sizes: [8, 8]}}", "batch_sizes: give distinct numbers from 1 on"),
     "nothing": ("", "latency: say {} for the defaults"),
+    "no words": ("true", "latency: say {} for the defaults"),
 }
 
 

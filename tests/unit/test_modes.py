@@ -105,6 +105,15 @@ def test_server_keeps_every_response_and_brackets_a_rate(write_suite: Write) -> 
     assert min(laps["ns"].to_pylist()) > 0
 
 
+def test_a_system_without_a_rate_that_holds_is_named(write_suite: Write) -> None:
+    head = "latency: {modes: server, systems: bm25, server: {p99_ms: 0.001, seconds: 0.01}}"
+    results = measured(write_suite(SYSTEMS, head))
+    said = said_by(results, "server")
+    lowest = min(offer["rate"] for offer in said["systems"]["bm25"]["offers"])
+    assert said["left_out"] == {"bm25": f"no rate down to {lowest:g} queries/s kept p99 within 0.001 ms"}
+    assert not [name for _, name in rows_of(results, "bm25") if name.startswith("server")]
+
+
 def test_a_changed_number_of_responses_is_found(write_suite: Write) -> None:
     head = "latency: {modes: [server], systems: bm25, server: {p99_ms: 10, seconds: 0.01, rates: [2000]}}"
     folder = measured(write_suite(SYSTEMS, head)).folder

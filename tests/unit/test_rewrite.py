@@ -14,10 +14,15 @@ import pytest
 import harness
 from harness.artifacts.drafts import Draft, Drafts
 from harness.artifacts.model import Model
+from harness.artifacts.run import Run
 from harness.artifacts.text import Queries
 from harness.errors import SuiteError, UserError
+from harness.execute.local import execute
+from harness.generation import Generator
+from harness.lanes import open_lanes
 from harness.laying import lay_plan
 from harness.plan import Plan, answering
+from harness.progress import Silent
 from harness.registry import STAGES
 from harness.stage import Node, Runtime
 from harness.store import Store
@@ -245,3 +250,29 @@ def test_the_query_may_stand_before_its_text() -> None:
     drafts = Drafts([Draft("q1", "red fox", ("A den.",)), Draft("q2", "owl", ())], range(4, 6))
     asked = STAGES["draft/query"](number=0, repeat_query=2).open(Runtime())(drafts)
     assert asked.texts == ["red fox red fox A den.", "owl owl owl"] and asked.rows == range(4, 6)
+
+
+def test_a_lap_has_its_drafts_written_anew_and_an_endpoint_is_left_out(
+    write_suite: Write, language_model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    endpoint = "{rewrite: hyde, base_url: 'http://127.0.0.1:9/v1', model: gpt}"
+    suite = write_suite(f"  local: [{HYDE}, {HASHED}]\n  served: [{endpoint}, {HASHED}]", LM)
+    plan, store = lay_plan(suite, ["local"], None, suite.parent / "store", "cpu", fetch=True)
+    assert not execute(plan, store, Runtime(), Silent()).failed
+    written: list[str] = []
+    honest = Generator.write
+
+    def watched(generator: Generator, prompt: str, *said: Any) -> Any:
+        written.append(prompt)
+        return honest(generator, prompt, *said)
+
+    monkeypatch.setattr(Generator, "write", watched)
+    plan, store = laid(suite)
+    (lane,), left_out = open_lanes(plan, plan.targets, store, Runtime())
+    assert not lane.steps[lane.stages.index("rewrite/hyde")].outside
+    assert left_out["toy", "served"].startswith("'rewrite: hyde' calls a service")
+    for _ in range(2):
+        lane.lap(3)
+    assert len(written) == 2 and len(set(written)) == 1
+    found, run = lane.batch(slice(0, 5)), store.load(lane.run, Run)
+    assert (found.documents == run.documents[:5]).all()
