@@ -51,7 +51,7 @@ class Budget(BaseModel):
 class EndpointSettings(BaseModel):
     """The settings of every stage that asks an endpoint; such a stage names this class before its role."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     inert: ClassVar[frozenset[str]] = frozenset({"key", "retries", "timeout_seconds", "budget"})
     prices: ClassVar[tuple[str, ...]]

@@ -24,8 +24,8 @@ def add_up(runs: Sequence[Run], shares: Sequence[np.ndarray], beside: np.ndarray
     """Sum the `shares` float64[queries, depth] of each run, document by document, in the order of the runs.
 
     A document that a run lacks gets nothing from it; every document gets `beside` float64[queries, 1]. The sums are
-    float64. No query is treated by itself: all rows are
-    sorted at once by (document, place), and what stands together is added up.
+    float64. No query is treated by itself: all rows are sorted at once by (document, place), and what stands together
+    is added up.
     """
     documents = np.concatenate([run.documents for run in runs], axis=1)
     values = np.concatenate(shares, axis=1)

@@ -127,7 +127,7 @@ class LanguageRewriter(ChatSettings, Rewriter):
             return Written(answer.text, answer.completion_tokens)
 
         questions = [(prompt, number) for prompt in prompts for number in range(self.answers)]
-        found = each(one, questions, self.parallel)
+        found = each(one, questions, self.parallel, chat.stop)
         return [found[start : start + self.answers] for start in range(0, len(found), self.answers)]
 
     def _draft(self, key: str, query: str, answers: Sequence[Written]) -> Draft:

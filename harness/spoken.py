@@ -11,7 +11,7 @@ from harness.plan import Plan, Target, walk
 from harness.prompts import OWN, SIDES, SWAPPED, Side, choose, of_folder
 from harness.sources import Leaves, Weighed
 from harness.stage import Encoder, Node, Rewriter
-from harness.words import side_of
+from harness.words import read_as
 
 
 class Prompt(NamedTuple):
@@ -61,7 +61,7 @@ def of_system(target: Target, leaves: Leaves) -> list[Spoken]:
             source = "suite" if "instruction" in node.stage.model_fields_set else "default"
             found.setdefault(name, {})["query"] = Prompt(node.stage.instruction, source)
         if isinstance(node.stage, Encoder):
-            side = side_of(node)
+            side = read_as(node)
             found.setdefault(name, {})[side] = prompt_of(node.stage, side, _model(node, leaves))
     return [
         Spoken(*key, tuple((side, prompts[side]) for side in SIDES if side in prompts))

@@ -150,15 +150,21 @@ def _step(words: Any, defaults: Defaults, at: At, document: Document) -> Step:
         if settings:
             raise SuiteError(f"'from' takes no settings, found {next(iter(settings))!r}", place)
         return Step(role, word, place)
-    of = tuple(settings.pop("of", ())) if role == "fuse" else ()
-    if role == "fuse" and not of:
-        raise SuiteError("'fuse' names the systems it joins: of: [a, b]", place)
+    of = _of(settings.pop("of", None), document.place((*at, "of"))) if role == "fuse" else ()
     model = None if _declares_model(role, word, settings) else settings.pop("model", None)
     if role == "fuse" and "tune" in settings:
         tuning = _tuning(word, settings.pop("tune"), settings, defaults, at, document)
         return Step(role, word, place, {"fuse": tuning.candidates[0]}, model, of, tuning)
     stages = _stages(role, "trec" if role == "runfile" else word, settings, model, defaults, at, document)
-    return Step(role, word, place, stages, model, of)
+    return Step(role, word, place, stages, None if model is None else str(model), of)
+
+
+def _of(said: Any, place: Place) -> tuple[str, ...]:
+    """Read the systems that a fusion joins."""
+    if not isinstance(said, list) or not said or not all(isinstance(name, str | int | float) for name in said):
+        found = "" if said is None else f", found {said!r}"
+        raise SuiteError(f"'fuse' names the systems it joins: of: [a, b]{found}", place)
+    return tuple(map(str, said))
 
 
 def _tuning(word: str, said: Any, settings: dict[str, Any], defaults: Defaults, at: At, document: Document) -> Tuning:
@@ -166,6 +172,8 @@ def _tuning(word: str, said: Any, settings: dict[str, Any], defaults: Defaults, 
 
     def build(chosen: Mapping[str, Any]) -> Stage:
         for key in chosen:
+            if key == "depth":
+                raise UserError("depth is no parameter to choose: say it beside 'tune', for all candidates alike")
             if key in settings:
                 raise UserError(f"{key} stands in 'tune' and beside it")
         return _stages("fuse", word, {**settings, **chosen}, None, defaults, inside, document)["fuse"]
@@ -255,10 +263,10 @@ def _given(
         raise SuiteError(f"'{title}' needs a model: {ways}; {nearest('', defaults.models)}", document.place(at))
     if model is not None and not wants_model:
         raise SuiteError(f"'{title}' takes no model", document.place((*at, "model")))
-    if model is not None and model not in defaults.models:
+    if model is not None and str(model) not in defaults.models:
         near = nearest(str(model), defaults.models)
         raise SuiteError(f"the suite has no model {model!r}; {near}", document.place((*at, "model")))
-    of_model = defaults.models[model].settings() if model else {}
+    of_model = defaults.models[str(model)].settings() if model else {}
     return {"depth": defaults.depth, "precision": defaults.precision, **of_model, **settings}
 
 

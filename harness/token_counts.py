@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.artifacts.run import NONE, Run
-from harness.artifacts.text import Queries, Texts
+from harness.artifacts.text import Texts
 from harness.fingerprint import Fingerprint
 from harness.models import folder_of
 from harness.pieces import pieces_of
@@ -25,7 +25,7 @@ from harness.spoken import prompt_of
 from harness.stage import Encoder, Node, Reranker
 from harness.statistics import mean_interval
 from harness.store import Store
-from harness.words import side_of
+from harness.words import read_as, side_of
 
 SAMPLE = 2000
 """Documents, or pairs, that are counted at most; drawn with seed 0. Queries are all counted."""
@@ -67,9 +67,8 @@ class TokenCounts:
 
     def _texts(self, node: Node, stage: Encoder, model: Weighed, side: Side) -> Sampled | None:
         """Count the texts that an encoder reads; None where its tokenizer or its prompt is not known."""
-        as_read: Side = "query" if issubclass(node.stream[0].gives, Queries) else "document"
-        folder, prompt = folder_of(model.model), prompt_of(stage, as_read, model).text
-        pieces = pieces_of(folder, as_read, stage.model_dump().get("max_length")) if folder else None
+        folder, prompt = folder_of(model.model), prompt_of(stage, read_as(node), model).text
+        pieces = pieces_of(folder, read_as(node), stage.model_dump().get("max_length")) if folder else None
         if pieces is None or prompt is None or not issubclass(node.stream[0].gives, Texts):
             return None
         read = self._read(node.stream[0])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from harness.artifacts.drafts import DraftTexts
-from harness.artifacts.text import Corpus, Queries
+from harness.artifacts.text import Queries
 from harness.prompts import Side
 from harness.stage import Node, Source, TwoSided
 
@@ -38,13 +38,16 @@ def describe_side(node: Node) -> str:
 
 
 def side_of(node: Node) -> Side:
-    """Tell on which side a stage stands."""
+    """Tell on which side a stage stands: whether its work is done for queries, or once for the documents."""
     source = node
     while source.stream:
         source = source.stream[0]
-        if source.stage.role == "draft":
-            return "document" if issubclass(source.gives, Corpus) else "query"
     return "query" if source.gives is Queries else "document"
+
+
+def read_as(encoder: Node) -> Side:
+    """Tell as what an encoder reads its texts: the drafts of a query are read as documents are."""
+    return "query" if issubclass(encoder.stream[0].gives, Queries) else "document"
 
 
 def _plain(value: object) -> str:

@@ -19,6 +19,10 @@ def fuse(step: Step, line: Line, lay: Lay) -> Line:
     if step.tuning is not None:
         return _tuned(step, step.tuning, line, lay)
     stage, arms = step.stages["fuse"], [lay(name) for name in step.of]
+    weights = getattr(stage, "weights", None)
+    if weights is not None and len(weights) != len(arms):
+        said = f"{len(weights)} weights for {len(arms)} systems: say one a system, in the order of 'of'"
+        raise SuiteError(f"'{step.role}: {step.word}' has {said}", step.place)
     line = replace(line, found=_same_texts(step, arms))
     if isinstance(stage, ScoreFuser):
         return _fuse_scores(step, stage, line, arms)

@@ -47,13 +47,13 @@ class Line:
     """Queries and documents whose vectors' mean will be searched with."""
 
     @property
-    def texts(self) -> Node:
-        """What is encoded, and indexed if nothing encodes it: passages, else the documents."""
-        return self.passages or self.corpus
+    def begun(self) -> bool:
+        """Whether any step was laid."""
+        return bool(self.run or self.others or self.docs is not self.corpus or self.asks is not self.queries)
 
     @property
     def question(self) -> Node:
-        """What is encoded, and read by a reranker: what a rewriter put in the place of the queries, else these."""
+        """What a reranker reads: what a rewriter put in the place of the queries, else these."""
         return self.replaced or self.queries
 
     @property

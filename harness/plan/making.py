@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from harness.errors import Place, SuiteError
 from harness.plan.line import Line, Plan, Target
 from harness.plan.owed import ceilings, context_spans, index_recall, scores
-from harness.plan.wiring import WIRING
+from harness.plan.wiring import wire
 from harness.sources import Collection, Leaves
 from harness.stage import Node, walk
 from harness.suite import Suite
@@ -74,22 +74,9 @@ class _Lay:
             ignore_identical_ids=found.ignore_identical_ids,
         )
         for step in self.suite.systems[name].steps:
-            if step.role not in WIRING:
-                raise SuiteError(f"'{step.role}' cannot stand in a system yet", step.place)
-            if line.contexts is not None and step.role != "collapse":
-                raise SuiteError(
-                    f"'{step.role}: {step.word}' cannot take the Contexts of '{line.contexts.stage.word()}': "
-                    "behind it stands a collapse at most, of the run that it arranges",
-                    step.place,
-                )
-            if line.use and step.role in ("from", "fuse", "runfile"):
-                raise SuiteError(
-                    f"'{step.role}: {step.word}' has queries of its own: a rewrite stands in the system that searches",
-                    step.place,
-                )
             model = self.leaves.models[step.model].node if step.model else None
             runfile = self.leaves.runfiles[found.name, step.word].node if step.role == "runfile" else None
-            line = WIRING[step.role](step, replace(line, model=model, runfile=runfile), self)
+            line = wire(step, replace(line, model=model, runfile=runfile), self)
         return line
 
     def on(self, dataset: str, step: Step) -> _Lay:

@@ -16,6 +16,33 @@ from harness.registry import STAGES
 from harness.stage import Arranger, Node, Reducer, Rewriter, answering
 from harness.systems import Step
 
+BEGIN = {"from", "fuse", "runfile"}
+"""Roles that go on from no line: what stands before them would be lost."""
+BEHIND = {"rerank", "collapse", "arrange"}
+"""Roles that take a run; all others but these and those that begin make what is searched."""
+
+
+def wire(step: Step, line: Line, lay: Lay) -> Line:
+    """Go on from a line by a step. SuiteError where it does not fit there, or what stands before it would be lost."""
+    title = f"'{step.role}: {step.word}'"
+    if step.role not in WIRING:
+        raise SuiteError(f"'{step.role}' cannot stand in a system yet", step.place)
+    if line.contexts is not None and step.role != "collapse":
+        raise SuiteError(
+            f"{title} cannot take the Contexts of '{line.contexts.stage.word()}': "
+            "behind it stands a collapse at most, of the run that it arranges",
+            step.place,
+        )
+    if line.begun and step.role in BEGIN:
+        raise SuiteError(
+            f"{title} has documents and queries of its own, and begins a system: what stands before it would be lost",
+            step.place,
+        )
+    if line.run is not None and step.role not in BEHIND:
+        takes = " or ".join(kind.__name__ for kind in next(iter(step.stages.values())).takes)
+        raise SuiteError(f"{title} takes {takes}, not a Run: it stands before the search", step.place)
+    return WIRING[step.role](step, line, lay)
+
 
 def _chunk(step: Step, line: Line, _: Lay) -> Line:
     title = f"'chunk: {step.word}'"
@@ -27,9 +54,8 @@ def _chunk(step: Step, line: Line, _: Lay) -> Line:
 
 def _rewrite(step: Step, line: Line, _: Lay) -> Line:
     stage, title = step.stages["rewrite"], f"'rewrite: {step.word}'"
-    if line.run is not None or line.others:
-        found = "a Run: it stands before the search" if line.run else "the several of the rewriter before it"
-        raise SuiteError(f"{title} takes Queries, not {found}", step.place)
+    if line.others:
+        raise SuiteError(f"{title} takes Queries, not the several of the rewriter before it", step.place)
     if not isinstance(stage, Rewriter):
         raise SuiteError(f"{title} must be a Rewriter", step.place)
     drafts, use = join(stage, (line.asks,), (line.model,), step), stage.use
@@ -49,12 +75,12 @@ def _encode(step: Step, line: Line, _: Lay) -> Line:
     def on(side: Side, texts: Node) -> Node:
         return one_side("encode", side, step, texts, (line.model,))
 
-    docs = on("document", line.texts)
+    docs = on("document", line.docs)
     if line.averaged:
         parts = [on("document" if issubclass(texts.gives, Corpus) else "query", texts) for texts in line.averaged]
         return replace(line, docs=docs, asks=_mean(parts, step), averaged=())
-    asks = on("query", line.asks if line.others else line.question)
-    return replace(line, docs=docs, asks=asks, others=tuple(on("query", texts) for texts in line.others))
+    asks, *others = (on("query", texts) for texts in (line.asks, *line.others))
+    return replace(line, docs=docs, asks=asks, others=tuple(others))
 
 
 def _mean(parts: Sequence[Node], step: Step) -> Node:
@@ -85,9 +111,10 @@ def _index(step: Step, line: Line, _: Lay) -> Line:
 
 def _collapse(step: Step, line: Line, _: Lay) -> Line:
     if line.run is not None and line.found is None:
+        collapsed = any(node.stage.role == "collapse" for node in answering(line.run))
+        why = "it is collapsed already" if collapsed else "no chunk comes before its search"
         raise SuiteError(
-            f"'collapse: {step.word}' takes a Run of Passages, not a Run of the documents of a Corpus: "
-            "no chunk comes before its search",
+            f"'collapse: {step.word}' takes a Run of Passages, not a Run of the documents of a Corpus: {why}",
             step.place,
         )
     return replace(line, run=join(step.stages["collapse"], (line.run,), (line.found,), step), found=None)

@@ -30,7 +30,7 @@ class Stage(BaseModel):
     store and imports nothing heavy before `open`.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     name: ClassVar[str]
     """The word in the suite, given by the registry."""

@@ -46,6 +46,10 @@ def planned(suite: Path) -> Plan:
             "  a: [{index: bm25}, {collapse: max}]",
             "'collapse: max' takes a Run of Passages, not a Run of the documents",
         ),
+        (
+            f"  a: [{CHUNK}, {{index: bm25}}, {{collapse: max}}, {{collapse: max}}]",
+            "not a Run of the documents of a Corpus: it is collapsed already",
+        ),
         ("  a: [{collapse: max}]", "'collapse: max' stands too early: no search comes before it"),
         (f"  a: [{CHUNK}, {{index: bm25}}]", "'a' ends with a Run of Passages, and a system answers with documents"),
         (f"  a: [{CHUNK}, {CHUNK}]", "'chunk: recursive' takes Corpus, not the Passages of 'chunk: recursive'"),

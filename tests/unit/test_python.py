@@ -51,10 +51,12 @@ def test_a_report_and_progress_are_there_for_the_asking(
 
 
 def test_a_failing_system_is_in_the_results(write_suite: Callable, tmp_path: Path) -> None:
-    suite = write_suite("  bm25: [{index: bm25}]\n  odd: [{fuse: rrf, of: [bm25], weights: [1, 2]}]")
+    suite = write_suite(
+        "  bm25: [{index: bm25}]\n  odd: [{encode: hashing, dim: 8}, {reduce: truncate, dim: 9}, {index: flat}]"
+    )
     results = harness.run(suite, results=tmp_path / "r", store=tmp_path / "s")
     assert results.run["status"] == "failed"
-    assert "2 weights for 1 runs" in str(results.measurement("toy", "odd", "nDCG@10"))
+    assert "fewer than dim: 9" in str(results.measurement("toy", "odd", "nDCG@10"))
     assert results.value("toy", "bm25", "nDCG@10") is not None
 
 

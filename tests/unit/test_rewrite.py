@@ -27,6 +27,7 @@ from harness.registry import STAGES
 from harness.stage import Node, Runtime
 from harness.store import Store
 from harness.suite import load_suite
+from harness.words import read_as, side_of
 from tests.conftest import WORDS
 from tests.language_models import save_language_model
 from tests.served import KEY, Served, serve
@@ -79,6 +80,13 @@ def test_hyde_encodes_drafts_as_documents_by_the_encoder_of_the_suite(write_suit
     assert one.asks == mean and one.queries.stage.name == "queries"
 
 
+def test_drafts_are_encoded_for_queries_and_read_as_documents(write_suite: Write, language_model: Path) -> None:
+    plan, _ = laid(write_suite(f"  hyde: [{HYDE}, {HASHED}]", LM))
+    encoders = [node for node in nodes(plan, "hyde") if node.stage.role == "encode"]
+    found = sorted((side_of(node), read_as(node)) for node in encoders)
+    assert found == [("document", "document"), *[("query", "document")] * 2, ("query", "query")]
+
+
 def test_each_wording_is_searched_with_and_the_runs_are_fused(write_suite: Write, language_model: Path) -> None:
     alone = MULTI.replace("}", ", with_query: false, k: 5}")
     plan, _ = laid(write_suite(f"  all: [{MULTI}, {{index: bm25}}]\n  alone: [{alone}, {HASHED}]", LM))
@@ -97,6 +105,13 @@ def test_a_prompt_replaces_the_query_for_all_that_follows(write_suite: Write, la
     asked = next(node for node in nodes(plan, "keywords") if node.stage.role == "draft")
     assert {node.stage.role for node in nodes(plan, "keywords") if asked in node.stream} == {"search", "encode"}
     assert plan.targets[0].line.queries.stage.name == "queries", "those of the data set are still known"
+
+
+def test_one_wording_alone_is_what_is_encoded(write_suite: Write, language_model: Path) -> None:
+    one = MULTI.replace("n: 2", "n: 1, with_query: false")
+    plan, _ = laid(write_suite(f"  dense: [{one}, {HASHED}]\n  lexical: [{one}, {{index: bm25}}]", LM))
+    dense, lexical = (target.run.stream[0] for target in plan.targets)
+    assert dense.stream[0].stage.name == lexical.stage.name == "query"
 
 
 def test_instructions_may_stand_in_a_matrix(write_suite: Write) -> None:
@@ -125,8 +140,8 @@ def test_a_rewriter_may_stand_behind_a_prompt(write_suite: Write, language_model
         (f"[{MULTI}, {PROMPT}, {HASHED}]", "'rewrite: prompt' takes Queries, not the several of the rewriter before"),
         (f"[{{encode: hashing}}, {HYDE}, {{index: flat}}]", "'rewrite: hyde' takes Queries, not Vectors"),
         (f"[{{index: bm25}}, {MULTI}]", "'rewrite: multi_query' takes Queries, not a Run"),
-        (f"[{MULTI}, {{from: bm25}}]", "'from: bm25' has queries of its own"),
-        (f"[{PROMPT}, {{fuse: rrf, of: [bm25]}}]", "'fuse: rrf' has queries of its own"),
+        (f"[{MULTI}, {{from: bm25}}]", "'from: bm25' has documents and queries of its own"),
+        (f"[{PROMPT}, {{fuse: rrf, of: [bm25]}}]", "'fuse: rrf' has documents and queries of its own"),
         (f"[{HYDE}, {{encode: late, model: lm}}, {{index: late}}]", "averaged as Vectors, not as the TokenVectors of"),
         (f"[{HYDE}, {{encode: sparse, model: lm}}, {{index: inverted}}]", "averaged as Vectors, not as the SparseVec"),
         (f"[{MULTI}, {{encode: late, model: lm}}, {{index: flat}}]", "'index: flat' takes .* not TokenVectors"),

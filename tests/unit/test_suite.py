@@ -63,10 +63,18 @@ SYSTEMS = {
     ),
     "no model": ("  a: [{encode: dense}, {index: flat, similarity: dot}]", 8, "needs a model"),
     "unknown model": ("  a: [{encode: dense, model: x}, {index: flat, similarity: dot}]", 8, "no model 'x'"),
+    "model is no word": ("  a: [{encode: dense, model: [x]}, {index: flat}]", 8, "no model ['x']"),
     "model on bm25": ("  a: [{index: bm25, model: x}]", 8, "has no setting 'model'|takes no model"),
     "unknown system": ("  a: [{index: bm25}]\n  b: [{from: aa}]", 9, "did you mean 'a'?"),
     "unknown in of": ("  a: [{index: bm25}]\n  b: [{fuse: rrf, of: [a, c]}]", 9, "no system 'c'"),
     "of is missing": ("  a: [{fuse: rrf}]", 8, "names the systems it joins"),
+    "infinite": ("  a: [{index: bm25, k1: .inf}]", 8, "finite number"),
+    "depth is tried": (
+        "  a: [{index: bm25}]\n  b: [{fuse: rrf, of: [a], tune: {depth: [20, 5], folds: 2, measure: nDCG@10}}]",
+        9,
+        "depth is no parameter to choose",
+    ),
+    "of is no list": ("  a: [{index: bm25}]\n  b: [{fuse: rrf, of: a}]", 9, "of: [a, b], found 'a'"),
     "circle": ("  a: [{from: b}]\n  b: [{from: a}]", 8, "leads back to itself: a → b → a"),
     "matrix word": ('  "a-{x}": {matrix: {x: [1]}, stages: [{index: bm25, k1: "{y}"}]}', 8, "the matrix has no 'y'"),
     "matrix name": ('  a: {matrix: {x: [1]}, stages: [{index: bm25, k1: "{x}"}]}', 8, "must hold '{x}'"),
@@ -96,6 +104,41 @@ WIRING = {
         "'reduce: truncate' takes Vectors, not Corpus",
     ),
     "no search": ("  a: [{encode: hashing, dim: 8}]", "the system 'a' ends without a search"),
+    "encode behind a search": (
+        "  a: [{index: bm25}, {encode: hashing}]",
+        "'encode: hashing' takes Corpus or Queries, not a Run: it stands before the search",
+    ),
+    "reduce behind a search": (
+        "  a: [{encode: hashing}, {index: flat}, {reduce: truncate, dim: 4}]",
+        "'reduce: truncate' takes Vectors, not a Run",
+    ),
+    "chunk behind a search": ("  a: [{index: bm25}, {chunk: sentences}]", "'chunk: sentences' takes Corpus, not a Run"),
+    "two searches": ("  a: [{index: bm25}, {index: tfidf}]", "'index: tfidf' takes Corpus, not a Run"),
+    "a search behind from": (
+        "  a: [{index: bm25}]\n  b: [{from: a}, {index: tfidf}]",
+        "'index: tfidf' takes Corpus, not a Run",
+    ),
+    "encoded twice": (
+        "  a: [{encode: hashing}, {encode: hashing, dim: 8}, {index: flat}]",
+        "'encode: hashing' takes Corpus or Queries, not Vectors",
+    ),
+    "from behind a search": ("  a: [{index: bm25}]\n  b: [{index: tfidf}, {from: a}]", "'from: a' has documents and"),
+    "fuse behind an encoder": (
+        "  a: [{index: bm25}]\n  b: [{encode: hashing}, {fuse: rrf, of: [a]}]",
+        "'fuse: rrf' has documents and queries of its own, and begins a system: what stands before it would be lost",
+    ),
+    "fuse behind a chunker": (
+        "  a: [{index: bm25}]\n  b: [{chunk: sentences}, {fuse: rrf, of: [a]}]",
+        "'fuse: rrf' has documents and",
+    ),
+    "weights": (
+        "  a: [{index: bm25}]\n  b: [{fuse: rrf, of: [a, a], weights: [1]}]",
+        "'fuse: rrf' has 1 weights for 2 systems: say one a system, in the order of 'of'",
+    ),
+    "weights to try": (
+        "  a: [{index: bm25}]\n  b: [{fuse: rrf, of: [a], tune: {weights: [[1], [1, 2]], folds: 2, measure: nDCG@10}}]",
+        "'fuse: rrf' has 2 weights for 1 systems",
+    ),
     "fuse without runs": (
         "  a: [{encode: hashing, dim: 8}]\n  b: [{fuse: rrf, of: [a]}]",
         "the system 'a' ends without a search|stands too early",

@@ -16,9 +16,10 @@ from harness.artifacts.text import Corpus
 class Parents(Budgeted):
     """For each passage found its whole document, or a `window` around it; small passages find, large ones are read.
 
-    A document comes in at its best passage. Nothing is given twice: a passage that stands in what is taken already
-    is passed over, and a window ends where one taken before begins. A document that does not fit is cut around the
-    passage, so that what was found is there.
+    Whole documents are what LangChain's ParentDocumentRetriever gives, windows what LlamaIndex's
+    SentenceWindowNodeParser does; neither knows a budget. A document comes in at its best passage. Nothing is given
+    twice: a passage that stands in what is taken already is passed over, and a window ends where one taken before
+    begins. A document that does not fit is cut around the passage, so that what was found is there.
     """
 
     of_passages: ClassVar[bool] = True

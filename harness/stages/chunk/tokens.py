@@ -17,6 +17,7 @@ from harness.tokenizing import read, tokenizer_file
 class Tokens(Sized):
     """Passages of `size` tokens of the model, each repeating the last `overlap` tokens of the one before.
 
+    The rule of LangChain's TokenTextSplitter, but a passage is cut out of the text, not put together from its tokens.
     Tokens that an encoder adds ([CLS], [SEP], a prompt) are not counted. A border may lie inside a word. White space
     between two passages belongs to neither.
     """

@@ -13,7 +13,10 @@ from harness.stage import Collapser, Runtime
 
 
 class Mean(Collapser):
-    """The mean over the passages that the run holds: a passage below its depth is not counted, so the depth matters."""
+    """The mean over the passages that the run holds, as `mean_passage` of PyTerrier takes it.
+
+    A passage below the depth of the run is not counted, so the depth matters.
+    """
 
     def open(self, runtime: Runtime, passages: Passages) -> Callable[[Run], Run]:
         """The call collapses a Run of the passages."""

@@ -15,8 +15,9 @@ from harness.stage import Rescorer, Runtime
 class DenseRescorer(Rescorer):
     """Order the first `depth` documents of each query by the exact scores that `index: flat` gives them.
 
-    After an approximate or reduced index it is rescoring from the full vectors; after a lexical one it is two-stage
-    retrieval. It reads the vectors of the candidates alone.
+    After an approximate or reduced index it is rescoring from the full vectors (Yamada et al. 2021,
+    https://arxiv.org/abs/2106.00882, of binary codes); after a lexical one it is two-stage retrieval. It reads the
+    vectors of the candidates alone.
     """
 
     encoder: ClassVar[str] = "encode/dense"
