@@ -32,6 +32,8 @@ MODES: Mapping[str, Callable[[Bench], Measured]] = {
 """What each mode of a suite does. In run.json stands what `single` says, and that of the others under their names."""
 
 
+FAILED = "mode "
+"""What stands before a mode that failed, among the systems that were left out."""
 BUSY = 0.25
 """Share of laps that may be interrupted before a reader is told."""
 
@@ -77,7 +79,10 @@ def _of_dataset(
 
 
 def _carefully(mode: str, bench: Bench, left_out: dict[str, str]) -> tuple[Bench, Measured]:
-    """Measure; where a system stops answering, leave it out and measure the others from the beginning."""
+    """Measure; where a system stops answering, leave it out and measure the others from the beginning.
+
+    A mode that fails otherwise is left out itself, with the reason: what was found before is not lost for it.
+    """
     while bench.lanes:
         try:
             return bench, MODES[mode](bench)
@@ -86,12 +91,21 @@ def _carefully(mode: str, bench: Bench, left_out: dict[str, str]) -> tuple[Bench
             lanes = tuple(lane for lane in bench.lanes if lane.system != error.system)
             targets = tuple(target for target in bench.targets if target.system != error.system)
             bench = replace(bench, lanes=lanes, targets=targets)
+        except Exception as error:  # whatever a stage of any system raises
+            left_out[f"{FAILED}{mode}"] = " ".join(f"{type(error).__name__}: {error}".split())
+            break
     return bench, Measured()
 
 
 def doubts(said: Mapping[str, Any]) -> Iterator[str]:
     """Say what a reader should know before trusting the times: `said` is what `measure` says, by data set."""
     for dataset, about in said.items():
+        for name, reason in about.get("left_out", {}).items():
+            if name.startswith(FAILED):
+                yield f"latency on {dataset}: the {name} failed: {reason}"
+        if about.get("in_place_of"):
+            lost, reference = about["in_place_of"], about["reference"]
+            yield f"latency on {dataset}: {lost!r} could not be timed; the reference is {reference!r}"
         if about.get("inconclusive"):
             why = f"{about['reference']!r} differs from itself, or too little was timed"
             yield f"latency on {dataset} is inconclusive: {why}"

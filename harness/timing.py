@@ -90,8 +90,10 @@ def measure_single(bench: Bench, clock: Clock = time.perf_counter) -> Measured:
         for found in figures(laps, reference.system)
     ]
     twin = session.ratio(session.traces[-1])
+    wanted = bench.words.reference
     said = {
         "reference": reference.system,
+        "in_place_of": wanted if wanted != reference.system else None,
         "seed": bench.words.seed,
         "queries": len(session.rows),
         "blocks": len(session.noise),

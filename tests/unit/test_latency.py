@@ -15,6 +15,7 @@ import pytest
 
 import harness
 from harness.exports import export_to
+from harness.latency import MODES
 from harness.manifest import write_manifest
 from harness.results import LATENCY_SCHEMA, Results
 from harness.stages.encode.hashing import HashingEncoder
@@ -115,6 +116,7 @@ def test_what_cannot_be_timed_is_named(write_suite: Write, tmp_path: Path) -> No
     results = run(write_suite(systems, head="latency: {seconds: 0.8, reference: file}"))
     said = results.part("latency")["toy"]
     assert said["left_out"] == {"file": "a run file has no latency"} and said["reference"] == "bm25"
+    assert "latency on toy: 'file' could not be timed; the reference is 'bm25'" in results.run["warnings"]
     alone = run(write_suite("  file: [{runfile: other.trec}]", head="latency: {seconds: 0.8}"))
     assert alone.part("latency")["toy"]["left_out"] == {"file": "a run file has no latency"}
     assert not len(alone.latency()) and verify(alone.folder).differs == []
@@ -138,6 +140,17 @@ def test_a_system_that_fails_in_a_lap_leaves_the_others_timed(
     assert set(said["left_out"]) == {"dense-64", "dense-32", "hybrid"}
     assert said["left_out"]["hybrid"] == "encode/hashing: ArithmeticError: no luck"
     assert results.run["status"] == "complete" and results.value("toy", "bm25", "latency_p50")
+
+
+def test_a_mode_that_fails_loses_nothing_else(write_suite: Write, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(_: Any) -> Any:
+        raise ArithmeticError("no luck")
+
+    monkeypatch.setitem(MODES, "offline", fail)  # type: ignore[misc]
+    results = run(write_suite(head="latency: {seconds: 0.8, modes: [offline, single]}"))
+    assert results.part("latency")["toy"]["left_out"] == {"mode offline": "ArithmeticError: no luck"}
+    assert "latency on toy: the mode offline failed: ArithmeticError: no luck" in results.run["warnings"]
+    assert results.value("toy", "bm25", "latency_p50")
 
 
 def test_verify_calculates_latencies_again(write_suite: Write) -> None:
