@@ -10,8 +10,9 @@ PIP     = $(BIN)/python -m pip install --quiet --disable-pip-version-check -c co
 quickstart: $(VENV)/.user
 	$(BIN)/harness run suites/quickstart.yaml
 
+# As many at a time as there are cores, each with one thread: more would wait for each other.
 test: $(VENV)/.developer
-	$(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --dist loadfile
 
 check: $(VENV)/.developer
 	$(BIN)/ruff format --check .

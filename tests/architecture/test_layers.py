@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import harness
@@ -125,6 +126,7 @@ HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_
 }
 
 
+@cache
 def modules() -> dict[str, Path]:
     found = {}
     for path in ROOT.rglob("*.py"):
