@@ -38,20 +38,20 @@ READ = [("q1", "d9", -1.0), ("q2", "d3", 2.0), ("q2", "d10", 0.5), ("q2", "d1", 
 """Ordered by query, by score, and ties by document, each in bytes: d10 > d1."""
 
 
-@pytest.mark.parametrize(
-    "data",
-    [
-        PLAIN,
-        PLAIN.replace(" ", "\t"),
-        PLAIN.replace(" ", "  \t "),
-        PLAIN.replace("\n", "\r\n"),
-        PLAIN.replace("\n", "  \n\n \t\n"),
-        "\n\n" + PLAIN.rstrip("\n"),
-        "\ufeff" + PLAIN,
-        gzip.compress(PLAIN.encode()),
-        gzip.compress(("\ufeff" + PLAIN[:20]).encode()) + gzip.compress(PLAIN[20:].encode()),
-    ],
-)
+DRESSES = {
+    "as it is": PLAIN,
+    "tabs": PLAIN.replace(" ", "\t"),
+    "runs of white space": PLAIN.replace(" ", "  \t "),
+    "carriage returns": PLAIN.replace("\n", "\r\n"),
+    "empty lines": PLAIN.replace("\n", "  \n\n \t\n"),
+    "no newline at the end": "\n\n" + PLAIN.rstrip("\n"),
+    "byte-order mark": "\ufeff" + PLAIN,
+    "gzip": gzip.compress(PLAIN.encode()),
+    "two gzip members": gzip.compress(("\ufeff" + PLAIN[:20]).encode()) + gzip.compress(PLAIN[20:].encode()),
+}
+
+
+@pytest.mark.parametrize("data", DRESSES.values(), ids=DRESSES)
 def test_a_run_in_every_dress(write, data):
     assert rows(read_run(write(data))) == READ
 
@@ -117,21 +117,21 @@ def test_damaged_judgements_are_refused_with_their_line(write, line, message):
     assert message in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (gzip.compress(b""), "x: the file holds no line"),
-        (bytes(5000), "x:1: expected 6 columns (query Q0 document rank score tag), found 1"),
-        (b"", "x: the file holds no line; expected query Q0 document rank score tag"),
-        (b" \n\n", "the file holds no line"),
-        (gzip.compress(PLAIN.encode())[:30], "damaged gzip"),
-        (gzip.compress(PLAIN.encode()) + b"more", "damaged gzip"),
-        (PLAIN.encode("utf-16"), "this is UTF-16; expected lines in UTF-8, plain or gzipped"),
-        (b"PK\x03\x04....", "this is a zip archive"),
-        (b"a\rb\rc", "expected 6 columns"),
-        (bytes(range(256)), "x:1: "),
-    ],
-)
+OTHER_FILES = {
+    "nothing, gzipped": (gzip.compress(b""), "x: the file holds no line"),
+    "zero bytes": (bytes(5000), "x:1: expected 6 columns (query Q0 document rank score tag), found 1"),
+    "nothing": (b"", "x: the file holds no line; expected query Q0 document rank score tag"),
+    "white space": (b" \n\n", "the file holds no line"),
+    "cut gzip": (gzip.compress(PLAIN.encode())[:30], "damaged gzip"),
+    "more behind gzip": (gzip.compress(PLAIN.encode()) + b"more", "damaged gzip"),
+    "UTF-16": (PLAIN.encode("utf-16"), "this is UTF-16; expected lines in UTF-8, plain or gzipped"),
+    "zip": (b"PK\x03\x04....", "this is a zip archive"),
+    "carriage returns alone": (b"a\rb\rc", "expected 6 columns"),
+    "every byte": (bytes(range(256)), "x:1: "),
+}
+
+
+@pytest.mark.parametrize(("data", "message"), OTHER_FILES.values(), ids=OTHER_FILES)
 def test_other_files_are_refused(write, data, message):
     with pytest.raises(DataError) as caught:
         read_run(write(data))
