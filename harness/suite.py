@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,7 +100,7 @@ class Suite:
     @property
     def fingerprint(self) -> Fingerprint:
         """The name of what the suite says, whatever its layout, comments and prices."""
-        return fingerprint({key: value for key, value in self.words.items() if key != "prices"})
+        return suite_fingerprint(self.words)
 
     @property
     def trained(self) -> frozenset[str]:
@@ -122,9 +122,7 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
         raise SuiteError(
             _missing(path) if isinstance(error, FileNotFoundError) else str(error), Place(str(path))
         ) from None
-    document = read(text, relative(path))
-    if not isinstance(document.values, dict):
-        raise SuiteError("a suite is a mapping: name, datasets, measures, systems, …", document.place(()))
+    document = read_suite(text, relative(path))
     values = _fill_in(document.values, (), document)
     said = validate(SuiteFile, values, (), document)
     base = path.resolve().parent
@@ -152,6 +150,19 @@ def load_suite(path: Path, *, device: str = "cpu") -> Suite:
         expect=tuple(_expectation(i, entry, said, systems, measures, document) for i, entry in enumerate(said.expect)),
         prices=prices_of(said.prices, base, document),
     )
+
+
+def read_suite(text: str, file: str) -> Document:
+    """Parse the text of a suite without a look at its words. SuiteError where it is not YAML, or no mapping."""
+    document = read(text, file)
+    if not isinstance(document.values, dict):
+        raise SuiteError("a suite is a mapping: name, datasets, measures, systems, …", document.place(()))
+    return document
+
+
+def suite_fingerprint(words: Mapping[str, Any]) -> Fingerprint:
+    """Name what a suite says: prices are for the report, and no part of it. Raises as `fingerprint` does."""
+    return fingerprint({key: value for key, value in words.items() if key != "prices"})
 
 
 def _missing(path: Path) -> str:

@@ -6,16 +6,15 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from harness.errors import UserError
-from harness.fingerprint import fingerprint
-from harness.places import read
 from harness.results import MEASUREMENTS, Results
+from harness.suite import read_suite, suite_fingerprint
 
 
 def fact_differences(results: Results) -> Iterator[str]:
     """Say what run.json tells otherwise than its text and the measurements do: name of the suite, checks, status."""
     suite = results.part("suite")
     try:
-        named = fingerprint(read(str(suite.get("text")), str(suite.get("file"))).values)
+        named = suite_fingerprint(read_suite(str(suite.get("text")), str(suite.get("file"))).values)
     except (UserError, TypeError, ValueError):
         named = None
     if named != suite.get("fingerprint"):

@@ -18,10 +18,9 @@ import pytest
 import harness
 from harness.artifacts.judgements import Qrels
 from harness.errors import UserError
-from harness.fingerprint import fingerprint
 from harness.manifest import MANIFEST, check_manifest, write_manifest
-from harness.places import read
 from harness.results import Results
+from harness.suite import read_suite, suite_fingerprint
 from harness.trec import lines_checksum
 from harness.verdict import Verdict
 from harness.verify import verify
@@ -249,13 +248,38 @@ def test_a_result_older_than_manifests_is_scored_again(result: Path) -> None:
     assert "measurements.jsonl:1: nDCG@10 of bm25 on toy: value is 0.5" in said(verify(result))
 
 
+@pytest.mark.parametrize("prices", ["{host: 0.17 USD/h}", "prices.yaml"], ids=["words", "file"])
+def test_a_suite_with_prices_is_confirmed_and_a_change_of_it_found(
+    write_suite: Callable[..., Path], harness: Callable, tmp_path: Path, prices: str
+) -> None:
+    (tmp_path / "prices.yaml").write_text("{date: 2026-06-17, source: a page, host: 0.17 USD/h}")
+    ran = harness("run", write_suite("  bm25: [{index: bm25}]", head=f"prices: {prices}"))
+    assert ran.returncode == 0, ran.stderr
+    (folder,) = (tmp_path / "results" / "toy").iterdir()
+    done = harness("verify", folder)
+    assert done.returncode == 0, done.stdout + done.stderr
+    facts = json.loads((folder / "run.json").read_text())
+    facts["suite"]["text"] = facts["suite"]["text"].replace("depth: 20", "depth: 30")
+    write(folder / "run.json", json.dumps(facts))
+    write_manifest(folder)
+    assert "the fingerprint under suite is not that of its text" in said(verify(folder))
+
+
+@pytest.mark.parametrize("text", ["- a list", "a word", "{a: [}", ""])
+def test_a_text_that_is_no_suite_is_a_finding(result: Path, text: str) -> None:
+    facts = json.loads((result / "run.json").read_text())
+    facts["suite"]["text"] = text
+    write(result / "run.json", json.dumps(facts))
+    assert "the fingerprint under suite is not that of its text" in said(verify(result))
+
+
 def test_a_measure_that_nothing_here_can_calculate_is_said_and_its_mean_checked(
     result: Path, harness: Callable
 ) -> None:
     for name in ("run.json", "measurements.jsonl"):
         write(result / name, text_of(result / name).replace("ERR@10", "Mine@10"))
     facts = json.loads((result / "run.json").read_text())
-    facts["suite"]["fingerprint"] = fingerprint(read(facts["suite"]["text"], "toy.yaml").values)
+    facts["suite"]["fingerprint"] = suite_fingerprint(read_suite(facts["suite"]["text"], "toy.yaml").values)
     write(result / "run.json", json.dumps(facts))
     table = pq.read_table(result / "per_query.parquet")
     renamed = pc.replace_substring(table["quantity"], "ERR@10", "Mine@10")
