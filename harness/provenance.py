@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from harness import __version__, machine
@@ -42,7 +41,7 @@ def facts(plan: Plan, job: Job, ended: datetime, rows: list[Measurement]) -> dic
             "text": suite.text,
             "fingerprint": suite.fingerprint,
         },
-        "harness": {"version": __version__, "commit": machine.harness_commit(Path(__file__).parent)},
+        "harness": {"version": __version__, "commit": machine.harness_commit()},
         "command": job.command,
         "started": job.started.isoformat(timespec="seconds"),
         "ended": ended.isoformat(timespec="seconds"),

@@ -1,5 +1,6 @@
 """The description of the machine is cheap, stable, and never fails; defaults say why."""
 
+import shutil
 import subprocess
 import sys
 import time
@@ -8,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import harness
 from harness import machine
 from harness.errors import UserError
 
@@ -182,22 +184,73 @@ def git(folder, *words):
     subprocess.run(["git", "-C", str(folder), *who, *words], check=True, capture_output=True)
 
 
-def test_the_commit_of_a_checkout(tmp_path):
-    assert machine.harness_commit(tmp_path) is None
-    git(tmp_path, "init")
-    assert machine.harness_commit(tmp_path) is None  # nothing is committed
-    (tmp_path / "harness").mkdir()
-    (tmp_path / "harness/a.py").write_text("1")
-    git(tmp_path, "add", ".")
-    git(tmp_path, "commit", "-m", "first")
-    commit = machine.harness_commit(tmp_path)
-    assert len(commit) == 40
-    (tmp_path / "results").mkdir()
-    (tmp_path / "results/run.json").write_text("{}")
-    assert machine.harness_commit(tmp_path) == commit  # results are not code
-    (tmp_path / "harness/b.py").write_text("2")
-    assert machine.harness_commit(tmp_path) == f"{commit}-dirty"
-    assert machine.harness_commit(tmp_path / "harness") is None
+@pytest.fixture
+def checkout(tmp_path):
+    """A checkout of the harness with one commit."""
+    root = tmp_path / "checkout"
+    (root / "harness").mkdir(parents=True)
+    (root / "harness/a.py").write_text("1")
+    (root / "pyproject.toml").write_text('[project]\nname = "retrieval-harness"\n')
+    git(root, "init")
+    git(root, "add", ".")
+    git(root, "commit", "-m", "first")
+    return root
+
+
+def head(root):
+    words = ["git", "-C", str(root), "rev-parse", "HEAD"]
+    return subprocess.run(words, check=True, capture_output=True, text=True).stdout.strip()
+
+
+def test_the_commit_of_a_checkout(checkout):
+    commit = machine.harness_commit(checkout / "harness")
+    assert commit == head(checkout) and len(commit) == 40
+    (checkout / "results").mkdir()
+    (checkout / "results/run.json").write_text("{}")
+    assert machine.harness_commit(checkout / "harness") == commit  # results are not code
+    (checkout / "harness/b.py").write_text("2")
+    assert machine.harness_commit(checkout / "harness") == f"{commit}-dirty"
+
+
+def test_the_commit_of_a_worktree(checkout, tmp_path):
+    git(checkout, "worktree", "add", str(tmp_path / "tree"))
+    git(tmp_path / "tree", "commit", "--allow-empty", "-m", "second")
+    assert machine.harness_commit(tmp_path / "tree/harness") == head(tmp_path / "tree") != head(checkout)
+
+
+def test_a_checkout_without_a_commit_has_none(checkout):
+    shutil.rmtree(checkout / ".git")
+    assert machine.harness_commit(checkout / "harness") is None
+    git(checkout, "init")
+    assert machine.harness_commit(checkout / "harness") is None
+
+
+@pytest.mark.parametrize("project", ['[project]\nname = "another"', "[tool]", "project = 1", "[", None])
+def test_a_checkout_of_another_project_is_not_named(checkout, project):
+    (checkout / "pyproject.toml").unlink()
+    if project is not None:
+        (checkout / "pyproject.toml").write_text(project)
+    assert machine.harness_commit(checkout / "harness") is None
+
+
+def test_a_package_installed_inside_a_checkout_is_not_named_by_it(checkout):
+    installed = checkout / ".venv/lib/python3/site-packages/harness"
+    installed.mkdir(parents=True)
+    assert machine.harness_commit(installed) is None
+
+
+def test_git_that_does_not_answer_names_nothing(checkout, monkeypatch):
+    monkeypatch.setattr(machine, "_output", lambda *command: None if "status" in command else "c0ffee")
+    assert machine.harness_commit(checkout / "harness") is None
+
+
+def test_a_run_names_the_commit_of_this_checkout(write_suite, tmp_path):
+    root = Path(__file__).parents[2]
+    if not (root / ".git").exists():
+        pytest.skip("this is no checkout")
+    suite = write_suite("  bm25: [{index: bm25}]")
+    results = harness.run(suite, results=tmp_path / "results", store=tmp_path / "store")
+    assert results.run["harness"]["commit"] in (head(root), f"{head(root)}-dirty")
 
 
 def test_a_command_that_fails_is_no_answer():
