@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.lanes import Lane, Opener, end, online
+from harness.left_out import LeftOut, Unmeasured
 from harness.measured import Bench, Measured, row
 from harness.offline import named
 from harness.plan import Target
@@ -39,31 +40,31 @@ def measure_cold(bench: Bench) -> Measured:
     median of its starts; fewer than six have no 95 % interval.
     """
     random = np.random.default_rng(bench.words.seed)
-    left_out: dict[str, str] = {}
+    left_out = LeftOut()
     libraries: dict[str, list[str]] = {}
     for lane in bench.lanes:
         try:
             libraries[lane.system] = ask(bench, lane, [], 0)["libraries"]
         except Died as error:
-            left_out[lane.system] = str(error)
+            left_out.systems[lane.system] = str(error)
     lanes = [lane for lane in bench.lanes if lane.system in libraries]
     took: dict[str, list[dict[str, float]]] = {lane.system: [] for lane in lanes}
     for _ in range(bench.words.cold.starts):
         query = int(random.integers(len(lanes[0].queries))) if lanes else 0
         for place in random.permutation(len(lanes)).tolist():
             lane = lanes[place]
-            if lane.system in left_out:
+            if lane.system in left_out.systems:
                 continue
             try:
                 took[lane.system].append(ask(bench, lane, libraries[lane.system], query))
             except Died as error:
-                left_out[lane.system] = str(error)
-    rows = [one for lane in lanes if lane.system not in left_out for one in _starts(lane, took[lane.system])]
+                left_out.systems[lane.system] = str(error)
+    rows = [one for lane in lanes if lane.system not in left_out.systems for one in _starts(lane, took[lane.system])]
     said = {
         "starts": bench.words.cold.starts,
         "libraries": libraries,
         "plan_seconds": {name: float(np.median([one["plan"] for one in each])) for name, each in took.items() if each},
-        "left_out": left_out,
+        "left_out": left_out.words(),
     }
     return Measured(rows, said=said)
 
@@ -93,28 +94,29 @@ def measure_memory(bench: Bench) -> Measured:
     """
     opener = Opener(bench.plan, bench.store, bench.runtime)
     found: dict[str, dict[str, Any]] = {}
-    left_out: dict[str, str] = {}
+    failed: dict[str, str] = {}
+    left_out = LeftOut()
     rows: list[Measurement] = []
     counted: dict[str, int] = {}
     for lane, target in zip(bench.lanes, bench.targets, strict=True):
         try:
             there = list(works(lane, target, opener))
         except HarnessError as error:
-            left_out[lane.system] = str(error)
+            left_out.systems[lane.system] = str(error)
             continue
         for work in there:
-            if work.node.stage.service and not bench.words.services:
-                continue
             name = work.node.fingerprint
-            if name not in found:
+            if name not in found and name not in failed:
                 try:
-                    found[name] = ask(bench, lane, [], 0, work)
-                except Died as error:
-                    found[name] = {}
-                    left_out[f"{lane.system}: {work.stage}"] = str(error)
+                    found[name] = _memory(bench, lane, work)
+                except HarnessError as error:
+                    failed[name] = str(error)
+            if name in failed:
+                left_out.quantities.append(Unmeasured(lane.system, work.stage, None, failed[name]))
+                continue
             rows += _bytes(lane, work, found[name])
             counted[work.stage] = work.rows
-    said = {"rows": counted, "left_out": left_out}
+    said = {"rows": counted, "left_out": left_out.words()}
     base = [one["base_rss"] for one in found.values() if one.get("base_rss")]
     return Measured(rows, said=said | ({"base_rss_bytes": int(np.median(base))} if base else {}))
 
@@ -127,6 +129,12 @@ def works(lane: Lane, target: Target, opener: Opener) -> Iterator[Work]:
     nodes = [node for node in online(end(target), opener.chosen) if not isinstance(node.stage, Source)]
     for stage, node in zip(lane.stages, nodes, strict=True):
         yield Work(stage, node, min(QUERIES, len(lane.queries)))
+
+
+def _memory(bench: Bench, lane: Lane, work: Work) -> dict[str, Any]:
+    if work.node.stage.service and not bench.words.services:
+        raise HarnessError(f"'{work.node.stage.word()}' calls a service: say latency: {{services: true}}")
+    return ask(bench, lane, [], 0, work)
 
 
 def _bytes(lane: Lane, work: Work, took: dict[str, Any]) -> Iterator[Measurement]:

@@ -13,6 +13,7 @@ from harness.execute.local import Outcome, Progress
 from harness.fresh import measure_cold, measure_memory
 from harness.lanes import LapFailed, open_lanes
 from harness.latency_words import Latency
+from harness.left_out import LeftOut, read_left_out
 from harness.measured import Bench, Measured
 from harness.offline import measure_offline
 from harness.plan import Plan, Target
@@ -31,9 +32,6 @@ MODES: Mapping[str, Callable[[Bench], Measured]] = {
 }
 """What each mode of a suite does. In run.json stands what `single` says, and that of the others under their names."""
 
-
-FAILED = "mode "
-"""What stands before a mode that failed, among the systems that were left out."""
 BUSY = 0.25
 """Share of laps that may be interrupted before a reader is told."""
 
@@ -65,20 +63,20 @@ def _of_dataset(
     plan: Plan, dataset: str, targets: list[Target], words: Latency, store: Store, runtime: Runtime
 ) -> Measured:
     lanes, left = open_lanes(plan, targets, store, runtime, services=words.services)
-    left_out = {system: reason for (_, system), reason in left.items()}
+    left_out = LeftOut(systems={system: reason for (_, system), reason in left.items()})
     opened = {lane.system for lane in lanes}
     there = tuple(target for target in targets if target.system in opened)
     bench = Bench(plan, store, runtime, words, dataset, there, tuple(lanes))
-    said: dict[str, Any] = {"threads": runtime.threads, "device": runtime.device, "left_out": left_out}
-    found = Measured(said=said)
+    said: dict[str, Any] = {"threads": runtime.threads, "device": runtime.device}
+    found = Measured()
     for mode in words.modes:
         bench, measured = _carefully(mode, bench, left_out)
         said |= measured.said if mode == "single" else {mode: measured.said}
-        found = Measured([*found.rows, *measured.rows], pa.concat_tables([found.laps, measured.laps]), said)
-    return found
+        found = Measured([*found.rows, *measured.rows], pa.concat_tables([found.laps, measured.laps]))
+    return replace(found, said=said | {"left_out": left_out.words()})
 
 
-def _carefully(mode: str, bench: Bench, left_out: dict[str, str]) -> tuple[Bench, Measured]:
+def _carefully(mode: str, bench: Bench, left_out: LeftOut) -> tuple[Bench, Measured]:
     """Measure; where a system stops answering, leave it out and measure the others from the beginning.
 
     A mode that fails otherwise is left out itself, with the reason: what was found before is not lost for it.
@@ -87,12 +85,12 @@ def _carefully(mode: str, bench: Bench, left_out: dict[str, str]) -> tuple[Bench
         try:
             return bench, MODES[mode](bench)
         except LapFailed as error:
-            left_out[error.system] = str(error)
+            left_out.systems[error.system] = str(error)
             lanes = tuple(lane for lane in bench.lanes if lane.system != error.system)
             targets = tuple(target for target in bench.targets if target.system != error.system)
             bench = replace(bench, lanes=lanes, targets=targets)
         except Exception as error:  # whatever a stage of any system raises
-            left_out[f"{FAILED}{mode}"] = " ".join(f"{type(error).__name__}: {error}".split())
+            left_out.modes[mode] = " ".join(f"{type(error).__name__}: {error}".split())
             break
     return bench, Measured()
 
@@ -100,9 +98,8 @@ def _carefully(mode: str, bench: Bench, left_out: dict[str, str]) -> tuple[Bench
 def doubts(said: Mapping[str, Any]) -> Iterator[str]:
     """Say what a reader should know before trusting the times: `said` is what `measure` says, by data set."""
     for dataset, about in said.items():
-        for name, reason in about.get("left_out", {}).items():
-            if name.startswith(FAILED):
-                yield f"latency on {dataset}: the {name} failed: {reason}"
+        for mode, reason in read_left_out(about.get("left_out")).modes.items():
+            yield f"latency on {dataset}: the mode {mode} failed: {reason}"
         if about.get("in_place_of"):
             lost, reference = about["in_place_of"], about["reference"]
             yield f"latency on {dataset}: {lost!r} could not be timed; the reference is {reference!r}"

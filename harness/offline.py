@@ -20,6 +20,7 @@ from harness.artifacts.text import Corpus
 from harness.errors import HarnessError
 from harness.execute.local import reason_of
 from harness.lanes import Lane, Opener, asks
+from harness.left_out import LeftOut, Unmeasured
 from harness.measured import Bench, Measured, row
 from harness.plan import Target, answering
 from harness.repeats import Parts, Rate, Rates, Work, rates
@@ -56,7 +57,7 @@ def measure_offline(bench: Bench) -> Measured:
     rows = [one for lane, target in pairs for one in works.rows(lane, target, found)]
     stretches = {lane.system: works.stretches(lane, target, found) for lane, target in pairs}
     settings = {"batch_sizes": list(said.batch_sizes), "seconds": said.seconds, "repeats": said.repeats}
-    return Measured(rows, said={**settings, "rows_a_repeat": stretches, "left_out": works.left_out})
+    return Measured(rows, said={**settings, "rows_a_repeat": stretches, "left_out": works.left_out.words()})
 
 
 class _Works:
@@ -67,13 +68,14 @@ class _Works:
             for size in (None, *self.sizes)
         }
         self.found: dict[Key, Work] = {}
-        self.left_out: dict[str, str] = {}
+        self.left_out = LeftOut()
 
     def add_queries(self, lane: Lane) -> None:
         for size in self.sizes:
             key, there = Key(lane.system, f"query_rate@{size}"), len(lane.queries)
             if there < size:
-                self.left_out[f"{lane.system}: {key.quantity}"] = f"the data set has {there} queries"
+                few = Unmeasured(lane.system, None, key.quantity, f"the data set has {there} queries")
+                self.left_out.quantities.append(few)
             else:
                 self.found[key] = Work(_answering(lane, size), there, size, self.words.queries)
 
@@ -85,7 +87,7 @@ class _Works:
                     try:
                         self.found[key] = self.making(node, size)
                     except HarnessError as error:
-                        self.left_out[f"{target.system}: {stage} {quantity}"] = str(error)
+                        self.left_out.quantities.append(Unmeasured(target.system, stage, quantity, str(error)))
 
     def quantities(self, node: Node) -> Iterator[tuple[str, int | None]]:
         """Give what is measured of a stage: an encoder works in batches, all others on what they get."""

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from harness.errors import HarnessError
 from harness.lanes import Lane
+from harness.left_out import LeftOut
 from harness.measured import Bench, Measured, row
 from harness.offers import Offer, Served, offer_rates, timeout_ms
 from harness.reopened import Reopened
@@ -39,22 +40,22 @@ def measure_server(bench: Bench) -> Measured:
     asked = random.permutation(choose_queries(bench.lanes[0].queries.texts, words.queries, random)).tolist()
     laps: list[pa.Table] = []
     said: dict[str, Any] = {}
-    left_out: dict[str, str] = {}
+    left_out = LeftOut()
     for lane in bench.lanes:
         try:
             with pinned(bench.runtime.threads), _garbage_of_requests_only():
                 served = offer_rates(lane, asked, words.server, words.seed, Reopened.of(bench, lane))
         except HarnessError as error:
-            left_out[lane.system] = str(error)
+            left_out.systems[lane.system] = str(error)
             continue
         laps += [_table(lane, number, offer) for number, offer in enumerate(served.offers)]
         said[lane.system] = _said(served)
         if served.bracket.low is None:
-            left_out[lane.system] = (
+            left_out.systems[lane.system] = (
                 f"no rate down to {served.bracket.high:g} queries/s kept p99 within {words.server.p99_ms:g} ms"
             )
     settings = words.server.model_dump(mode="json") | {"timeout_ms": timeout_ms(words.server), "seed": words.seed}
-    told = {**settings, "systems": said, "left_out": left_out}
+    told = {**settings, "systems": said, "left_out": left_out.words()}
     table, lanes = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps]), {lane.system: lane for lane in bench.lanes}
     rows = [
         row(lanes[found.system], found.quantity, found.value, found.unit, None, found.n, found.low, found.high)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 
 from harness.laps import RATIO_CONFIDENCE
+from harness.left_out import Unmeasured
 from harness.report import numbers
 from harness.report.comparison import Comparison
 from harness.report.conditions import conditions, percent
@@ -98,10 +99,17 @@ def stage_table(timing: Timing) -> Iterator[Table]:
 
 
 def _left_out(timing: Timing) -> Iterator[Table]:
-    rows = [(Cell(system), Cell("latency"), Cell(reason)) for system, reason in timing.left_out.items()]
-    for mode, said in timing.said.items():
-        missing = said.get("left_out") if isinstance(said, dict) and mode != "left_out" else None
-        if isinstance(missing, dict):
-            rows += [(Cell(str(what)), Cell(mode), Cell(str(reason))) for what, reason in missing.items()]
+    rows = []
+    for mode, missing in timing.left_out:
+        rows += [(system, mode or "latency", reason) for system, reason in missing.systems.items()]
+        rows += [("every system", failed, reason) for failed, reason in missing.modes.items()]
+        rows += [(one.system, _quantity(mode, one), one.reason) for one in missing.quantities]
     if rows:
-        yield Table("What has no number, and why.", (*map(Column, ("what", "of", "reason")),), (*rows,), "Not measured")
+        heads = (Column("system"), Column("of"), Column("reason"))
+        cells = tuple(tuple(map(Cell, row)) for row in rows)
+        yield Table("What has no number, and why.", heads, cells, "Not measured")
+
+
+def _quantity(mode: str | None, missing: Unmeasured) -> str:
+    named = " ".join(word for word in (missing.stage, missing.quantity) if word)
+    return f"{mode}: {named}" if mode else named

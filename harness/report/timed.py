@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from harness.left_out import LeftOut, read_left_out
 from harness.results import Measurement, Results
 
 TIMED = re.compile(
@@ -70,12 +71,10 @@ class Timing:
         return self.said.get("inconclusive") is True
 
     @property
-    def left_out(self) -> dict[str, str]:
-        """Why a system has no latency, by system."""
-        said = self.said.get("left_out")
-        known = {str(system): str(reason) for system, reason in said.items()} if isinstance(said, dict) else {}
+    def left_out(self) -> list[tuple[str | None, LeftOut]]:
+        """What has no number, and why, as run.json and the failed rows say: of the whole (None), then of each mode."""
         failed = {row.system: str(row.reason) for row in self.rows if row.failed and _median(row)}
-        return {**known, **failed}
+        return [*left_out(self.said), (None, LeftOut(systems=failed))]
 
     def order(self, system: str) -> int:
         """Return the place of a system among those that were timed, the fastest first; one that was not comes last."""
@@ -85,6 +84,12 @@ class Timing:
         """Return the medians of the stages of a system in ms, in the order in which they work."""
         mine = (row for row in self.rows if row.system == system and row.quantity == "latency_p50")
         return {row.stage: row.value for row in mine if row.stage is not None and row.value is not None}
+
+
+def left_out(said: Mapping[str, Any]) -> list[tuple[str | None, LeftOut]]:
+    """Read what run.json says was left out of a data set: of all of it (None), then of each mode."""
+    parts = [(None, said), *((mode, about) for mode, about in said.items() if isinstance(about, dict))]
+    return [(mode, read_left_out(about.get("left_out"))) for mode, about in parts]
 
 
 def _median(row: Measurement) -> bool:
@@ -100,7 +105,7 @@ def timings(results: Results, dataset: str) -> list[Timing]:
             found.setdefault(row.machine or own, []).append(row)
     said = results.part("latency").get(dataset)
     known = said if isinstance(said, dict) else {}
-    if known.get("left_out"):
+    if any(missing for _, missing in left_out(known)):
         found.setdefault(own, [])
     ordered = sorted(found.items(), key=lambda one: one[0] != own)
     return [Timing(dataset, machine, tuple(rows), known if machine == own else {}) for machine, rows in ordered]

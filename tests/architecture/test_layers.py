@@ -108,6 +108,7 @@ LINES: dict[int, set[str]] = {
         "prompts",
         "arrow",
         "noise",
+        "left_out",
     }
     | {"lap_statistics", "visits", "arrivals", "open_loop", "repeats"},
 }

@@ -11,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 
 from harness.laps import AGAIN, figures
+from harness.left_out import LeftOut
 from harness.results import LATENCY_SCHEMA, Measurement, Results, write_results
 from harness.statistics import mean_interval
 
@@ -28,7 +29,7 @@ class Made:
     machine: str = "laptop-7f3a"
     queries: int = 40
     blocks: int = 10
-    left_out: Mapping[str, str] = field(default_factory=dict)
+    left_out: LeftOut = field(default_factory=LeftOut)
     inconclusive: bool = False
     seed: int = 1
 
@@ -115,7 +116,7 @@ class Made:
                 "again": {"ratio": 1.05, "low": 1.03, "high": 1.07}
                 if self.inconclusive
                 else {"ratio": 1.002, "low": 0.994, "high": 1.01},
-                "left_out": dict(self.left_out),
+                "left_out": self.left_out.words(),
                 "threads": 1,
                 "device": "cpu",
                 "energy": "n/a: this machine lets nobody read its counters",

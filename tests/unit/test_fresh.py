@@ -16,6 +16,7 @@ from harness.fresh_work import watched
 from harness.lanes import open_lanes
 from harness.latency_words import Latency
 from harness.laying import lay_plan
+from harness.left_out import LeftOut, Unmeasured
 from harness.measured import Bench
 from harness.progress import Silent
 from harness.stage import Runtime
@@ -50,7 +51,7 @@ def test_cold_starts_are_really_made(bench: Bench) -> None:
         *parts, total = (row.value or 0 for row in found.rows if row.system == system)
         assert all(part > 0 for part in parts) and total == pytest.approx(sum(parts), rel=0.5)
     assert {row.n for row in found.rows} == {2} and {row.low for row in found.rows} == {None}
-    assert found.said["left_out"] == {} and set(found.said["plan_seconds"]) == {"bm25", "dense"}
+    assert found.said["left_out"] == LeftOut().words() and set(found.said["plan_seconds"]) == {"bm25", "dense"}
     json.dumps(found.said)
 
 
@@ -80,14 +81,14 @@ def test_the_memory_of_every_stage(bench: Bench) -> None:
         assert row.quantity in ("peak_rss_bytes", "peak_pss_bytes") and row.unit == "bytes"
         assert row.value and 10e6 < row.value < 4e9
         assert row.quantity == "peak_pss_bytes" or row.value >= base * 0.9
-    assert found.said["left_out"] == {}
+    assert found.said["left_out"] == LeftOut().words()
 
 
 def test_a_process_that_dies_leaves_out_its_system(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.plan.suite.file.write_text("no suite any more")
     found = fresh.measure_cold(bench)
-    assert found.rows == [] and set(found.said["left_out"]) == {"bm25", "dense"}
-    assert "a suite is a mapping" in found.said["left_out"]["bm25"]
+    assert found.rows == [] and set(found.said["left_out"]["systems"]) == {"bm25", "dense"}
+    assert "a suite is a mapping" in found.said["left_out"]["systems"]["bm25"]
     assert fresh.measure_memory(bench).rows == []
 
 
@@ -102,15 +103,34 @@ def test_a_process_that_dies_late_leaves_out_its_system(bench: Bench, monkeypatc
 
     monkeypatch.setattr(fresh, "ask", start)
     found = fresh.measure_cold(bench)
-    assert found.said["left_out"] == {"dense": "killed"}
+    assert found.said["left_out"] == LeftOut(systems={"dense": "killed"}).words()
     assert {row.system for row in found.rows} == {"bm25"}
     assert (asked.count("bm25"), asked.count("dense")) == (3, 2)
+
+
+def test_a_stage_whose_process_dies_is_named_for_each_system_that_has_it(
+    write_suite: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench = benched(write_suite("  one: [{index: bm25}]\n  two: [{index: bm25}, {arrange: top, tokens: 50}]"))
+    asked: list[str] = []
+
+    def work(_: Bench, lane: Any, libraries: list[str], query: int, work: fresh.Work) -> dict[str, Any]:
+        asked.append(work.stage)
+        if work.stage == "index/bm25":
+            raise fresh.Died("killed")
+        return {"peak_rss": 1e6}
+
+    monkeypatch.setattr(fresh, "ask", work)
+    found = fresh.measure_memory(bench)
+    missing = [Unmeasured(system, "index/bm25", None, "killed") for system in ("one", "two")]
+    assert found.said["left_out"] == LeftOut(quantities=missing).words()
+    assert asked.count("index/bm25") == 1 and "index/bm25" not in {row.stage for row in found.rows}
 
 
 def test_what_the_store_lost_leaves_out_its_systems(bench: Bench) -> None:
     bench.store.remove(bench.targets[0].line.corpus.fingerprint)
     found = fresh.measure_memory(bench)
-    assert found.rows == [] and set(found.said["left_out"]) == {"bm25", "dense"}
+    assert found.rows == [] and set(found.said["left_out"]["systems"]) == {"bm25", "dense"}
 
 
 def test_an_arranger_works_alone_whatever_else_the_suite_holds(write_suite: Write) -> None:
@@ -121,7 +141,7 @@ def test_an_arranger_works_alone_whatever_else_the_suite_holds(write_suite: Writ
     bench = benched(suite, ["read*"])
     found = fresh.measure_memory(bench)
     stages = [row.stage for row in found.rows if row.quantity == "peak_rss_bytes"]
-    assert stages == ["index/bm25", "search/bm25", "arrange/top"] and found.said["left_out"] == {}
+    assert stages == ["index/bm25", "search/bm25", "arrange/top"] and found.said["left_out"] == LeftOut().words()
     assert fresh.ask(bench, bench.lanes[0], [], 0)["first_query"] > 0
 
 

@@ -16,6 +16,7 @@ import pytest
 import harness
 from harness.exports import export_to
 from harness.latency import MODES
+from harness.left_out import LeftOut
 from harness.manifest import write_manifest
 from harness.results import LATENCY_SCHEMA, Results
 from harness.stages.encode.hashing import HashingEncoder
@@ -42,7 +43,7 @@ def test_what_is_timed_is_recorded(write_suite: Write) -> None:
     assert laps.schema == LATENCY_SCHEMA
     assert list(dict.fromkeys(laps["system"].to_pylist())) == TIMED
     said = results.part("latency")["toy"]
-    assert said["reference"] == "bm25" and said["left_out"] == {} and said["device"] == "cpu"
+    assert said["reference"] == "bm25" and said["left_out"] == LeftOut().words() and said["device"] == "cpu"
     whole = laps.filter(pc.is_null(laps["stage"]))
     assert len(whole) == said["laps"] * (len(TIMED) + 1)
     stages = laps.filter(pc.equal(laps["system"], "hybrid"))["stage"].unique().to_pylist()
@@ -107,7 +108,7 @@ def test_what_lanes_hold_is_made_again_where_the_store_lost_it(write_suite: Writ
         recipe = json.loads((store.folder(name) / "recipe.json").read_text())
         if "index/" in json.dumps(recipe):
             store.remove(name)
-    assert run(suite).part("latency")["toy"]["left_out"] == {}
+    assert run(suite).part("latency")["toy"]["left_out"] == LeftOut().words()
 
 
 def test_what_cannot_be_timed_is_named(write_suite: Write, tmp_path: Path) -> None:
@@ -115,10 +116,11 @@ def test_what_cannot_be_timed_is_named(write_suite: Write, tmp_path: Path) -> No
     systems = "  file: [{runfile: other.trec}]\n  bm25: [{index: bm25}]"
     results = run(write_suite(systems, head="latency: {seconds: 0.8, reference: file}"))
     said = results.part("latency")["toy"]
-    assert said["left_out"] == {"file": "a run file has no latency"} and said["reference"] == "bm25"
+    assert said["left_out"] == LeftOut(systems={"file": "a run file has no latency"}).words()
+    assert said["reference"] == "bm25"
     assert "latency on toy: 'file' could not be timed; the reference is 'bm25'" in results.run["warnings"]
     alone = run(write_suite("  file: [{runfile: other.trec}]", head="latency: {seconds: 0.8}"))
-    assert alone.part("latency")["toy"]["left_out"] == {"file": "a run file has no latency"}
+    assert alone.part("latency")["toy"]["left_out"] == said["left_out"]
     assert not len(alone.latency()) and verify(alone.folder).differs == []
 
 
@@ -137,8 +139,8 @@ def test_a_system_that_fails_in_a_lap_leaves_the_others_timed(
     monkeypatch.setattr(HashingEncoder, "open", fail)
     results = run(suite)
     said = results.part("latency")["toy"]
-    assert set(said["left_out"]) == {"dense-64", "dense-32", "hybrid"}
-    assert said["left_out"]["hybrid"] == "encode/hashing: ArithmeticError: no luck"
+    assert set(said["left_out"]["systems"]) == {"dense-64", "dense-32", "hybrid"}
+    assert said["left_out"]["systems"]["hybrid"] == "encode/hashing: ArithmeticError: no luck"
     assert results.run["status"] == "complete" and results.value("toy", "bm25", "latency_p50")
 
 
@@ -148,9 +150,19 @@ def test_a_mode_that_fails_loses_nothing_else(write_suite: Write, monkeypatch: p
 
     monkeypatch.setitem(MODES, "offline", fail)  # type: ignore[misc]
     results = run(write_suite(head="latency: {seconds: 0.8, modes: [offline, single]}"))
-    assert results.part("latency")["toy"]["left_out"] == {"mode offline": "ArithmeticError: no luck"}
+    left_out = results.part("latency")["toy"]["left_out"]
+    assert left_out == LeftOut(modes={"offline": "ArithmeticError: no luck"}).words()
     assert "latency on toy: the mode offline failed: ArithmeticError: no luck" in results.run["warnings"]
     assert results.value("toy", "bm25", "latency_p50")
+
+
+def test_a_system_may_be_called_like_a_mode(write_suite: Write, tmp_path: Path) -> None:
+    (tmp_path / "other.trec").write_text("q000 Q0 d00001 1 2.5 other\n")
+    systems = "  'mode offline': [{runfile: other.trec}]\n  bm25: [{index: bm25}]"
+    results = run(write_suite(systems, head="latency: {seconds: 0.8}"))
+    left_out = results.part("latency")["toy"]["left_out"]
+    assert left_out == LeftOut(systems={"mode offline": "a run file has no latency"}).words()
+    assert not [warning for warning in results.run["warnings"] if "failed" in warning]
 
 
 def test_verify_calculates_latencies_again(write_suite: Write) -> None:

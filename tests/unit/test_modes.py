@@ -12,6 +12,7 @@ import pytest
 
 from harness.errors import SuiteError
 from harness.job import run
+from harness.left_out import LeftOut, Unmeasured
 from harness.results import Measurement, Results
 from harness.stages.index.bm25 import Bm25Indexer
 from harness.verify import verify
@@ -54,7 +55,9 @@ def test_offline_measures_queries_and_documents(write_suite: Write) -> None:
     assert found["index/bm25", "index_rate"].unit == "documents/s"
     assert found["index/bm25", "build_seconds"].unit == "s", "what the artifact took when it was made is told as before"
     said = said_by(results, "offline")
-    assert said["left_out"]["hybrid: query_rate@32"] == "the data set has 12 queries"
+    names, reason = ("bm25", "dense", "hybrid"), "the data set has 12 queries"
+    few = [Unmeasured(name, None, "query_rate@32", reason) for name in names]
+    assert said["left_out"] == LeftOut(quantities=few).words()
     assert (None, "query_rate@32") not in found
     assert said["rows_a_repeat"]["bm25"].items() >= {"index/bm25 index_rate": 60}.items()
     assert said["rows_a_repeat"]["bm25"]["query_rate@4"] in (4, 8, 12)
@@ -75,8 +78,8 @@ def test_a_stage_that_fails_leaves_out_its_figure_and_no_other(
     found = rows_of(results, "bm25")
     assert found[None, "query_rate@1"].value > 0, "the index is that of the store"
     assert ("index/bm25", "index_rate") not in found
-    reason = said_by(results, "offline")["left_out"]["bm25: index/bm25 index_rate"]
-    assert reason == "index: bm25: IndexError: list index out of range"
+    missing = Unmeasured("bm25", "index/bm25", "index_rate", "index: bm25: IndexError: list index out of range")
+    assert said_by(results, "offline")["left_out"] == LeftOut(quantities=[missing]).words()
 
 
 def test_server_keeps_every_response_and_brackets_a_rate(write_suite: Write) -> None:
@@ -110,7 +113,8 @@ def test_a_system_without_a_rate_that_holds_is_named(write_suite: Write) -> None
     results = measured(write_suite(SYSTEMS, head))
     said = said_by(results, "server")
     lowest = min(offer["rate"] for offer in said["systems"]["bm25"]["offers"])
-    assert said["left_out"] == {"bm25": f"no rate down to {lowest:g} queries/s kept p99 within 0.001 ms"}
+    reason = f"no rate down to {lowest:g} queries/s kept p99 within 0.001 ms"
+    assert said["left_out"] == LeftOut(systems={"bm25": reason}).words()
     assert not [name for _, name in rows_of(results, "bm25") if name.startswith("server")]
 
 

@@ -7,6 +7,7 @@ from xml.etree import ElementTree
 import pyarrow.compute as pc
 import pytest
 
+from harness.left_out import LeftOut, Unmeasured
 from harness.report import render
 from harness.report.comparison import compare
 from harness.report.costs import Costs
@@ -169,11 +170,20 @@ def test_too_little_is_inconclusive_too(tmp_path):
 
 
 def test_what_was_left_out_is_listed_with_its_reason(tmp_path):
-    made = replace(THREE, left_out={"theirs": "a run file has no latency"})
+    made = replace(THREE, left_out=LeftOut({"theirs": "a run file has no latency"}, {"cold": "no luck"}))
     said = made.said()
-    said["toy"]["server"] = {"p99_ms": 50, "left_out": {"dense": "a worker died"}}
+    said["toy"]["server"] = {"p99_ms": 50, "left_out": LeftOut({"dense": "a worker died"}).words()}
+    few = Unmeasured("bm25", None, "query_rate@32", "12 queries")
+    rate = Unmeasured("bm25", "index/bm25", "index_rate", "it broke")
+    memory = Unmeasured("bm25", "search/bm25", None, "killed")
+    said["toy"]["offline"] = {"left_out": LeftOut(quantities=[few, rate]).words()}
+    said["toy"]["memory"] = {"left_out": LeftOut(quantities=[memory]).words()}
     content = rendered(made.write(tmp_path / "run", latency=said), tmp_path / "out")
     assert "| theirs | latency | a run file has no latency |" in content
+    assert "| every system | cold | no luck |" in content
+    assert "| bm25 | offline: query_rate@32 | 12 queries |" in content
+    assert "| bm25 | offline: index/bm25 index_rate | it broke |" in content
+    assert "| bm25 | memory: search/bm25 | killed |" in content
     assert "| dense | server | a worker died |" in content
     assert "**Energy**: n/a: this machine lets nobody read its counters" in content
 
@@ -193,10 +203,13 @@ def test_without_latency_nothing_is_said(tmp_path):
     assert "p50" not in rendered(results, tmp_path / "out")
 
 
-def test_what_is_left_out_alone_is_a_section_too(tmp_path):
-    results = Results.load(make(tmp_path / "run", latency={"toy": {"left_out": {"bm25": "why not"}, "threads": 1}}))
+@pytest.mark.parametrize("words", [{"bm25": "why not"}, LeftOut({"bm25": "why not"}).words()], ids=["older", "newer"])
+@pytest.mark.parametrize("mode", ["latency", "offline"])
+def test_what_is_left_out_alone_is_a_section_too(tmp_path, mode, words):
+    said = {"left_out": words} if mode == "latency" else {"left_out": {}, mode: {"left_out": words}}
+    results = Results.load(make(tmp_path / "run", latency={"toy": {**said, "threads": 1}}))
     content = rendered(results, tmp_path / "out")
-    assert "| bm25 | latency | why not |" in content
+    assert f"| bm25 | {mode} | why not |" in content
     assert "Measured on" not in content
 
 
@@ -352,7 +365,7 @@ def test_shortened_names_stay_apart():
 
 def test_hostile_names_do_nothing(tmp_path):
     made = Made({HOSTILE: {f"encode/{HOSTILE}": 1.0}} | DENSE, dataset=HOSTILE, machine=HOSTILE,
-                left_out={HOSTILE: HOSTILE})  # fmt: skip
+                left_out=LeftOut({HOSTILE: HOSTILE}, {HOSTILE: HOSTILE}, [Unmeasured(*[HOSTILE] * 4)]))  # fmt: skip
     content = rendered(made.write(tmp_path / "run"), tmp_path / "out", ".html")
     assert "<script" not in content
     assert "\x1b" not in content
