@@ -97,7 +97,7 @@ def measure_memory(bench: Bench) -> Measured:
     failed: dict[str, str] = {}
     left_out = LeftOut()
     rows: list[Measurement] = []
-    counted: dict[str, int] = {}
+    counted: list[dict[str, Any]] = []
     for lane, target in zip(bench.lanes, bench.targets, strict=True):
         try:
             there = list(works(lane, target, opener))
@@ -115,7 +115,7 @@ def measure_memory(bench: Bench) -> Measured:
                 left_out.quantities.append(Unmeasured(lane.system, work.stage, None, failed[name]))
                 continue
             rows += _bytes(lane, work, found[name])
-            counted[work.stage] = work.rows
+            counted.append({"system": lane.system, "stage": work.stage, "rows": work.rows})
     said = {"rows": counted, "left_out": left_out.words()}
     base = [one["base_rss"] for one in found.values() if one.get("base_rss")]
     return Measured(rows, said=said | ({"base_rss_bytes": int(np.median(base))} if base else {}))

@@ -10,7 +10,7 @@ import gc
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from time import perf_counter_ns
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -55,7 +55,7 @@ def measure_offline(bench: Bench) -> Measured:
         took = rates(list(works.found.values()), seconds=said.seconds, repeats=said.repeats, seed=bench.words.seed)
     found = dict(zip(works.found, took, strict=True))
     rows = [one for lane, target in pairs for one in works.rows(lane, target, found)]
-    stretches = {lane.system: works.stretches(lane, target, found) for lane, target in pairs}
+    stretches = [one for lane, target in pairs for one in works.stretches(lane, target, found)]
     settings = {"batch_sizes": list(said.batch_sizes), "seconds": said.seconds, "repeats": said.repeats}
     return Measured(rows, said={**settings, "rows_a_repeat": stretches, "left_out": works.left_out.words()})
 
@@ -137,12 +137,14 @@ class _Works:
                     rate = found[Key(node.fingerprint, quantity)].parts[0]
                     yield _row(lane, stage, quantity, rate, f"{counted(node)}/s")
 
-    def stretches(self, lane: Lane, target: Target, found: dict[Key, Rates]) -> dict[str, int]:
-        """Say how many rows each repeat had."""
-        keys = {key.quantity: key for key in found if key.of == lane.system}
+    def stretches(self, lane: Lane, target: Target, found: dict[Key, Rates]) -> Iterator[dict[str, Any]]:
+        """Say how many rows a repeat of each figure of one system had."""
+        keys: list[tuple[str | None, Key]] = [(None, Key(lane.system, f"query_rate@{size}")) for size in self.sizes]
         for stage, node in named(target).items():
-            keys |= {f"{stage} {q}": Key(node.fingerprint, q) for q, _ in self.quantities(node)}
-        return {name: found[key].rows for name, key in keys.items() if key in found}
+            keys += [(stage, Key(node.fingerprint, quantity)) for quantity, _ in self.quantities(node)]
+        for where, key in keys:
+            if key in found:
+                yield {"system": lane.system, "stage": where, "quantity": key.quantity, "rows": found[key].rows}
 
 
 def documents_side(target: Target) -> list[Node]:
