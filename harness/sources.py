@@ -137,7 +137,7 @@ class Leaves:
 
     def _find(self, name: Fingerprint) -> Part | Weighed | Runfile | None:
         parts = (part for collection in self.collections.values() for part in collection.parts)
-        every = chain(self.models.values(), self.runfiles.values(), parts)
+        every: Iterator[Part | Weighed | Runfile] = chain(self.models.values(), self.runfiles.values(), parts)
         return next((leaf for leaf in every if leaf.node.fingerprint == name), None)
 
     def loader(self, name: Fingerprint) -> Callable[[], Artifact]:
