@@ -202,5 +202,9 @@ def test_what_ships_comes_in_by_entry_points():
 
 def test_a_thing_without_a_module_file_has_an_origin():
     held = Registry("measure", "none")
-    thing = SimpleNamespace(__module__="nowhere")
-    assert held.register("x", thing) is held.register("x", thing)
+    one, same, other = (SimpleNamespace(__module__="nowhere", value=value) for value in (1, 1, 2))
+    held.register("x", one)
+    held.register("x", same)
+    assert held["x"] is same
+    with pytest.raises(ValueError, match="the measure 'x' is registered twice"):
+        held.register("x", other)
