@@ -276,7 +276,7 @@ def doctor(store: StoreFolder = None, as_json: AsJson = False) -> None:
 def store_ls(store: StoreFolder = None, as_json: AsJson = False) -> None:
     """List the artifacts: name, size, and what made them."""
     from harness.janitor import describe_all
-    from harness.words import size
+    from harness.meter import size
 
     found = describe_all(_store(store))
     if as_json:
@@ -309,7 +309,7 @@ def store_gc(
     """Show what no named suite reaches; with --yes, remove it."""
     from harness.janitor import describe_all, left_over, remove
     from harness.laying import lay_plan
-    from harness.words import size
+    from harness.meter import size
 
     opened = _store(store)
     plans = [lay_plan(suite, None, None, store, device.value, fetch=False)[0] for suite in suites]

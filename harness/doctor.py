@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from harness import __version__, machine
 from harness.errors import UserError
+from harness.meter import size
 from harness.models import BUNDLED, bundled_folder, content_of
 from harness.store import Store
-from harness.words import size
 
 OPTIONAL = {"faiss-cpu": "cpu", "ir-datasets": "ir", "ir-measures": "ir", "mteb": "mteb", "ranx": "ranx"}
 

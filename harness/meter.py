@@ -1,4 +1,7 @@
-"""What a piece of work cost: wall clock, processor time, peak memory, how much was done, and what services took."""
+"""What a piece of work cost: wall clock, processor time, peak memory, how much was done, and what services took.
+
+It also writes seconds and bytes, the same wherever a person meets them.
+"""
 
 from __future__ import annotations
 
@@ -104,3 +107,31 @@ def peak_rss_bytes() -> int:
         return 0
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return peak if sys.platform == "darwin" else peak * 1024
+
+
+def duration(seconds: float) -> str:
+    """Write a time as a person says it, rounded to the last unit shown.
+
+    >>> duration(0.0042), duration(3.25), duration(75), duration(7260)
+    ('4 ms', '3.2 s', '1 min 15 s', '2 h 1 min')
+    """
+    if round(seconds * 1000) < 1000:
+        return f"{seconds * 1000:.0f} ms"
+    if round(seconds, 1) < 60:
+        return f"{seconds:.1f} s"
+    if round(seconds) < 3600:
+        return "{} min {} s".format(*divmod(round(seconds), 60))
+    return "{} h {} min".format(*divmod(round(seconds / 60), 60))
+
+
+def size(count: float) -> str:
+    """Write a number of bytes with a unit.
+
+    >>> size(0), size(1536), size(7_961_088)
+    ('0 B', '1.5 kB', '8.0 MB')
+    """
+    for unit, digits in (("B", 0), ("kB", 1), ("MB", 1), ("GB", 1)):
+        if round(count, digits) < 1000:
+            return f"{count:.{digits}f} {unit}"
+        count /= 1000
+    return f"{count:.1f} TB"

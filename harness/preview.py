@@ -9,10 +9,11 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from harness.meter import duration
 from harness.outlook import Prospect, total
 from harness.plan import Plan
 from harness.spoken import Spoken, doubts, of_plan
-from harness.words import describe_node, describe_side, duration
+from harness.words import describe_node, describe_side
 
 
 def as_table(plan: Plan, prospects: list[Prospect]) -> Iterator[Any]:

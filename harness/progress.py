@@ -11,8 +11,9 @@ from rich.live import Live
 from rich.text import Text
 from rich.tree import Tree
 
+from harness.meter import duration
 from harness.stage import Node, Source
-from harness.words import describe_node, describe_side, duration
+from harness.words import describe_node, describe_side
 
 QUIET_SECONDS = 0.5
 """A stage that takes less than this is counted, and gets no line of its own unless it fails."""

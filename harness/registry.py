@@ -20,7 +20,8 @@ T = TypeVar("T")
 class Registry(Generic[T]):
     """Things of one kind by name. A name from an entry point is imported when it is first asked for.
 
-    A registered class learns the last part of its name, as `attribute` says ("name" or "source").
+    A registered class learns the last part of its name, as `attribute` says ("name" or "source"). Under a second name
+    stands a subclass of it, so that each name keeps its own word.
     """
 
     def __init__(self, kind: str, group: str, attribute: str = "name") -> None:
@@ -36,26 +37,32 @@ class Registry(Generic[T]):
     @overload
     def register(self, name: str, target: T, *, version: int | None = None) -> T: ...
     def register(self, name: str, target: T | None = None, *, version: int | None = None) -> T | Callable[[T], T]:
-        """Enter a thing under a name, directly or as a decorator; ValueError if the name is taken by another thing.
+        """Enter a thing under a name, directly or as a decorator, and return it as it was given.
 
         A `version` is written on the thing, for what names its outputs (a stage may as well say it in its class).
+        Raises ValueError if the name is taken by another thing, and for a second version of one function.
         """
 
         def add(thing: T) -> T:
-            held = self._items.setdefault(name, thing)
+            held = self._items.get(name, thing)
             if held is not thing and _origin(held) != _origin(thing):
                 raise ValueError(f"the {self.kind} {name!r} is registered twice")
-            self._items[name] = thing
-            self._tell(name, thing)
-            if version is not None:
-                thing.version = version  # type: ignore[attr-defined]
+            self._items[name] = self._named(name, thing, version)
             return thing
 
         return add if target is None else add(target)
 
-    def _tell(self, name: str, thing: Any) -> None:
+    def _named(self, name: str, thing: Any, version: int | None) -> Any:
+        """Return what stands under a name: the thing, or a subclass if it is a class that has another name already."""
+        shared = any(held is thing for other, held in self._items.items() if other != name)
         if isinstance(thing, type):
+            thing = _subclass(thing) if shared else thing
             setattr(thing, self.attribute, name.split("/", 1)[-1])
+        elif shared and version not in (None, known := getattr(thing, "version", None)):
+            raise ValueError(f"the {self.kind} {name!r} has version {version}, but under another name {known}")
+        if version is not None:
+            thing.version = version
+        return thing
 
     def _open(self) -> None:
         if self._opened:
@@ -97,6 +104,13 @@ class Registry(Generic[T]):
                 yield name, self[name]
             except UserError as error:
                 warnings.warn(str(error), stacklevel=2)
+
+
+def _subclass(kind: type) -> type:
+    """Return a class that is the same in all but what is written on it from now on."""
+    return type(kind)(
+        kind.__name__, (kind,), {key: getattr(kind, key) for key in ("__module__", "__qualname__", "__doc__")}
+    )
 
 
 def _origin(thing: Any) -> tuple[str, str]:

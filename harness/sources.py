@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +49,29 @@ UNKNOWN = "unknown:"
 
 
 @dataclass(frozen=True)
+class Part:
+    """A part of a data set as a node."""
+
+    name: str
+    dataset: Dataset
+    node: Node
+
+    def load(self) -> Artifact:
+        """Read it again; DataError if it changed since it was named."""
+        artifact = self.dataset.part(self.name)
+        if artifact is None or artifact.checksum() != self.node.stage.recipe["content"]:
+            raise DataError(
+                f"the {self.name} of the data set {self.dataset.source!r} changed while it was in use: run again"
+            )
+        return artifact
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """What its data set is called, for people."""
+        return _about(self.dataset)
+
+
+@dataclass(frozen=True)
 class Collection:
     """A data set of a suite with its parts as nodes, and what is worth telling of it."""
 
@@ -72,9 +96,10 @@ class Collection:
         return bool(self.facts.get("ignore_identical_ids", self.dataset.identical_ids))
 
     @property
-    def about(self) -> dict[str, Any]:
-        """What it is called, for people."""
-        return _about(self.dataset)
+    def parts(self) -> tuple[Part, ...]:
+        """Every part that it has."""
+        nodes = {name: getattr(self, name) for name in PARTS}
+        return tuple(Part(name, self.dataset, node) for name, node in nodes.items() if node is not None)
 
 
 @dataclass(frozen=True)
@@ -110,30 +135,22 @@ class Leaves:
     runfiles: Mapping[tuple[str, str], Runfile] = field(default_factory=dict)
     """By data set and the word in the suite; see `find_runfiles`."""
 
-    def _single(self) -> tuple[Weighed | Runfile, ...]:
-        return (*self.models.values(), *self.runfiles.values())
+    def _find(self, name: Fingerprint) -> Part | Weighed | Runfile | None:
+        parts = (part for collection in self.collections.values() for part in collection.parts)
+        every: Iterator[Part | Weighed | Runfile] = chain(self.models.values(), self.runfiles.values(), parts)
+        return next((leaf for leaf in every if leaf.node.fingerprint == name), None)
 
     def loader(self, name: Fingerprint) -> Callable[[], Artifact]:
         """Return the function that reads a leaf. KeyError for what is no leaf of this suite."""
-        for leaf in self._single():
-            if leaf.node.fingerprint == name:
-                return leaf.load
-        for collection in self.collections.values():
-            for part in PARTS:
-                node = getattr(collection, part)
-                if node is not None and node.fingerprint == name:
-                    return lambda: _read(collection.dataset, part, node.stage.content)
-        raise KeyError(name)
+        leaf = self._find(name)
+        if leaf is None:
+            raise KeyError(name)
+        return leaf.load
 
     def about(self, name: Fingerprint) -> dict[str, Any] | None:
         """Return what a leaf is called, for people; None for what is no leaf."""
-        for leaf in self._single():
-            if leaf.node.fingerprint == name:
-                return leaf.about
-        for collection in self.collections.values():
-            if name in {n.fingerprint for n in (collection.corpus, collection.queries, collection.qrels)}:
-                return collection.about
-        return None
+        leaf = self._find(name)
+        return leaf.about if leaf else None
 
 
 def find_leaves(
@@ -226,14 +243,6 @@ def _other_contents(dataset: Dataset, nodes: Mapping[str, Node], store: Store) -
 
 def _about(dataset: Dataset) -> dict[str, Any]:
     return {"source": dataset.source, **dataset.model_dump(mode="json", by_alias=True, exclude_none=True)}
-
-
-def _read(dataset: Dataset, part: str, content: str) -> Artifact:
-    """Read a part that should have a known content; DataError if it has another by now."""
-    artifact = dataset.part(part)
-    if artifact is None or artifact.checksum() != content:
-        raise DataError(f"the {part} of the data set {dataset.source!r} changed while it was in use: run again")
-    return artifact
 
 
 def _weigh(name: str, spec: ModelSpec, base: Path, store: Store, *, fetch: bool) -> Weighed:

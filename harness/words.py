@@ -1,4 +1,4 @@
-"""How stages, durations and sizes are put into words, the same wherever a person meets them."""
+"""How stages are put into words, the same wherever a person meets them."""
 
 from __future__ import annotations
 
@@ -54,31 +54,3 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {item!r}" for key, item in value.items()) + "}"
     return " ".join(str(value).split())
-
-
-def duration(seconds: float) -> str:
-    """Write a time as a person says it.
-
-    >>> duration(0.0042), duration(3.25), duration(75), duration(7260)
-    ('4 ms', '3.2 s', '1 min 15 s', '2 h 1 min')
-    """
-    if seconds < 1:
-        return f"{seconds * 1000:.0f} ms"
-    if seconds < 60:
-        return f"{seconds:.1f} s"
-    if seconds < 3600:
-        return f"{int(seconds) // 60} min {int(seconds) % 60} s"
-    return f"{int(seconds) // 3600} h {int(seconds) % 3600 // 60} min"
-
-
-def size(count: float) -> str:
-    """Write a number of bytes with a unit.
-
-    >>> size(0), size(1536), size(7_961_088)
-    ('0 B', '1.5 kB', '8.0 MB')
-    """
-    for unit in ("B", "kB", "MB", "GB"):
-        if count < 1000:
-            return f"{count:.0f} B" if unit == "B" else f"{count:.1f} {unit}"
-        count /= 1000
-    return f"{count:.1f} TB"

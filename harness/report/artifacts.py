@@ -29,6 +29,10 @@ def artifacts(results: Results) -> Iterator[Section]:
 def _line(dataset: str, stage: str, sizes: dict[str, list[Measurement]]) -> tuple[Cell, ...]:
     whole, each = (sizes.get(name, []) for name in SIZES)
     users = numbers.some(list(dict.fromkeys(row.system for row in (*whole, *each))), most=3)
-    size = numbers.size(whole[0].value) if whole else numbers.NOTHING
-    share = f"{numbers.size(each[0].value)} {each[0].unit.replace('bytes/', 'a ')}" if each else numbers.NOTHING
+    size = numbers.quantity(whole[0].value, "bytes") if whole else numbers.NOTHING
+    share = (
+        f"{numbers.quantity(each[0].value, 'bytes')} {each[0].unit.replace('bytes/', 'a ')}"
+        if each
+        else numbers.NOTHING
+    )
     return tuple(map(Cell, (dataset, stage, size, share, users)))

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from harness.meter import size
 from harness.report import numbers
 from harness.report.artifacts import artifacts
 from harness.report.document import Block, Cell, Code, Column, Items, Section, Table, pairs, say
@@ -219,7 +220,7 @@ def environment(results: Results) -> Section:
     """Say where and with what it ran."""
     facts = {f"machine: {key}": value for key, value in results.part("machine").items()}
     if isinstance(memory := facts.get("machine: memory_bytes"), int):
-        facts["machine: memory_bytes"] = numbers.size(memory)
+        facts["machine: memory_bytes"] = size(memory)
     facts |= {f"run: {key}": value for key, value in results.part("runtime").items()}
     facts |= {key: results.run.get(key) for key in ("started", "ended")}
     table = pairs("Where and how it ran.", [(key, numbers.fact(value)) for key, value in facts.items()])

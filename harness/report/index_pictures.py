@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from harness.meter import size
 from harness.report import numbers
 from harness.report.comparison import Comparison
 from harness.report.document import Figure
@@ -38,7 +39,7 @@ def index_curves(results: Results, comparison: Comparison) -> list[Figure]:
     k = comparison.recall_cuts[0]
     title = f"{comparison.headline}, index recall@{k} and bytes a vector on {comparison.dataset}"
     said = (
-        f"{dot.system}: {numbers.size(dot.bytes)} a vector, {comparison.headline} {numbers.measure(dot.value)}, "
+        f"{dot.system}: {size(dot.bytes)} a vector, {comparison.headline} {numbers.measure(dot.value)}, "
         f"index recall {numbers.measure(dot.recall)}"
         for dot in dots
     )

@@ -138,7 +138,7 @@ def _cell(row: Measurement | None) -> Cell:
     if row is None:
         return Cell(numbers.NOTHING)
     if row.unit.startswith("bytes"):
-        return Cell(numbers.size(row.value))
+        return Cell(numbers.quantity(row.value, "bytes"))
     text, spread = numbers.spread(row.value, row.low, row.high)
     return Cell(text, note=spread)
 

@@ -1,4 +1,4 @@
-"""How a report writes numbers, sizes, facts and names, the same in every format."""
+"""How a report writes numbers, facts and names, the same in every format."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import math
 import re
 from decimal import Decimal
 from typing import Any
+
+from harness.meter import size
 
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What XML cannot hold, what drives a terminal, and what turns the direction of writing."""
@@ -42,21 +44,6 @@ def count(value: float | None) -> str:
     return NOTHING if value is None else f"{value:,.0f}"
 
 
-def size(value: float | None) -> str:
-    """Write a number of bytes with a unit.
-
-    >>> size(0), size(1536), size(7_961_088)
-    ('0 B', '1.5 kB', '8.0 MB')
-    """
-    if value is None:
-        return NOTHING
-    for unit in ("B", "kB", "MB", "GB"):
-        if value < 999.95:
-            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
-        value /= 1000
-    return f"{value:.1f} TB"
-
-
 def quantity(value: float | None, unit: str) -> str:
     """Write a number with its unit, to three digits.
 
@@ -67,9 +54,9 @@ def quantity(value: float | None, unit: str) -> str:
         return NOTHING
     if unit == "bytes":
         return size(value)
-    if unit == "s" and abs(value) < 1:
+    if unit == "s" and round(abs(value) * 1000, 0) < 1000:
         value, unit = value * 1000, "ms"
-    digits = count(value) if abs(value) >= 1000 else f"{value:.3g}"
+    digits = count(value) if round(abs(value), 0) >= 1000 else f"{value:.3g}"
     return f"{digits} {unit}".rstrip()
 
 
@@ -118,7 +105,7 @@ def money(value: float | None, currency: str) -> str:
     """
     if value is None:
         return NOTHING
-    digits = count(value) if abs(value) >= 1000 else f"{Decimal(f'{value:.3g}'):f}"
+    digits = count(value) if round(abs(value), 0) >= 1000 else f"{Decimal(f'{value:.3g}'):f}"
     return f"{digits} {currency}"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from harness.meter import size
 from harness.report import numbers
 from harness.report.comparison import Comparison
 from harness.report.costs import Costs
@@ -17,7 +18,7 @@ from harness.results import Results
 
 BYTES = "replace(format(datum.value, '~s'), /([kMGTP]?)$/, ' $1B')"
 """How a size stands at an axis."""
-SIZE = Axis("index size", "index size", numbers.size, BYTES)
+SIZE = Axis("index size", "index size", size, BYTES)
 
 
 def quality_and_size(comparison: Comparison) -> list[Figure]:

@@ -74,7 +74,7 @@ def table(comparison: Comparison) -> Table:
         cells = [
             _number(entry, measure, highest[measure], scale if i == 0 else None) for i, measure in enumerate(measures)
         ]
-        size = Cell(numbers.size(entry.index_bytes))
+        size = Cell(numbers.quantity(entry.index_bytes, "bytes"))
         dimensions = Cell(numbers.count(entry.dimensions), note=_active(entry))
         rows.append(
             (
@@ -98,7 +98,7 @@ def _index(comparison: Comparison, entry: Entry) -> list[Cell]:
         return []
     found = [numbers.measure(entry.index_recall.get(k)) for k in comparison.recall_cuts]
     built = [numbers.quantity(entry.build_seconds.get(machine), "s") for machine in comparison.builders]
-    return [*map(Cell, found), Cell(numbers.size(entry.index_memory_bytes)), *map(Cell, built)]
+    return [*map(Cell, found), Cell(numbers.quantity(entry.index_memory_bytes, "bytes")), *map(Cell, built)]
 
 
 def _active(entry: Entry) -> str:

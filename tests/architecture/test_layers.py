@@ -5,8 +5,11 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+
+import pytest
 
 import harness
 
@@ -136,11 +139,21 @@ def modules() -> dict[str, Path]:
     return found
 
 
+def run_on_import(node: ast.AST) -> Iterator[ast.AST]:
+    """Give every node below that runs when the module is imported: none in a function, or for a type checker alone."""
+    children = ast.iter_child_nodes(node)
+    if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+        children = iter(node.orelse)
+    for child in children:
+        if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            yield child
+            yield from run_on_import(child)
+
+
 def imports(path: Path, *, top: bool = False) -> set[str]:
     tree = ast.parse(path.read_text())
-    nodes = tree.body if top else list(ast.walk(tree))
     found: set[str] = set()
-    for node in nodes:
+    for node in run_on_import(tree) if top else ast.walk(tree):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -206,6 +219,44 @@ def test_plan_and_execute_name_no_stage_and_report_runs_nothing() -> None:
 def test_nothing_heavy_is_imported_at_the_top() -> None:
     for name, path in modules().items():
         assert not {other.split(".")[0] for other in imports(path, top=True)} & HEAVY, name
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import torch",
+        "from torch import nn",
+        "try:\n    import torch\nexcept ImportError:\n    torch = None",
+        "try:\n    pass\nexcept ImportError:\n    import torch",
+        "try:\n    pass\nfinally:\n    import torch",
+        "if True:\n    pass\nelse:\n    import torch",
+        "with suppress(ImportError):\n    import torch",
+        "for _ in range(1):\n    import torch",
+        "match 1:\n    case 1:\n        import torch",
+        "if TYPE_CHECKING:\n    pass\nelse:\n    import torch",
+        "class A:\n    import torch",
+        "class A:\n    if True:\n        class B:\n            import torch",
+    ],
+)
+def test_what_runs_on_import_is_looked_at(source: str, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(source)
+    assert {name.split(".")[0] for name in imports(tmp_path / "a.py", top=True)} == {"torch"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def f():\n    import torch",
+        "async def f():\n    import torch",
+        "class A:\n    def f(self):\n        if True:\n            import torch",
+        "def f():\n    class A:\n        import torch",
+        "if TYPE_CHECKING:\n    import torch",
+    ],
+)
+def test_what_does_not_run_on_import_is_not(source: str, tmp_path: Path) -> None:
+    (tmp_path / "a.py").write_text(source)
+    assert imports(tmp_path / "a.py", top=True) == set()
+    assert imports(tmp_path / "a.py") == {"torch"}
 
 
 def test_help_imports_nothing_but_the_command_line() -> None:

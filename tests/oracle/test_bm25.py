@@ -75,6 +75,7 @@ def test_every_variant_agrees_with_bm25s(method: Method, k1: float, b: float) ->
         got = found(run, row)
         held = {i for i, text in enumerate(words) if set(text) & set(asked)}
         assert set(got) <= held
+        assert got or not held or method == "robertson"  # whose weight of a common word is not above 0
         assert got == pytest.approx({i: float(scores[i]) for i in got}, rel=2e-5, abs=2e-5)
         if method in ("lucene", "bm25l", "bm25+"):
             assert set(got) == held

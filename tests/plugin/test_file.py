@@ -47,3 +47,17 @@ def test_a_stage_of_under_25_lines_makes_nothing_but_itself_and_its_scores(
     done = harness("run", suite)
     assert done.returncode == 0, done.stderr
     assert "3 made" in done.stderr
+
+
+def test_one_class_under_two_words_is_two_stages(
+    harness: Callable[..., subprocess.CompletedProcess[str]], write_suite: Callable[..., Path], tmp_path: Path
+) -> None:
+    line = '@STAGES.register("fuse/upside-down")'
+    (tmp_path / "mine.py").write_text(UPSIDE_DOWN.replace(line, f'{line}\n@STAGES.register("fuse/worst-first")'))
+    own = "  mine: [{fuse: upside-down, of: [bm25]}]\n  same: [{fuse: worst-first, of: [bm25]}]\n"
+    suite = write_suite(SYSTEMS + own, head="plugins: [mine.py]")
+    planned = json.loads(harness("plan", suite, "--json").stdout)
+    systems = {stage["stage"]: stage["systems"] for stage in planned["stages"] if stage["stage"].startswith("fuse/")}
+    assert systems["fuse/upside-down"] == ["mine"] and systems["fuse/worst-first"] == ["same"]
+    done = harness("run", suite)
+    assert done.returncode == 0, done.stderr

@@ -21,6 +21,12 @@ def blocks(page: Path, language: str) -> list[str]:
     return re.findall(rf"```{language}\n(.*?)```", page.read_text(), flags=re.DOTALL)
 
 
+def test_there_are_suites_code_and_links_to_look_at() -> None:
+    for language in ("yaml", "python"):
+        assert any(blocks(page, language) for page in PAGES), language
+    assert any("](" in page.read_text() for page in PAGES)
+
+
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_suites_in_the_text_load(page: Path, tmp_path: Path) -> None:
     for text in blocks(page, "yaml"):

@@ -54,7 +54,9 @@ def test_mteb_reads_them(tmp_path: Path) -> None:
     from mteb.results import TaskResult
 
     results = made(tmp_path, ORIGIN)
-    for path in export_to("mteb", results, tmp_path / "out"):
+    paths = export_to("mteb", results, tmp_path / "out")
+    assert {path.name for path in paths} == {"model_meta.json", "SciFact.json"}
+    for path in paths:
         if path.name == "model_meta.json":
             meta = ModelMeta.model_validate_json_resolved(path.read_text())
             assert (meta.revision, meta.name) == (results.id, path.parent.parent.name.replace("__", "/", 1))

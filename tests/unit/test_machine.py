@@ -139,10 +139,11 @@ def test_precision_on_a_gpu(monkeypatch, answer, name):
 
 
 def test_gpus_are_named_by_the_driver_or_by_nvidia_smi(monkeypatch):
-    assert machine._nvidia_smi("name") == [] or machine._gpus()
-    monkeypatch.setattr("shutil.which", lambda name: name)
     monkeypatch.setattr(machine, "_output", lambda *command: "NVIDIA A10G\nNVIDIA A10G\n")
     monkeypatch.setattr(Path, "glob", lambda self, pattern: iter(()))
+    monkeypatch.setattr("shutil.which", lambda name: None)
+    assert machine._gpus() == ()
+    monkeypatch.setattr("shutil.which", lambda name: name)
     assert machine._gpus() == ("NVIDIA A10G", "NVIDIA A10G")
     monkeypatch.setattr(Path, "glob", lambda self, pattern: iter([Path("a/information")]))
     monkeypatch.setattr(machine, "_read", lambda path: "Model: \t\t NVIDIA H100\nIRQ: 5")

@@ -24,6 +24,7 @@ from harness.manifest import write_manifest
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements
 from harness.measures.parse import parse
+from harness.outlook import look_ahead
 from harness.plan import Plan
 from harness.registry import STAGES
 from harness.results import Results
@@ -214,3 +215,18 @@ def test_a_query_does_not_find_passages_of_itself() -> None:
     found = Run.top(np.array([[3.0, 2.0, 1.0], [1.0, 2.0, 3.0]]), 3)
     left = STAGES["filter/identical_ids"](depth=2).open(Runtime(), passages, queries)(found)
     assert left.documents.tolist() == [[2, NONE], [2, 1]]
+
+
+def test_changed_spans_are_named_as_the_reason(tmp_path: Path) -> None:
+    write_spans(tmp_path / "data")
+    suite = tmp_path / "s.yaml"
+    suite.write_text(
+        "name: s\ndatasets: {d: {source: jsonl, path: data}}\nmeasures: [span_iou@1]\ndepth: 10\n"
+        "systems:\n  cut: [{chunk: sentences, size: 1}, {index: bm25}, {collapse: max}]\n"
+    )
+    run(suite, results=tmp_path / "results", store=tmp_path / "store")
+    spans = tmp_path / "data/spans.jsonl"
+    spans.write_text(spans.read_text().replace('"end": 22', '"end": 21'))
+    plan, store = lay_plan(suite, None, None, tmp_path / "store", "cpu", fetch=True)
+    why = {p.node.stage.name: p.why for p in look_ahead(plan, store) if p.node.stage.role == "score"}
+    assert why["spans"] == "spans changed"

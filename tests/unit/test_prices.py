@@ -148,5 +148,8 @@ def test_the_schema_knows_prices() -> None:
 
 def test_the_shipped_prices_are_dated_and_say_where_they_stand() -> None:
     prices = load_prices(SHIPPED)
-    for entry in prices.entries():
+    entries = list(prices.entries())
+    assert entries
+    for entry in entries:
+        assert entry.beside.date or prices.date, entry.title
         assert entry.beside.example or str(entry.beside.source).startswith("https://"), entry.title

@@ -7,6 +7,7 @@ import pytest
 
 from harness.errors import UnknownName, UserError
 from harness.registry import DATASETS, STAGES, Registry, load_plugin
+from harness.stage import Fuser, Node
 
 
 class Point:
@@ -64,6 +65,56 @@ def test_a_name_is_registered_once(names):
     with pytest.raises(ValueError, match="the stage 'index/mine' is registered twice"):
         names.register("index/mine", type("Other", (), {}))
     assert names["index/mine"] is Mine
+
+
+def test_a_class_under_two_words_has_two_names(names):
+    @names.register("index/one", version=1)
+    @names.register("index/two", version=2)
+    class Mine:
+        """Does something."""
+
+    one, two = names["index/one"], names["index/two"]
+    assert (one.name, two.name) == ("one", "two")
+    assert (one.version, two.version) == (1, 2)
+    assert issubclass(one, Mine) and issubclass(two, Mine)
+    assert one.__doc__ == two.__doc__ == "Does something."
+    assert names.register("index/one", Mine) is names.register("index/two", Mine) is Mine
+    assert (names["index/one"].name, names["index/two"].name) == ("one", "two")
+
+
+@pytest.mark.parametrize("first", ["index/bm25", "index/other"])
+def test_two_entry_points_to_one_class_have_two_names(monkeypatch, first):
+    kind = type("Bm25", (), {})
+    found = [Point("index/bm25", kind), Point("index/other", kind)]
+    monkeypatch.setattr("harness.registry.entry_points", lambda group: found)
+    names = Registry("stage", "g")
+    assert names[first].name == first.removeprefix("index/")
+    assert {word: thing.name for word, thing in names.items()} == {"index/bm25": "bm25", "index/other": "other"}
+
+
+def test_a_stage_under_two_words_has_two_fingerprints(stages):
+    class Own(Fuser):
+        pass
+
+    stages.register("fuse/one", Own)
+    alone = Node(stages["fuse/one"](depth=3)).fingerprint
+    stages.register("fuse/two", Own)
+    one, two = (Node(stages[f"fuse/{word}"](depth=3)) for word in ("one", "two"))
+    assert one.fingerprint == alone != two.fingerprint
+    assert [node.recipe["stage"] for node in (one, two)] == ["fuse/one", "fuse/two"]
+
+
+def test_a_function_under_two_names_has_one_version(names):
+    def hit():
+        return 1
+
+    names.register("Hit", hit, version=1)
+    names.register("Hot", hit, version=1)
+    names.register("Hut", hit)
+    with pytest.raises(ValueError, match="the stage 'Hat' has version 2, but under another name 1"):
+        names.register("Hat", hit, version=2)
+    assert hit.version == 1
+    assert "Hat" not in names
 
 
 def test_functions_register_too(names):
@@ -151,5 +202,9 @@ def test_what_ships_comes_in_by_entry_points():
 
 def test_a_thing_without_a_module_file_has_an_origin():
     held = Registry("measure", "none")
-    thing = SimpleNamespace(__module__="nowhere")
-    assert held.register("x", thing) is held.register("x", thing)
+    one, same, other = (SimpleNamespace(__module__="nowhere", value=value) for value in (1, 1, 2))
+    held.register("x", one)
+    held.register("x", same)
+    assert held["x"] is same
+    with pytest.raises(ValueError, match="the measure 'x' is registered twice"):
+        held.register("x", other)

@@ -54,7 +54,9 @@ def test_a_picture_says_in_words_what_it_shows(made):
 def test_a_picture_holds_shapes_and_text_alone(tmp_path, names):
     results = Results.load(make(tmp_path / "run", names))
     comparison = compare(results, names.dataset)
-    for figure in quality_and_size(comparison) + dimension_curves(results, comparison):
+    figures = quality_and_size(comparison) + dimension_curves(results, comparison)
+    assert len(figures) == 2
+    for figure in figures:
         root = ElementTree.fromstring(figure.svg)
         for element in root.iter():
             assert element.tag in SHAPES | {"svg"}
