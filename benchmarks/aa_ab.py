@@ -34,17 +34,17 @@ from harness.artifacts.run import Run
 from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
-from harness.lanes import open_lanes
-from harness.lap_statistics import Estimate, told_apart
-from harness.latency_words import Latency
-from harness.laying import lay_plan
-from harness.measured import Bench
+from harness.execute.progress import Silent
+from harness.latency.bench import Bench
+from harness.latency.opened_system import open_lanes
+from harness.latency.single_stream import measure_single
 from harness.plan import Plan
-from harness.progress import Silent
+from harness.plan.prepare import lay_plan
 from harness.registry import STAGES
 from harness.stage import Encoder, Indexer, Runtime, Searcher
+from harness.statistics.block_bootstrap import Estimate, told_apart
 from harness.store import Store
-from harness.timing import measure_single
+from harness.suite.latency import Latency
 
 PLANTED = 1.10
 UNIT = bytes(4096)

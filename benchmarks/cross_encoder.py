@@ -26,9 +26,9 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import document_text
-from harness.encoders import load, silence
 from harness.machine import threads
-from harness.models import bundled_folder
+from harness.models.loading import load, silence
+from harness.models.weights import bundled_folder
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.stages.rerank.cross_encoder import CrossEncoderReranker

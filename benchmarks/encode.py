@@ -24,9 +24,9 @@ from harness.artifacts.model import Model
 from harness.artifacts.text import Corpus
 from harness.artifacts.vectors import Vectors
 from harness.datasets.base import document_text
-from harness.encoders import load
 from harness.machine import threads
-from harness.models import bundled_folder
+from harness.models.loading import load
+from harness.models.weights import bundled_folder
 from harness.stage import Runtime
 from harness.stages.encode.dense import DenseEncoder
 

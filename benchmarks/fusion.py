@@ -23,8 +23,8 @@ from typing import Any
 
 import numpy as np
 
+from harness.artifacts.ranx import row_names, to_ranx
 from harness.artifacts.run import Run
-from harness.exports.ranx import row_names, to_ranx
 from harness.registry import STAGES
 from harness.stage import Runtime
 

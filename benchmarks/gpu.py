@@ -24,11 +24,11 @@ from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors
 from harness.machine import describe
-from harness.maxsim import MaxSim
-from harness.models import bundled_folder
-from harness.neighbours import nearest
-from harness.products import DeviceProducts, Documents, Products
+from harness.models.weights import bundled_folder
 from harness.registry import STAGES
+from harness.search.exact import nearest
+from harness.search.maxsim import MaxSim
+from harness.search.similarity import DeviceProducts, Documents, Products
 from harness.stage import Runtime
 
 DIMENSIONS = 384

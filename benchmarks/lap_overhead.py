@@ -20,8 +20,8 @@ import numpy as np
 
 from harness.artifacts.text import Queries
 from harness.fingerprint import Fingerprint
-from harness.lanes import Lane, Step
-from harness.lap_statistics import Estimate, quantiles
+from harness.latency.opened_system import Lane, Step
+from harness.statistics.block_bootstrap import Estimate, quantiles
 
 UNIT = bytes(4096)
 STAGE_NS = 1_000_000

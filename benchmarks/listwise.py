@@ -25,7 +25,7 @@ from tokenizers import Tokenizer
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import document_text
-from harness.models import bundled_folder
+from harness.models.weights import bundled_folder
 from harness.registry import STAGES
 from harness.stage import Runtime
 

@@ -21,10 +21,10 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors
-from harness.maxsim import MaxSim, tensor
 from harness.meter import peak_rss_bytes
-from harness.models import bundled_folder
+from harness.models.weights import bundled_folder
 from harness.registry import DATASETS, STAGES
+from harness.search.maxsim import MaxSim, tensor
 from harness.stage import Runtime
 
 CHUNK = 1024

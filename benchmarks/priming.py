@@ -13,12 +13,12 @@ from pathlib import Path
 import numpy as np
 
 from harness.execute.local import execute
-from harness.lanes import Lane, open_lanes
-from harness.lap_statistics import paired_ratio
-from harness.laying import lay_plan
+from harness.execute.progress import Silent
+from harness.latency.opened_system import Lane, open_lanes
 from harness.machine import default_device, threads
-from harness.progress import Silent
+from harness.plan.prepare import lay_plan
 from harness.stage import Runtime
+from harness.statistics.block_bootstrap import paired_ratio
 
 BLOCK = 10
 SUITE = Path(__file__).parents[1] / "suites" / "quickstart.yaml"

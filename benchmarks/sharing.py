@@ -15,11 +15,11 @@ from collections import Counter
 from pathlib import Path
 
 from harness.execute.local import Outcome, execute
+from harness.execute.progress import Silent
 from harness.machine import default_device, threads
-from harness.outlook import look_ahead
 from harness.plan import Plan, make_plan
-from harness.progress import Silent
-from harness.sources import find_leaves
+from harness.plan.dry_run import look_ahead
+from harness.plan.leaves import find_leaves
 from harness.stage import Runtime
 from harness.store import Store
 from harness.suite import load_suite

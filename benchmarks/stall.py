@@ -19,10 +19,10 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.api import run
 from harness.artifacts.model import Model
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
-from harness.job import run
 from harness.registry import STAGES
 from harness.results import Results
 from harness.stage import Reranker, Runtime

@@ -26,9 +26,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.execute.local import execute
+from harness.execute.progress import Silent
 from harness.plan import make_plan
-from harness.progress import Silent
-from harness.sources import find_leaves
+from harness.plan.leaves import find_leaves
 from harness.stage import Runtime
 from harness.store import Store
 from harness.suite import load_suite

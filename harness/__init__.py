@@ -6,7 +6,7 @@ from typing import Any
 __version__ = "0.1.0"
 __all__ = ["Results", "__version__", "query", "run"]
 
-_HOMES = {"Results": "harness.results", "query": "harness.results", "run": "harness.job"}
+_HOMES = {"Results": "harness.results", "query": "harness.results", "run": "harness.api"}
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-from harness.job import run
+from harness.api import run
 from harness.results import Results, query
 
 __all__ = ["Results", "__version__", "query", "run"]

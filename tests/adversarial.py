@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.score import score_files
+from harness.measures.score_run import score_files
 from tests.oracle.test_measures import TREC, survivable
 
 SPACES = [" ", "\t", "  ", " \t ", "\v"]

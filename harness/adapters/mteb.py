@@ -19,11 +19,11 @@ from harness.datasets.base import Dataset
 from harness.datasets.mteb import documents, questions
 from harness.errors import MissingLibrary, UnknownName, UserError, nearest
 from harness.execute.local import execute
+from harness.execute.progress import Silent
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan, walk
-from harness.progress import Silent
-from harness.selection import models_of
-from harness.sources import UNKNOWN, Collection, find_leaves
+from harness.plan.leaves import UNKNOWN, Collection, find_leaves
+from harness.results.file_names import safe_names
 from harness.stage import (
     CorpusSource,
     Fuser,
@@ -37,9 +37,8 @@ from harness.stage import (
     Stage,
 )
 from harness.store import Entry, Store
-from harness.suite import Suite, load_suite
-from harness.systems import Step, System
-from harness.trec import safe_names
+from harness.suite import Step, Suite, System, load_suite
+from harness.suite.selection import models_of
 
 GIVEN = "given"
 """What the data set that mteb hands over is called in the plan."""

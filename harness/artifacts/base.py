@@ -12,7 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.arrow import to_numpy
+from harness.artifacts.arrow import to_numpy
 
 
 class Artifact(ABC):

@@ -10,7 +10,7 @@ from typing import Any
 from harness.artifacts.judgements import Judgement, Qrels
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import Dataset, document_text
-from harness.datasets.entries import (
+from harness.datasets.readers.entries import (
     Entry,
     Judged,
     json_objects,
@@ -20,7 +20,7 @@ from harness.datasets.entries import (
     load_queries,
     refuse_half_characters,
 )
-from harness.datasets.folders import File, Folder, lines
+from harness.datasets.readers.folders import File, Folder, lines
 from harness.errors import nearest
 from harness.fingerprint import fingerprint
 

@@ -12,8 +12,8 @@ from pydantic import Field, field_validator
 from harness.artifacts.judgements import Judgement, Qrels, Span, Spans
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import Dataset, document_text
-from harness.datasets.columns import Choice, Columns, choose
-from harness.datasets.entries import (
+from harness.datasets.readers.columns import Choice, Columns, choose
+from harness.datasets.readers.entries import (
     Entry,
     Judged,
     kind,
@@ -22,8 +22,8 @@ from harness.datasets.entries import (
     load_queries,
     refuse_half_characters,
 )
-from harness.datasets.folders import File, Folder
-from harness.datasets.sheets import ENDINGS, FORMATS, Dialect, Sheet
+from harness.datasets.readers.folders import File, Folder
+from harness.datasets.readers.row_files import ENDINGS, FORMATS, Dialect, Sheet
 from harness.errors import UserError, nearest
 from harness.fingerprint import fingerprint
 

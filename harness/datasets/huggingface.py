@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from harness.artifacts.judgements import Judgement, Qrels
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import Dataset, document_text
-from harness.datasets.hub import (
+from harness.datasets.readers.hub import (
     cached_commit,
     datasets_version,
     grade,

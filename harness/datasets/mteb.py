@@ -15,7 +15,7 @@ from pydantic import Field
 from harness.artifacts.judgements import Judgement, Qrels
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import Dataset, document_text
-from harness.datasets.hub import grade, key, quiet, reason, refuse_missing, rows
+from harness.datasets.readers.hub import grade, key, quiet, reason, refuse_missing, rows
 from harness.errors import MissingLibrary, UnknownName, UserError, nearest
 from harness.fingerprint import fingerprint, stamp
 

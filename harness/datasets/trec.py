@@ -11,13 +11,13 @@ from pydantic import Field, field_validator
 
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.text import Corpus, Queries
-from harness.datasets import tagged
+from harness.artifacts.trec.read import read_qrels
 from harness.datasets.base import Dataset
-from harness.datasets.entries import Entry, load_corpus, load_queries
-from harness.datasets.folders import File, lines
+from harness.datasets.readers import trec_text as tagged
+from harness.datasets.readers.entries import Entry, load_corpus, load_queries
+from harness.datasets.readers.folders import File, lines
 from harness.errors import UserError, nearest, relative
 from harness.fingerprint import fingerprint
-from harness.trec_read import read_qrels
 
 READER = 1
 """Raise it when the same files come to be read as other texts or judgements."""

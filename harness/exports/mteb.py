@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from harness.errors import UserError
 from harness.results import Results
-from harness.trec import safe_names
+from harness.results.file_names import safe_names
 
 NAMES = {"nDCG": "ndcg", "AP": "map", "R": "recall", "P": "precision", "RR": "mrr", "Success": "hit_rate"}
 """Measures that mteb has, by our names; one with another parameter than its cut-off is not mteb's."""

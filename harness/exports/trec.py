@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from harness.errors import DataError, Place, relative
 from harness.fingerprint import file_checksum
-from harness.manifest import DAMAGED
 from harness.results import Results
+from harness.results.manifest import DAMAGED
 
 
 class TrecFile(NamedTuple):

@@ -9,7 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.arrow import to_arrow, to_numpy
+from harness.artifacts.arrow import to_arrow, to_numpy
 from harness.artifacts.base import find_ids
 from harness.artifacts.judgements import Spans
 from harness.artifacts.passages import Passages

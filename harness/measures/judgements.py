@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from harness.arrow import to_arrow, to_numpy
+from harness.artifacts.arrow import to_arrow, to_numpy
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries

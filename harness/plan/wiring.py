@@ -8,13 +8,13 @@ from dataclasses import replace
 from harness.artifacts.text import Corpus
 from harness.artifacts.vectors import Vectors
 from harness.errors import SuiteError
-from harness.plan.fusing import fuse
-from harness.plan.joining import Lay, Wire, both_sides, depth_of, finding, join, one_side
-from harness.plan.line import Line
-from harness.prompts import Side
+from harness.plan.fusion import fuse
+from harness.plan.placement import Lay, Wire, both_sides, depth_of, finding, join, one_side
+from harness.plan.plan import Line
 from harness.registry import STAGES
 from harness.stage import Arranger, Node, Reducer, Rewriter, answering
-from harness.systems import Step
+from harness.stage.base import Side
+from harness.suite import Step
 
 BEGIN = {"from", "fuse", "runfile"}
 """Roles that go on from no line: what stands before them would be lost."""

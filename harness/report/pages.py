@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from harness.compare.comparison import Comparison, Standing, compare
+from harness.compare.costs import Money, money_of
 from harness.prices import Prices
-from harness.report import ceilings, contexts, latency, numbers
-from harness.report.background import background, objects
-from harness.report.comparison import Comparison, Standing, compare
-from harness.report.cost_table import Money, cost, money_of
+from harness.report import numbers
 from harness.report.document import Block, Chapter, Paragraph, Section, say, strong
-from harness.report.index_pictures import index_curves
-from harness.report.markdown import markdown
-from harness.report.pictures import dimension_curves, quality_and_money, quality_and_size
-from harness.report.quality import by_tag, headline, table
-from harness.report.rows import csv_text
-from harness.report.timed import timings
+from harness.report.formats.csv import csv_text
+from harness.report.formats.markdown import markdown
+from harness.report.pictures.indexes import index_curves
+from harness.report.pictures.quality import dimension_curves, quality_and_money, quality_and_size
+from harness.report.sections import ceilings, contexts, latency
+from harness.report.sections.background import background, objects
+from harness.report.sections.costs import cost
+from harness.report.sections.quality import by_tag, headline, table
 from harness.results import Results
+from harness.results.timings import timings
 
 
 def render(results: Sequence[Results], out: Path, prices: Prices | None = None) -> list[Path]:

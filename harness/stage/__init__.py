@@ -1,10 +1,19 @@
 """A stage is settings plus `open`; a node is a stage placed in a plan, named by what it is and what it reads."""
 
 from harness.stage.base import Runtime, Stage, TwoSided
+from harness.stage.leaves import (
+    CorpusSource,
+    ModelSource,
+    QrelsSource,
+    QueriesSource,
+    ReferencesSource,
+    RunfileSource,
+    Source,
+    SpansSource,
+)
 from harness.stage.node import Node, answering, walk
-from harness.stage.running import Arranger, Collapser, Filter, Fuser, Reranker, Rescorer, ScoreFuser, Tuner
-from harness.stage.scoring import Comparison, ContextScorer, Scorer, SpanScorer
-from harness.stage.searching import (
+from harness.stage.ranking import Arranger, Collapser, Filter, Fuser, Reranker, Rescorer, ScoreFuser, Tuner
+from harness.stage.retrieval import (
     Chunker,
     Drafted,
     Encoder,
@@ -16,16 +25,7 @@ from harness.stage.searching import (
     Searcher,
     Use,
 )
-from harness.stage.source import (
-    CorpusSource,
-    ModelSource,
-    QrelsSource,
-    QueriesSource,
-    ReferencesSource,
-    RunfileSource,
-    Source,
-    SpansSource,
-)
+from harness.stage.scoring import Comparison, ContextScorer, Scorer, SpanScorer
 
 __all__ = [
     "Arranger",

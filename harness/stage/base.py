@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict
 
 from harness.artifacts.base import Artifact
 from harness.meter import Bill
-from harness.prompts import Side
+
+Side = Literal["document", "query"]
+
+SIDES: tuple[Side, ...] = ("query", "document")
+NONE = ""
 
 
 @dataclass(frozen=True)

@@ -8,9 +8,10 @@ from functools import cached_property
 from typing import Any
 
 from harness.artifacts.base import Artifact
+from harness.artifacts.text import Queries
 from harness.fingerprint import Fingerprint, fingerprint
-from harness.stage.base import Stage
-from harness.stage.source import Source
+from harness.stage.base import Side, Stage
+from harness.stage.leaves import QueriesSource, Source
 
 
 @dataclass(frozen=True)
@@ -67,3 +68,23 @@ def walk(*ends: Node, above: Callable[[Node], tuple[Node, ...]] = lambda node: n
 
     for end in ends:
         yield from visit(end)
+
+
+def asks(node: Node) -> bool:
+    """Tell whether what flows through a node comes from queries."""
+    while node.stream:
+        node = node.stream[0]
+    return isinstance(node.stage, QueriesSource)
+
+
+def side_of(node: Node) -> Side:
+    """Tell on which side a stage stands: whether its work is done for queries, or once for the documents."""
+    source = node
+    while source.stream:
+        source = source.stream[0]
+    return "query" if source.gives is Queries else "document"
+
+
+def read_as(encoder: Node) -> Side:
+    """Tell as what an encoder reads its texts: the drafts of a query are read as documents are."""
+    return "query" if issubclass(encoder.stream[0].gives, Queries) else "document"

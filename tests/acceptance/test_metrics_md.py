@@ -17,17 +17,17 @@ from hypothesis import strategies as st
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
+from harness.artifacts.trec.read import read_run
 from harness.artifacts.vectors import Vectors
 from harness.errors import DataError
-from harness.laying import lay_plan
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements, resolve
+from harness.measures.score_run import Scored, score
 from harness.measures.ties import over_ties
+from harness.plan.prepare import lay_plan
 from harness.registry import STAGES
-from harness.score import Scored, score
 from harness.stage import Runtime
 from harness.statistics import paired_interval, randomisation_p
-from harness.trec_read import read_run
 from tests.acceptance.made import lines, random_case, relabelled
 from tests.conftest import write_collection
 from tests.oracle.test_measures import TREC, survivable

@@ -29,10 +29,10 @@ from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Table, Vectors
 from harness.execute.local import execute
+from harness.execute.progress import Silent
 from harness.plan import Plan, make_plan
-from harness.progress import Silent
+from harness.plan.leaves import find_leaves
 from harness.registry import STAGES
-from harness.sources import find_leaves
 from harness.stage import Runtime, Source
 from harness.store import Store
 from harness.suite import load_suite

@@ -12,7 +12,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
-from harness.models import bundled_folder
+from harness.models.weights import bundled_folder
 from harness.registry import STAGES
 from harness.stage import Runtime
 from tests.cross_encoders import save_cross_encoder

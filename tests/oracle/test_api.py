@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import endpoint
 from harness.artifacts.model import Model
 from harness.artifacts.text import Corpus, Queries
 from harness.errors import SuiteError, UserError
+from harness.models import endpoint
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.suite import load_suite

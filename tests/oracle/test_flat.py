@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import neighbours
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import UserError
-from harness.neighbours import nearest
-from harness.products import DeviceProducts, Documents, Similarity, prepared
 from harness.registry import STAGES
+from harness.search import exact as neighbours
+from harness.search.exact import nearest
+from harness.search.similarity import DeviceProducts, Documents, Similarity, prepared
 from harness.stage import Runtime
 from harness.stages.index.flat import FlatIndexer, FlatSearcher
 

@@ -8,9 +8,9 @@ from typing import Any, get_args
 import numpy as np
 import pytest
 
+from harness.artifacts.ranx import row_names, to_ranx
 from harness.artifacts.run import NONE, Run
 from harness.errors import UserError
-from harness.exports.ranx import row_names, to_ranx
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.stages.fuse.rrf import Rrf

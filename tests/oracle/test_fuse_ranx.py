@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from harness.artifacts.ranx import from_ranx, row_names, to_ranx
 from harness.artifacts.run import NONE, Run
 from harness.errors import SuiteError, UserError
-from harness.exports.ranx import from_ranx, row_names, to_ranx
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.suite import load_suite
@@ -101,7 +101,7 @@ def test_wrong_words_are_said(write_suite: Callable, stage: str, message: str) -
 def test_without_ranx_the_plan_stands_and_the_system_fails(
     write_suite: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from harness.job import run
+    from harness.api import run
 
     monkeypatch.setitem(sys.modules, "ranx", None)
     systems = "  a: [{index: bm25}]\n  b: [{index: tfidf}]\n  c: [{fuse: ranx/sum, of: [a, b]}]\n"

@@ -16,9 +16,9 @@ from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.errors import SuiteError
 from harness.execute.local import execute
-from harness.laying import lay_plan
+from harness.execute.progress import Silent
 from harness.plan import Plan
-from harness.progress import Silent
+from harness.plan.prepare import lay_plan
 from harness.registry import STAGES
 from harness.stage import Node, Runtime
 from harness.stages.fuse.joint import Joint, Normalization, scaled

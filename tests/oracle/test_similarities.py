@@ -15,8 +15,8 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.vectors import Vectors
-from harness.products import prepared
 from harness.registry import STAGES
+from harness.search.similarity import prepared
 from harness.stage import Runtime
 
 pytestmark = pytest.mark.external

@@ -11,12 +11,12 @@ import pytest
 
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
-from harness.lexicon import Lexicon, collect, unpack
 from harness.registry import STAGES
+from harness.search.analyzer import Cutting
+from harness.search.lexicon import Lexicon, collect, unpack
 from harness.stage import Runtime
 from harness.stages.index.bm25 import Bm25Indexer, Bm25Searcher
 from harness.stages.index.tfidf import TfidfIndexer, TfidfSearcher
-from harness.terms import Cutting
 
 TEXTS = [
     "The New-York  times, in a NEW form",

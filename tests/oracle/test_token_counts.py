@@ -13,11 +13,12 @@ import numpy as np
 import pytest
 
 import harness
-from harness import endpoint, token_counts
-from harness.pieces import pieces_of
+from harness.compare.costs import costs
+from harness.models import endpoint
+from harness.models.token_counter import pieces_of
 from harness.prices import Prices
-from harness.prompts import Side
-from harness.report.costs import costs
+from harness.record import tokens as token_counts
+from harness.stage.base import Side
 from harness.store import Store
 from tests.conftest import WORDS
 from tests.cross_encoders import save_cross_encoder
@@ -50,7 +51,7 @@ def read(weights: Any, texts: Sequence[Any], **said: Any) -> list[int]:
 def test_a_dense_model_reads_as_many(limit: int | None) -> None:
     from sentence_transformers import SentenceTransformer
 
-    from harness.models import bundled_folder
+    from harness.models.weights import bundled_folder
 
     folder = bundled_folder("all-MiniLM-L6-v2")
     weights = SentenceTransformer(str(folder), device="cpu")

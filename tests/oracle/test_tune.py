@@ -9,15 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from harness.api import run
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.errors import SuiteError, UserError
-from harness.job import run
-from harness.laying import lay_plan
+from harness.plan.prepare import lay_plan
 from harness.registry import STAGES
 from harness.stage import Runtime
+from harness.statistics.cross_validation import choose
 from harness.suite import load_suite
-from harness.tuning import choose
 from tests.conftest import write_collection
 
 ARMS = "  bm25: [{index: bm25}]\n  dense: [{encode: hashing, dim: 64}, {index: flat}]\n"

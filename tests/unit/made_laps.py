@@ -10,9 +10,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from harness.laps import AGAIN, figures
-from harness.left_out import LeftOut
-from harness.results import LATENCY_SCHEMA, Measurement, Results, write_results
+from harness.results import LATENCY_SCHEMA, Measurement, Results
+from harness.results.laps import AGAIN, figures
+from harness.results.left_out import LeftOut
+from harness.results.write import write_results
 from harness.statistics import mean_interval
 
 BM25: dict[str, Mapping[str, float]] = {"bm25": {"search/bm25": 0.3}}

@@ -11,7 +11,8 @@ import pyarrow as pa
 
 from harness.artifacts.judgements import Judgement, Qrels
 from harness.artifacts.run import Run
-from harness.results import Measurement, RunFile, write_results
+from harness.results import Measurement
+from harness.results.write import RunFile, write_results
 from harness.statistics import mean_interval
 
 QUERIES, DOCUMENTS, DEPTH = 40, 200, 20

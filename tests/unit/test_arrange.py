@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
+from harness.api import run
 from harness.artifacts.contexts import Budget, Context, Contexts
 from harness.errors import SuiteError
-from harness.job import run
-from harness.report import terminal
+from harness.report.formats import terminal
 from harness.results import Results, query
-from harness.schema import suite_schema
 from harness.store import Store
+from harness.suite.schema import suite_schema
 from harness.verify import verify
 from tests.unit.test_passages import planned, write_spans
 

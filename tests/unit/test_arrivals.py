@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import kstest
 
-from harness.arrivals import Bracket, allowed, highest, poisson
+from harness.latency.arrivals import Bracket, allowed, highest, poisson
 
 
 def test_gaps_are_exponential_and_follow_from_the_seed() -> None:

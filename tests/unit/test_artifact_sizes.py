@@ -8,12 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.artifact_sizes import artifact_sizes, mismatches
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
-from harness.laying import lay_plan
+from harness.execute.progress import Silent
 from harness.plan import Plan
-from harness.progress import Silent
+from harness.plan.prepare import lay_plan
+from harness.record.artifact_sizes import artifact_sizes, mismatches
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.store import Store

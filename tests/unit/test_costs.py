@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from harness.compare.costs import ALONE, LOWER, Costs, costs
 from harness.prices import Prices
-from harness.report.costs import ALONE, LOWER, Costs, costs
 from harness.results import Measurement, Results
 
 DOCUMENTS = 2000

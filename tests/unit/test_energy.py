@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from harness import consumption
-from harness.energy import Found, Package, find_counters, over
-from harness.latency_words import Latency
+from harness.latency import energy as consumption
+from harness.latency.energy_counters import Found, Package, find_counters, over
 from harness.stage import Runtime
+from harness.suite.latency import Latency
 
 
 def package(folder: Path, number: int = 0, energy: int = 1000) -> Path:

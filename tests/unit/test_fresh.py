@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness import fresh
 from harness.execute.local import execute
-from harness.fresh_work import watched
-from harness.lanes import open_lanes
-from harness.latency_words import Latency
-from harness.laying import lay_plan
-from harness.left_out import LeftOut, Unmeasured
-from harness.measured import Bench
-from harness.progress import Silent
+from harness.execute.progress import Silent
+from harness.latency import process as fresh
+from harness.latency.bench import Bench
+from harness.latency.opened_system import open_lanes
+from harness.latency.process_tasks import watched
+from harness.plan.prepare import lay_plan
+from harness.results.left_out import LeftOut, Unmeasured
 from harness.stage import Runtime
+from harness.suite.latency import Latency
 
 SYSTEMS = """
   bm25: [{index: bm25}]

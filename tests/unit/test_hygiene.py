@@ -9,7 +9,7 @@ import pytest
 
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.text import Corpus, Queries
-from harness.hygiene import SAID, Hygiene, examine
+from harness.datasets.hygiene import SAID, Hygiene, examine
 
 CORPUS = {"d1": "nets leak", "d2": "nets leak", "d3": " ", "d4": "ropes  Hold", "q1": "sails tear"}
 ASKED = {"q1": "ropes hold", "q2": "do nets leak?", "q3": "", "q4": "do nets leak?", "q5": "why"}
@@ -85,7 +85,7 @@ def test_only_some_examples_are_kept() -> None:
 
 def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = look()
-    monkeypatch.setattr("harness.hygiene.BATCH", 2)
+    monkeypatch.setattr("harness.datasets.hygiene.BATCH", 2)
     assert look() == whole
 
 

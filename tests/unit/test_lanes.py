@@ -14,12 +14,12 @@ import pytest
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
-from harness.lanes import Lane, held, open_lanes
-from harness.laying import lay_plan
-from harness.neighbours import rescored
+from harness.execute.progress import Silent
+from harness.latency.opened_system import Lane, held, open_lanes
 from harness.plan import Plan
-from harness.progress import Silent
+from harness.plan.prepare import lay_plan
 from harness.registry import STAGES
+from harness.search.exact import rescored
 from harness.stage import Rescorer, Runtime
 from harness.stages.encode.hashing import HashingEncoder
 from harness.store import Store

@@ -7,7 +7,7 @@ import math
 import numpy as np
 import pytest
 
-from harness.lap_statistics import Estimate, laps_needed, mean, paired_ratio, quantiles, told_apart
+from harness.statistics.block_bootstrap import Estimate, laps_needed, mean, paired_ratio, quantiles, told_apart
 
 
 def test_a_percentile_is_a_lap_that_was_measured() -> None:
@@ -65,7 +65,7 @@ def test_few_blocks_say_nothing_of_how_sure_a_number_is() -> None:
 def test_the_same_laps_give_the_same_numbers_whatever_is_held_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     values, blocks = np.random.default_rng(1).lognormal(0, 1, 333), np.arange(333) // 10
     before = quantiles(values, blocks, [0.5, 0.99]), mean(values, blocks)
-    monkeypatch.setattr("harness.lap_statistics.HELD", 1 << 11)
+    monkeypatch.setattr("harness.statistics.block_bootstrap.HELD", 1 << 11)
     assert (quantiles(values, blocks, [0.5, 0.99]), mean(values, blocks)) == before
 
 

@@ -15,10 +15,10 @@ import pytest
 
 import harness
 from harness.exports import export_to
-from harness.latency import MODES
-from harness.left_out import LeftOut
-from harness.manifest import write_manifest
+from harness.latency.measure import MODES
 from harness.results import LATENCY_SCHEMA, Results
+from harness.results.left_out import LeftOut
+from harness.results.manifest import write_manifest
 from harness.stages.encode.hashing import HashingEncoder
 from harness.store import Store
 from harness.verify import verify

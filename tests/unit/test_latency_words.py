@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from harness.errors import SuiteError
-from harness.schema import suite_schema
 from harness.suite import load_suite
+from harness.suite.schema import suite_schema
 
 Write = Callable[..., Path]
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.left_out import LeftOut, Unmeasured, read_left_out
+from harness.results.left_out import LeftOut, Unmeasured, read_left_out
 
 FULL = LeftOut(
     {"mode x": "died", "modes": "lost"},

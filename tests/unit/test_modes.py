@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow.compute as pc
 import pytest
 
+from harness.api import run
 from harness.errors import SuiteError
-from harness.job import run
-from harness.left_out import LeftOut, Unmeasured
 from harness.results import Measurement, Results
+from harness.results.left_out import LeftOut, Unmeasured
 from harness.stages.index.bm25 import Bm25Indexer
 from harness.verify import verify
 

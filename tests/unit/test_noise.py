@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from harness import noise
-from harness.noise import Counters, between, read_counters, switches
+from harness.latency import noise
+from harness.latency.noise import Counters, between, read_counters, switches
 
 
 def test_shares_are_of_the_time_between_two_readings() -> None:

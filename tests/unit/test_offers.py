@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.lanes import Lap
-from harness.latency_words import Server
-from harness.offers import Served, offer_rates
-from harness.open_loop import Answer
+from harness.latency.load_generator import Answer
+from harness.latency.opened_system import Lap
+from harness.latency.rate_search import Served, offer_rates
+from harness.suite.latency import Server
 from tests.unit.test_open_loop import MS, FakeClock
 
 STEPS = (SimpleNamespace(outside=True), SimpleNamespace(outside=False))

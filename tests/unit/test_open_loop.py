@@ -7,9 +7,9 @@ import threading
 import numpy as np
 import pytest
 
-from harness.arrivals import poisson
 from harness.errors import HarnessError
-from harness.open_loop import ANSWERED, FAILED, TIMED_OUT, Processes, Responses, Schedule, Threads
+from harness.latency.arrivals import poisson
+from harness.latency.load_generator import ANSWERED, FAILED, TIMED_OUT, Processes, Responses, Schedule, Threads
 
 MS = 1_000_000
 NEVER = 1 << 60

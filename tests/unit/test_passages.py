@@ -13,21 +13,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness.api import run
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.files import JsonlFiles
 from harness.errors import DataError, SuiteError, UserError
-from harness.job import run
-from harness.laying import lay_plan
-from harness.manifest import write_manifest
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements
 from harness.measures.parse import parse
-from harness.outlook import look_ahead
 from harness.plan import Plan
+from harness.plan.dry_run import look_ahead
+from harness.plan.prepare import lay_plan
 from harness.registry import STAGES
 from harness.results import Results
+from harness.results.manifest import write_manifest
 from harness.stage import Runtime
 from harness.verify import verify
 

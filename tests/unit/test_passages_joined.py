@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from harness.api import run
 from harness.artifacts.passages import Passages
 from harness.errors import SuiteError
-from harness.job import run
-from harness.laying import lay_plan
 from harness.plan import Plan
+from harness.plan.prepare import lay_plan
 from tests.unit.test_passages import write_spans
 
 Write = Callable[..., Path]

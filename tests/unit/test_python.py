@@ -12,7 +12,8 @@ import pytest
 
 import harness
 from harness.errors import MissingLibrary, UserError
-from harness.results import FORMAT, Results
+from harness.results import Results
+from harness.results.layout import FORMAT
 from tests.unit.made_results import SYSTEMS, make
 
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.repeats import Parts, Work, median_interval, rates
+from harness.latency.repeats import Parts, Work, rates
+from harness.statistics.medians import median_interval
 
 
 class Machine:

@@ -10,10 +10,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from harness.report import render
-from harness.report.markdown import escape
+from harness.report.formats.markdown import escape
+from harness.report.formats.terminal import summary, text
 from harness.report.numbers import NOTHING
-from harness.report.terminal import summary, text
-from harness.results import Results, write_results
+from harness.results import Results
+from harness.results.write import write_results
 from tests.unit.made_results import HOSTILE, REASON, SYSTEMS, Names, make
 
 

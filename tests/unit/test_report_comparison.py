@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from harness.report.comparison import Standing, compare, query_values
-from harness.results import Measurement, Results, write_results
+from harness.compare.comparison import Standing, compare, query_values
+from harness.results import Measurement, Results
+from harness.results.write import write_results
 from harness.statistics import paired_interval
 from tests.unit.made_results import make
 

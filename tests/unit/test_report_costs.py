@@ -11,10 +11,10 @@ from typing import Any
 import pytest
 
 from harness import run as run_suite
+from harness.compare.costs import money_of
 from harness.errors import UserError
 from harness.prices import Prices
 from harness.report import render
-from harness.report.cost_table import money_of
 from harness.results import Results
 from tests.unit.made_results import make
 

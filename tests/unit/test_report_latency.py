@@ -7,19 +7,19 @@ from xml.etree import ElementTree
 import pyarrow.compute as pc
 import pytest
 
-from harness.left_out import LeftOut, Unmeasured
+from harness.compare.comparison import compare
+from harness.compare.costs import Costs
 from harness.report import render
-from harness.report.comparison import compare
-from harness.report.costs import Costs
-from harness.report.labels import short
-from harness.report.latency import sections
-from harness.report.latency_pictures import lengths, quality_and_time, stage_bars
 from harness.report.numbers import MINUS, NOTHING
-from harness.report.pictures import quality_and_money
-from harness.report.svg import SHAPES
-from harness.report.timed import by_length, timings
-from harness.report.tradeoffs import sentences
+from harness.report.pictures.labels import short
+from harness.report.pictures.latency import lengths, quality_and_time, stage_bars
+from harness.report.pictures.quality import quality_and_money
+from harness.report.pictures.svg import SHAPES
+from harness.report.sections.latency import sections
+from harness.report.sections.tradeoffs import sentences
 from harness.results import Measurement, Results
+from harness.results.left_out import LeftOut, Unmeasured
+from harness.results.timings import by_length, timings
 from harness.statistics import paired_interval
 from tests.unit.made_laps import BM25, DENSE, RERANKED, Made
 from tests.unit.made_results import HOSTILE, make

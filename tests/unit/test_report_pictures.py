@@ -4,11 +4,11 @@ from xml.etree import ElementTree
 
 import pytest
 
-from harness.report.comparison import Standing, compare
-from harness.report.labels import Box, Spot, place
-from harness.report.pictures import curves, dimension_curves, quality_and_size
-from harness.report.scatter import Point, pareto
-from harness.report.svg import SHAPES
+from harness.compare.comparison import Standing, compare
+from harness.report.pictures.labels import Box, Spot, place
+from harness.report.pictures.quality import curves, dimension_curves, quality_and_size
+from harness.report.pictures.scatter import Point, pareto
+from harness.report.pictures.svg import SHAPES
 from harness.results import Results
 from tests.unit.made_results import HOSTILE, Names, make
 

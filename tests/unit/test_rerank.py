@@ -18,10 +18,10 @@ from harness.errors import SuiteError
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import resolve
 from harness.plan import Plan, make_plan
+from harness.plan.leaves import find_leaves
 from harness.registry import STAGES
-from harness.report import terminal
+from harness.report.formats import terminal
 from harness.results import Results
-from harness.sources import find_leaves
 from harness.stage import Runtime
 from harness.store import Store
 from harness.suite import load_suite
@@ -83,7 +83,7 @@ def test_what_does_not_fit_is_refused_before_anything_runs(write_suite: Write, s
 
 
 def test_the_schema_has_the_settings_of_both_stages() -> None:
-    from harness.schema import suite_schema
+    from harness.suite.schema import suite_schema
 
     stages = suite_schema()["$defs"]["stage"]["anyOf"]
     late = next(one for one in stages if one["properties"].get("rerank", {}).get("const") == "late")

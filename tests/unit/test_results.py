@@ -11,9 +11,12 @@ import pytrec_eval
 
 from harness.artifacts.judgements import Judgement, Qrels
 from harness.artifacts.run import NONE, Run
+from harness.artifacts.trec.write import write_qrels, write_run
 from harness.errors import UserError
-from harness.results import FORMAT, Measurement, Results, write_results
-from harness.trec import safe_names, write_qrels, write_run
+from harness.results import Measurement, Results
+from harness.results.file_names import safe_names
+from harness.results.layout import FORMAT
+from harness.results.write import write_results
 from tests.unit.made_results import (
     DEPTH,
     HOSTILE,

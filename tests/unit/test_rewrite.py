@@ -18,16 +18,16 @@ from harness.artifacts.run import Run
 from harness.artifacts.text import Queries
 from harness.errors import SuiteError, UserError
 from harness.execute.local import execute
-from harness.generation import Generator
-from harness.lanes import open_lanes
-from harness.laying import lay_plan
+from harness.execute.progress import Silent
+from harness.latency.opened_system import open_lanes
+from harness.models.generator import Generator
 from harness.plan import Plan, answering
-from harness.progress import Silent
+from harness.plan.prepare import lay_plan
 from harness.registry import STAGES
 from harness.stage import Node, Runtime
+from harness.stage.node import read_as, side_of
 from harness.store import Store
 from harness.suite import load_suite
-from harness.words import read_as, side_of
 from tests.conftest import WORDS
 from tests.language_models import save_language_model
 from tests.served import KEY, Served, serve

@@ -9,7 +9,7 @@ import pytest
 
 from harness.errors import SuiteError
 from harness.plan import make_plan
-from harness.sources import find_leaves
+from harness.plan.leaves import find_leaves
 from harness.store import Store
 from harness.suite import Suite, load_suite
 

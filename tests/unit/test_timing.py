@@ -14,16 +14,17 @@ import pytest
 
 from harness.artifacts.text import Queries
 from harness.fingerprint import Fingerprint
-from harness.lanes import Lane, Lap, LapFailed
-from harness.lap_statistics import Estimate
-from harness.laps import figures
-from harness.latency import doubts
-from harness.latency_words import Latency
-from harness.measured import Bench, Measured
+from harness.latency.bench import Bench
+from harness.latency.opened_system import Lane, Lap, LapFailed
+from harness.latency.sampling import blocks_of, choose_queries
+from harness.latency.single_stream import is_steady, measure_single
+from harness.record.warnings import latency_warnings as doubts
 from harness.results import LATENCY_SCHEMA
+from harness.results.laps import figures
+from harness.results.measured import Measured
 from harness.stage import Runtime
-from harness.timing import is_steady, measure_single
-from harness.visits import blocks_of, choose_queries
+from harness.statistics.block_bootstrap import Estimate
+from harness.suite.latency import Latency
 
 QUERIES = Queries.of((f"q{i:02}", "word " * (1 + i % 13) + str(i)) for i in range(40))
 
@@ -116,7 +117,7 @@ def test_planted_ratios_are_found_and_the_twin_is_the_noise_floor() -> None:
 
 
 def test_a_twin_that_differs_makes_the_measurement_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.timing.paired_ratio", lambda *_: Estimate(1.1, 1.09, 1.11, 200))
+    monkeypatch.setattr("harness.latency.single_stream.paired_ratio", lambda *_: Estimate(1.1, 1.09, 1.11, 200))
     measured = run(World(), {"one": noisy(1)})
     assert measured.said["inconclusive"]
     assert measured.said["again"] == {"ratio": 1.1, "low": 1.09, "high": 1.11}
@@ -180,7 +181,7 @@ def test_figures_follow_from_the_laps_alone() -> None:
 
 def test_laps_that_other_work_interrupted_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     left = iter(range(10**9))
-    monkeypatch.setattr("harness.timing.switches", lambda: next(left) // 4)
+    monkeypatch.setattr("harness.latency.single_stream.switches", lambda: next(left) // 4)
     measured = run(World(), {"one": noisy(1)}, seconds=1)
     counted = [bool(n) for n in measured.laps.filter(pc.equal(measured.laps["arm"], ""))["switches"].to_pylist()]
     assert measured.said["interrupted"] == {"one": round(sum(counted) / len(counted), 3)}

@@ -7,7 +7,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import harness
-from harness.inventory import inventory
+from harness.cli.inventory import inventory
 from harness.suite import load_suite
 
 TOUR = Path(harness.__file__).parent.parent / "suites" / "tour.yaml"

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from harness import trec_columns
 from harness.artifacts.run_lines import RunLines
+from harness.artifacts.trec import columns as trec_columns
+from harness.artifacts.trec.read import read_qrels, read_run
 from harness.errors import DataError
-from harness.trec_read import read_qrels, read_run
 from tests.architecture.test_layers import HEAVY
 
 

@@ -17,13 +17,13 @@ import pytest
 
 import harness
 from harness.artifacts.judgements import Qrels
+from harness.artifacts.trec.write import lines_checksum
 from harness.errors import UserError
-from harness.manifest import MANIFEST, check_manifest, write_manifest
 from harness.results import Results
-from harness.suite import read_suite, suite_fingerprint
-from harness.trec import lines_checksum
-from harness.verdict import Verdict
+from harness.results.manifest import MANIFEST, check_manifest, write_manifest
+from harness.suite.suite import read_suite, suite_fingerprint
 from harness.verify import verify
+from harness.verify.verdict import Verdict
 from tests.conftest import write_collection
 
 pytest.importorskip("ir_measures")

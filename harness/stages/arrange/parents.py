@@ -8,9 +8,9 @@ from typing import ClassVar
 import numpy as np
 from pydantic import Field
 
-from harness.arranging import Budgeted, Wanted, spans_of
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
+from harness.stages.arrange.base import Budgeted, Wanted, spans_of
 
 
 class Parents(Budgeted):

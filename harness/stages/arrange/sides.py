@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.arranging import Budgeted
 from harness.artifacts.contexts import Context
+from harness.stages.arrange.base import Budgeted
 
 
 class Sides(Budgeted):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.arranging import Budgeted
+from harness.stages.arrange.base import Budgeted
 
 
 class Top(Budgeted):

@@ -9,8 +9,8 @@ from pydantic import field_validator
 from harness.artifacts.model import Model
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
-from harness.chunking import Sized, trimmed, windows
 from harness.stage import Runtime
+from harness.stages.chunk.base import Sized, trimmed, windows
 
 
 class Recursive(Sized):

@@ -9,8 +9,8 @@ from typing import Literal
 from harness.artifacts.model import Model
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
-from harness.chunking import Sized, trimmed, windows
 from harness.stage import Runtime
+from harness.stages.chunk.base import Sized, trimmed, windows
 
 BORDER = re.compile(
     r"""(?P<mark>[.!?…])["'”’)\]]*\s+(?=["'“‘(\[]*[^\W_a-z])  # a mark, then what begins like a sentence

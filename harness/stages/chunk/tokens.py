@@ -8,10 +8,10 @@ from typing import ClassVar
 from harness.artifacts.model import Model
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
-from harness.chunking import Sized, windows
 from harness.errors import UserError
+from harness.models.tokenizer import read, tokenizer_file
 from harness.stage import Runtime
-from harness.tokenizing import read, tokenizer_file
+from harness.stages.chunk.base import Sized, windows
 
 
 class Tokens(Sized):

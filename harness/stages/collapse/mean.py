@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
-from harness.collapsing import Groups, collapse
 from harness.stage import Collapser, Runtime
+from harness.stages.collapse.base import Groups, collapse
 
 
 class Mean(Collapser):

@@ -11,11 +11,12 @@ from pydantic import Field, field_validator
 from harness.artifacts.model import Model
 from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
-from harness.embeddings import Embeddings, EmbeddingsSettings
-from harness.encoders import side_of
-from harness.endpoint import bound
-from harness.prompts import NONE, OWN, SWAPPED, Side
+from harness.models.embeddings import Embeddings, EmbeddingsSettings
+from harness.models.endpoint import bound
+from harness.models.prompts import OWN, SWAPPED
 from harness.stage import Encoder, Runtime
+from harness.stage.base import NONE, Side
+from harness.stages.encode.base import side_of
 
 BYTES_A_TOKEN = 3
 """For the size of a request, which need not be exact; a budget is held by the upper bound of one byte a token."""

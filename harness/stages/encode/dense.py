@@ -11,9 +11,11 @@ import numpy as np
 from harness.artifacts.model import Model
 from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
-from harness.encoders import Batches, TextEncoder, load, normalising, refuse_nan, side_of
-from harness.prompts import Side
+from harness.models.batches import Batches
+from harness.models.loading import load, normalising
 from harness.stage import Runtime
+from harness.stage.base import Side
+from harness.stages.encode.base import TextEncoder, refuse_nan, side_of
 
 
 class DenseEncoder(TextEncoder):

@@ -15,11 +15,13 @@ from harness.artifacts.base import Artifact
 from harness.artifacts.model import Model
 from harness.artifacts.text import Texts
 from harness.artifacts.token_vectors import TokenVectors, borders
-from harness.encoders import Batches, TextEncoder, load, normalising, refuse_nan, side_of
 from harness.errors import UserError
-from harness.pieces import LATE_ARCHITECTURE, LATE_TYPES
-from harness.prompts import Side
+from harness.models.batches import Batches
+from harness.models.loading import load, normalising
+from harness.models.token_counter import LATE_ARCHITECTURE, LATE_TYPES
 from harness.stage import Runtime
+from harness.stage.base import Side
+from harness.stages.encode.base import TextEncoder, refuse_nan, side_of
 
 
 class LateEncoder(TextEncoder):

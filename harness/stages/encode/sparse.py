@@ -12,10 +12,12 @@ from pydantic import Field, field_validator
 from harness.artifacts.model import Model
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Texts
-from harness.encoders import Batches, TextEncoder, load, refuse_nan, side_of
 from harness.errors import UserError
-from harness.prompts import SIDES, Side
+from harness.models.batches import Batches
+from harness.models.loading import load
 from harness.stage import Runtime
+from harness.stage.base import SIDES, Side
+from harness.stages.encode.base import TextEncoder, refuse_nan, side_of
 
 
 class SparseEncoder(TextEncoder):

@@ -13,9 +13,10 @@ import numpy as np
 from harness.artifacts.model import Model
 from harness.artifacts.text import Texts
 from harness.artifacts.vectors import Vectors
-from harness.encoders import TextEncoder, load, normalising, refuse_nan, side_of
 from harness.errors import UserError
+from harness.models.loading import load, normalising
 from harness.stage import Runtime
+from harness.stages.encode.base import TextEncoder, refuse_nan, side_of
 
 LONGEST = 512
 """Tokens that model2vec reads of a text where its configuration does not say."""

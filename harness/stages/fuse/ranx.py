@@ -15,10 +15,10 @@ from typing import Any, ClassVar, Literal
 import numpy as np
 from pydantic import Field
 
+from harness.artifacts.ranx import from_ranx, library, row_names, to_ranx
 from harness.artifacts.run import NONE, Run
-from harness.exports.ranx import from_ranx, library, row_names, to_ranx
-from harness.fusion import weights_of
 from harness.stage import Fuser, Runtime
+from harness.stages.fuse.base import weights_of
 
 Norm = Literal["min-max", "min-max-inverted", "max", "sum", "zmuv", "rank", "borda"]
 

@@ -8,8 +8,8 @@ import numpy as np
 from pydantic import Field
 
 from harness.artifacts.run import NONE, Run
-from harness.fusion import Totals, add_up, best, weights_of
 from harness.stage import Fuser, Runtime
+from harness.stages.fuse.base import Totals, add_up, best, weights_of
 
 
 class Rrf(Fuser):

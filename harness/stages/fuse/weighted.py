@@ -8,8 +8,8 @@ from typing import Literal, TypeAlias
 import numpy as np
 
 from harness.artifacts.run import NONE, Run
-from harness.fusion import Totals, add_up, best, weights_of
 from harness.stage import Fuser, Runtime
+from harness.stages.fuse.base import Totals, add_up, best, weights_of
 
 Normalization = Literal["minmax", "minmax-inverted", "max", "sum", "zscore", "dbsf", "rank", "borda", "none"]
 TINY = 1e-9

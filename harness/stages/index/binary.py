@@ -11,11 +11,11 @@ from pydantic import Field
 from harness.artifacts.index import Index
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.vectors import Vectors
-from harness.candidates import accepted, asked, by_block, rank, settled, stored
 from harness.errors import UserError
-from harness.faiss_index import library
-from harness.neighbours import Candidates, nearest
-from harness.products import Documents, Products, Similarity, on_device
+from harness.search.approximate import accepted, asked, by_block, rank, settled, stored
+from harness.search.exact import Candidates, nearest
+from harness.search.faiss_index import library
+from harness.search.similarity import Documents, Products, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
 Rescore = Literal["query", "full"]

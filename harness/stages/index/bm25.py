@@ -10,11 +10,11 @@ from pydantic import Field
 
 from harness.artifacts.index import Index
 from harness.artifacts.text import Corpus, Queries
-from harness.lexicon import Collection, Lexicon, blocks, collect
-from harness.posting_search import PostingsSearcher
-from harness.postings import Asked
+from harness.search.analyzer import Cutting
+from harness.search.lexicon import Collection, Lexicon, blocks, collect
+from harness.search.postings import Asked
 from harness.stage import Indexer, Runtime
-from harness.terms import Cutting
+from harness.stages.index.base import PostingsSearcher
 
 BLOCK = 1_000_000
 """Postings that are weighed at a time."""

@@ -7,13 +7,13 @@ from typing import ClassVar
 
 import numpy as np
 
+from harness.artifacts.all_scores import AllScores
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.errors import UserError
-from harness.exhaustive import AllScores
-from harness.neighbours import all_scores, nearest
-from harness.products import Documents, Similarity, on_device, prepared
+from harness.search.exact import all_scores, nearest
+from harness.search.similarity import Documents, Similarity, on_device, prepared
 from harness.stage import ExhaustiveSearcher, Indexer, Runtime
 
 

@@ -11,11 +11,11 @@ from pydantic import Field
 from harness.artifacts.index import Index
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.vectors import Vectors
-from harness.candidates import Ask, Distinct, accepted, asked, by_block, distinct, expanded, rank, stored
 from harness.errors import MissingLibrary
-from harness.faiss_index import ENGINE, candidates, library, metric, one_thread, opened
-from harness.neighbours import Candidates
-from harness.products import Similarity
+from harness.search.approximate import Ask, Distinct, accepted, asked, by_block, distinct, expanded, rank, stored
+from harness.search.exact import Candidates
+from harness.search.faiss_index import ENGINE, candidates, library, metric, one_thread, opened
+from harness.search.similarity import Similarity
 from harness.stage import Indexer, Runtime, Searcher
 
 Engine = Literal["faiss", "usearch"]

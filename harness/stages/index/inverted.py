@@ -10,9 +10,9 @@ import numpy as np
 from harness.artifacts.index import Index
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.errors import UserError
-from harness.posting_search import PostingsSearcher
-from harness.postings import Asked
+from harness.search.postings import Asked
 from harness.stage import Indexer, Runtime
+from harness.stages.index.base import PostingsSearcher
 
 
 class InvertedIndexer(Indexer):

@@ -11,8 +11,8 @@ from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import UserError
-from harness.faiss_index import build, search_lists
-from harness.products import Similarity
+from harness.search.faiss_index import build, search_lists
+from harness.search.similarity import Similarity
 from harness.stage import Indexer, Runtime, Searcher
 
 

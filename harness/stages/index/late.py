@@ -11,7 +11,7 @@ from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.token_vectors import TokenVectors
 from harness.errors import UserError
-from harness.maxsim import MaxSim
+from harness.search.maxsim import MaxSim
 from harness.stage import Indexer, Runtime, Searcher
 
 SCORES = 33_554_432

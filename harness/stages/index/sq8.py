@@ -10,10 +10,10 @@ import numpy as np
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
-from harness.candidates import asked
-from harness.faiss_index import build, candidates, exhaustive, opened
-from harness.neighbours import Candidates, nearest
-from harness.products import Documents, Similarity, on_device
+from harness.search.approximate import asked
+from harness.search.exact import Candidates, nearest
+from harness.search.faiss_index import build, candidates, exhaustive, opened
+from harness.search.similarity import Documents, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
 

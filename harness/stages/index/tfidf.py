@@ -9,11 +9,11 @@ import numpy as np
 
 from harness.artifacts.index import Index
 from harness.artifacts.text import Corpus, Queries
-from harness.lexicon import Lexicon, blocks, collect
-from harness.posting_search import PostingsSearcher
-from harness.postings import Asked
+from harness.search.analyzer import Cutting
+from harness.search.lexicon import Lexicon, blocks, collect
+from harness.search.postings import Asked
 from harness.stage import Indexer, Runtime
-from harness.terms import Cutting
+from harness.stages.index.base import PostingsSearcher
 
 
 class TfidfIndexer(Indexer, Cutting):

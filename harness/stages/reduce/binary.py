@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.artifacts.vectors import BitVectors, Vectors
 from harness.errors import UserError
-from harness.quantising import Quantiser
 from harness.stage import Runtime
+from harness.stages.reduce.base import Quantiser
 
 
 class Binary(Quantiser):

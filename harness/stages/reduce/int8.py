@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.artifacts.vectors import Int8Vectors, Vectors
 from harness.errors import UserError
-from harness.quantising import Quantiser
 from harness.stage import Runtime
+from harness.stages.reduce.base import Quantiser
 
 TOP = 127
 """The greatest code; -128 is not used, so that a vector and its negative have codes of one size."""

@@ -11,9 +11,10 @@ from pydantic import Field, field_validator
 from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
-from harness.encoders import Batches, cut_to, load
 from harness.errors import UserError
-from harness.prompts import OWN
+from harness.models.batches import Batches
+from harness.models.loading import cut_to, load
+from harness.models.prompts import OWN
 from harness.stage import Reranker, Runtime
 
 

@@ -7,8 +7,8 @@ from typing import ClassVar
 
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
-from harness.neighbours import rescored
-from harness.products import Similarity
+from harness.search.exact import rescored
+from harness.search.similarity import Similarity
 from harness.stage import Rescorer, Runtime
 
 

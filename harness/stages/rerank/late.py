@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from harness.artifacts.run import Run
 from harness.artifacts.token_vectors import TokenVectors
-from harness.maxsim import MaxSim
+from harness.search.maxsim import MaxSim
 from harness.stage import Rescorer, Runtime
 
 

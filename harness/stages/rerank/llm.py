@@ -13,7 +13,7 @@ from pydantic import Field, field_validator, model_validator
 from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
-from harness.chat import Chat, ChatSettings, each
+from harness.models.chat import Chat, ChatSettings, each
 from harness.stage import Reranker, Runtime
 
 PROMPT = """Below are {count} passages, each behind its identifier in square brackets, and a query.

@@ -6,8 +6,8 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from harness.rewriting import LanguageRewriter
 from harness.stage import Use
+from harness.stages.rewrite.base import LanguageRewriter
 
 
 class Hyde(LanguageRewriter):

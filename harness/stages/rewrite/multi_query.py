@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from harness.rewriting import LanguageRewriter
 from harness.stage import Use
+from harness.stages.rewrite.base import LanguageRewriter
 
 NUMBERED = re.compile(r"\s*(?:\d+\s*[.):]|[-*•])\s+(.*\S)")
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.rewriting import LanguageRewriter
 from harness.stage import Use
+from harness.stages.rewrite.base import LanguageRewriter
 
 
 class Prompt(LanguageRewriter):

@@ -10,7 +10,7 @@ from pydantic import Field
 from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
 from harness.stage import Runtime, Tuner
-from harness.tuning import choose
+from harness.statistics.cross_validation import choose
 
 
 class Best(Tuner):

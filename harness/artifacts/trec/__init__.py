@@ -1,0 +1,1 @@
+"""TREC files: runs and judgements as lines of text."""

@@ -1,0 +1,1 @@
+"""Judgements from result files: systems side by side, and what they cost. It runs nothing and draws nothing."""

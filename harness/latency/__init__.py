@@ -1,0 +1,1 @@
+"""Measure how long systems take: opened systems, and one module for each mode."""

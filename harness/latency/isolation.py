@@ -1,0 +1,31 @@
+"""Keep thread pools and the garbage collector from disturbing what is timed."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def pinned(threads: int) -> Iterator[None]:
+    """Hold the thread pools of BLAS and OpenMP, torch's and faiss's among them, at a number."""
+    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+    with threadpool_limits(limits=threads):
+        yield
+
+
+@contextmanager
+def uncollected() -> Iterator[None]:
+    """Collect garbage only when asked: what lives already is set aside, so that asking takes no time."""
+    collecting = gc.isenabled()
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.unfreeze()
+        if collecting:
+            gc.enable()

@@ -1,0 +1,1 @@
+"""Models: which weights a suite means, and how they are loaded, prompted, tokenized and run, here or at an endpoint."""

@@ -1,0 +1,21 @@
+"""What one mode of latency gives: rows, laps, and facts for run.json."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import pyarrow as pa
+
+from harness.results.layout import LATENCY_SCHEMA
+from harness.results.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class Measured:
+    """Rows of measurements.jsonl, laps (LATENCY_SCHEMA), and what run.json says of the measurement."""
+
+    rows: list[Measurement] = field(default_factory=list)
+    laps: pa.Table = field(default_factory=LATENCY_SCHEMA.empty_table)
+    said: Mapping[str, Any] = field(default_factory=dict)

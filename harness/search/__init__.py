@@ -1,0 +1,1 @@
+"""Search algorithms on arrays: exact and approximate nearest neighbours, inverted indexes, MaxSim."""

@@ -1,0 +1,5 @@
+"""Check a result folder against itself: checksums, and scores and latencies computed again."""
+
+from harness.verify.checker import verify
+
+__all__ = ["verify"]

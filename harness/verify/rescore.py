@@ -1,0 +1,146 @@
+"""The TREC files of a result folder read back: ids as they were, ranks held against the scores, and scored again."""
+
+from __future__ import annotations
+
+import gzip
+import re
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import unquote
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from harness.artifacts.judgements import Qrels
+from harness.artifacts.run_lines import RunLines
+from harness.artifacts.trec import read as trec_read
+from harness.artifacts.trec.columns import read_blocks
+from harness.errors import DataError, Place, relative
+from harness.measures.census import take_census
+from harness.measures.evaluate import evaluate, evaluate_spans
+from harness.measures.names import Measure
+from harness.measures.ranked import rank_judged
+from harness.results.manifest import DAMAGED
+from harness.verify.passages import Held
+
+QUOTED = re.compile("(?:%[0-9A-F]{2})+")
+Renaming = Callable[[pa.Array], pa.Array]
+"""From the ids of a file to those of the data set."""
+
+
+class Scored(NamedTuple):
+    """What a run scores, by measure and judged query."""
+
+    values: dict[str, dict[str, float]]
+    failed: dict[str, str]
+    """Why a measure could not be calculated, by measure."""
+    counts: dict[str, float]
+    """What stands beside the measures, by quantity. A file cannot tell a missing query from one for which nothing was
+    found: both are among the `empty_queries`."""
+
+
+def as_written(ids: pa.Array) -> pa.Array:
+    """Take ids as they stand in the file."""
+    return ids
+
+
+def with_spaces(ids: pa.Array) -> pa.Array:
+    """Turn %20 and its like back to the white space that the writer replaced, so that an id is one word.
+
+    >>> with_spaces(pa.array(["a%20b", "50%25", "c"], pa.large_string())).to_pylist()
+    ['a b', '50%25', 'c']
+    """
+    if not pc.any(pc.match_substring(ids, "%")).as_py():
+        return ids
+    return pa.array([QUOTED.sub(_space, key) for key in ids.to_pylist()], pa.large_string())
+
+
+def _space(found: re.Match[str]) -> str:
+    text = unquote(found[0])
+    return text if text.isspace() else found[0]
+
+
+def read_qrels(path: Path, renamed: Renaming) -> Qrels:
+    """Read judgements. DataError, with the line, for a file that is none."""
+    table = trec_read.read_qrels(path).table
+    columns = [renamed(table[name].combine_chunks()) for name in ("query_id", "doc_id")]
+    renewed = pa.table([*columns, table["grade"]], schema=Qrels.schema)
+    return Qrels(renewed.sort_by([("query_id", "ascending"), ("doc_id", "ascending")]))
+
+
+def read_run(path: Path, renamed: Renaming) -> RunLines:
+    """Read a run. DataError, with the line, for a file that is none and for a rank that its score does not give."""
+    if _is_empty(path):
+        nothing, none = pa.array([], pa.large_string()), np.empty(0, np.int32)
+        return RunLines(nothing, nothing, none, none, none.astype(np.float32))
+    found = trec_read.read_run(path)
+    queries, query = _renumbered(renamed(found.queries), found.query)
+    documents, document = _renumbered(renamed(found.documents), found.document)
+    run = RunLines.of(queries, documents, query, document, found.scores)
+    _check_ranks(path, run, renamed)
+    return run
+
+
+def rescore(run: RunLines, qrels: Qrels, measures: Sequence[Measure]) -> Scored:
+    """Score a stored run by the same measures as when it was recorded."""
+    lists, known = rank_judged(run, qrels)
+    values, failed = _tried(measures, qrels.query_ids, lambda measure: evaluate([measure], lists, known))
+    counts = {name: value for name, value, _ in take_census(measures, lists, known).quantities()}
+    del counts["missing_queries"]
+    return Scored(values, failed, counts)
+
+
+def rescore_passages(held: Held, measures: Sequence[Measure]) -> Scored:
+    """Score a stored run of passages, or of whole documents, by the gold spans that are stored with it."""
+    values, failed = _tried(measures, held.query_ids, lambda one: evaluate_spans([one], held.lists, held.gold))
+    return Scored(values, failed, {})
+
+
+def _tried(
+    measures: Sequence[Measure], query_ids: list[str], calculate: Callable[[Measure], dict[str, np.ndarray]]
+) -> tuple[dict[str, dict[str, float]], dict[str, str]]:
+    """Return the values of each measure, and what went wrong with it."""
+    values: dict[str, dict[str, float]] = {}
+    failed: dict[str, str] = {}
+    for measure in measures:
+        try:
+            for name, found in calculate(measure).items():
+                values[name] = dict(zip(query_ids, found.tolist(), strict=True))
+        except Exception as error:  # a library behind a measure may raise anything
+            failed[str(measure)] = f"{type(error).__name__}: {error}"
+    return values, failed
+
+
+def _is_empty(path: Path) -> bool:
+    """Tell whether a file has no line: that of a system which found nothing at all."""
+    try:
+        with gzip.open(path) as file:
+            return not file.read(1)
+    except DAMAGED:
+        return False
+
+
+def _renumbered(ids: pa.Array, codes: np.ndarray) -> tuple[pa.Array, np.ndarray]:
+    """Put renamed ids in ascending order again, and the numbers that point to them with them."""
+    order = pc.sort_indices(ids)
+    ranks = np.empty(len(ids), np.int32)
+    ranks[order.to_numpy()] = np.arange(len(ids), dtype=np.int32)
+    return ids.take(order), ranks[codes]
+
+
+def _check_ranks(path: Path, run: RunLines, renamed: Renaming) -> None:
+    """Hold the column of ranks against the canonical order: score, then document id, both descending."""
+    keys = run.query.astype(np.int64) << 32 | run.document
+    places = np.arange(len(run)) - run.borders[run.query] + 1
+    order = np.argsort(keys)
+    for block in read_blocks(path, trec_read.RUN):
+        columns = ((block.column(0), run.queries), (block.column(2), run.documents))
+        query, document = (pc.index_in(renamed(ids), value_set=known).to_numpy() for ids, known in columns)
+        due = places[order[np.searchsorted(keys[order], query.astype(np.int64) << 32 | document)]]
+        wrong = np.flatnonzero(pc.not_equal(block.column(3), pc.cast(pa.array(due), pa.large_string())))
+        if len(wrong):
+            line = int(wrong[0])
+            message = f"the rank is {block.word(line, 3)}, but by score and then document id it is {due[line]}"
+            raise DataError(message, Place(relative(path), int(block.lines[line])))
