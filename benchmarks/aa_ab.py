@@ -36,10 +36,10 @@ from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
 from harness.execute.progress import Silent
 from harness.latency.bench import Bench
-from harness.latency.opened_system import open_lanes
+from harness.latency.opened_system import open_systems
 from harness.latency.single_stream import measure_single
 from harness.plan import Plan
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
 from harness.stage import Encoder, Indexer, Runtime, Searcher
 from harness.statistics.block_bootstrap import Estimate, told_apart
@@ -167,7 +167,7 @@ def lay(folder: Path, units: int) -> tuple[Plan, Store]:
     half = units // 2
     suite = folder / "suite.yaml"
     suite.write_text(SUITE.format(encode=half, search=units - half, slower=half + round(units * (PLANTED - 1))))
-    plan, store = lay_plan(suite, None, None, folder / "store", "cpu", fetch=True)
+    plan, store = prepare_plan(suite, None, None, folder / "store", "cpu", fetch=True)
     outcome = execute(plan, store, Runtime(), Silent())
     if outcome.failed:
         raise RuntimeError(str(outcome.failed))
@@ -177,7 +177,7 @@ def lay(folder: Path, units: int) -> tuple[Plan, Store]:
 def measure(plan: Plan, store: Store, second: str, seed: int, seconds: float) -> Found:
     """Open two systems afresh and compare them as a suite would."""
     targets = tuple(target for target in plan.targets if target.system in ("one", second))
-    lanes, _ = open_lanes(plan, targets, store, Runtime())
+    lanes, _ = open_systems(plan, targets, store, Runtime())
     words = Latency(seconds=seconds, seed=seed)
     measured = measure_single(Bench(plan, store, Runtime(), words, "notes", targets, tuple(lanes)))
     row = next(row for row in measured.rows if row.quantity == "latency_ratio")

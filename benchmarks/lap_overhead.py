@@ -20,7 +20,7 @@ import numpy as np
 
 from harness.artifacts.text import Queries
 from harness.fingerprint import Fingerprint
-from harness.latency.opened_system import Lane, Step
+from harness.latency.opened_system import OpenedStage, OpenedSystem
 from harness.statistics.block_bootstrap import Estimate, quantiles
 
 UNIT = bytes(4096)
@@ -41,7 +41,7 @@ def main() -> None:
         return asked
 
     queries = Queries.of((f"{i:03}", f"query {i}") for i in range(100))
-    lane = Lane("toy", "one", Fingerprint("none"), queries, (Step("search/work", stage, (0,)),), None)
+    lane = OpenedSystem("toy", "one", Fingerprint("none"), queries, (OpenedStage("search/work", stage, (0,)),), None)
     times = np.empty((laps, 3))
     random = np.random.default_rng(0)
     gc.collect()

@@ -14,9 +14,9 @@ import numpy as np
 
 from harness.execute.local import execute
 from harness.execute.progress import Silent
-from harness.latency.opened_system import Lane, open_lanes
+from harness.latency.opened_system import OpenedSystem, open_systems
 from harness.machine import default_device, threads
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.stage import Runtime
 from harness.statistics.block_bootstrap import paired_ratio
 
@@ -31,15 +31,15 @@ def main() -> None:
     parser.add_argument("--systems", nargs=2, default=["bm25", "dense-384-cosine"])
     parser.add_argument("--laps", type=int, default=200, help="of each kind  [default: 200]")
     given = parser.parse_args()
-    plan, store = lay_plan(given.suite, given.systems, None, None, "auto", fetch=True)
+    plan, store = prepare_plan(given.suite, given.systems, None, None, "auto", fetch=True)
     runtime = Runtime(default_device(), threads())
     execute(plan, store, runtime, Silent())
-    lanes, _ = open_lanes(plan, plan.targets[:2], store, runtime)
+    lanes, _ = open_systems(plan, plan.targets[:2], store, runtime)
     for lane, other in (lanes, lanes[::-1]):
         compare(lane, other, given.laps)
 
 
-def compare(lane: Lane, other: Lane, laps: int) -> None:
+def compare(lane: OpenedSystem, other: OpenedSystem, laps: int) -> None:
     """Print what laps of a lane take after one of the other, against those after one of its own."""
     random = np.random.default_rng(0)
     times = np.empty((2, laps))

@@ -18,7 +18,7 @@ from harness.execute.local import Outcome, execute
 from harness.execute.progress import Silent
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan
-from harness.plan.dry_run import look_ahead
+from harness.plan.dry_run import forecast
 from harness.plan.leaves import find_leaves
 from harness.stage import Runtime
 from harness.store import Store
@@ -98,7 +98,7 @@ def main() -> None:
             "k1 of BM25": plan_of(folder, store, data, systems=SYSTEMS.replace("index: bm25", "index: bm25, k1: 1.2")),
         }
         for change, other in changes.items():
-            made = [p for p in look_ahead(other, store) if p.state == "made"]
+            made = [p for p in forecast(other, store) if p.state == "made"]
             roles = ", ".join(f"{count} {role}" for role, count in Counter(p.node.stage.role for p in made).items())
             print(f"  {change:<18} {len(made):>3}  {roles}  {'; '.join(sorted({p.why for p in made}))}")
 

@@ -91,8 +91,8 @@ def work(folder: Path, store: Path, phase: str, dim: int) -> None:
     plan = make_plan(suite, leaves)
     target = {one.system: replace(one, scores={}) for one in plan.targets}
     search, dense = target["bm25"], target["dense"]
-    assert search.line.index is not None
-    index, encode = replace(search, run=search.line.index), replace(dense, run=dense.line.docs)
+    assert search.chain.index is not None
+    index, encode = replace(search, run=search.chain.index), replace(dense, run=dense.chain.docs)
     targets = {"load": (), "index": (index,), "search": (search,), "encode": (encode,), "all": (search, encode)}[phase]
     outcome = execute(replace(plan, targets=targets), opened, Runtime(threads=1), Silent())
     if outcome.failed:

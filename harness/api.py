@@ -15,8 +15,8 @@ from harness.latency.measure import measure, timed_targets
 from harness.latency.opened_system import held
 from harness.machine import default_device, threads
 from harness.plan import Plan
-from harness.plan.prepare import lay_plan
-from harness.record.provenance import Job
+from harness.plan.prepare import prepare_plan
+from harness.record.provenance import Invocation
 from harness.record.recorder import record
 from harness.results import Results
 from harness.stage import Runtime
@@ -47,9 +47,9 @@ def run(
     """
     started = datetime.now(UTC)
     place = Path(store) if store is not None else None
-    plan, opened = lay_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
+    plan, opened = prepare_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
     runtime, priced = Runtime(default_device(device), threads()), load_prices(Path(prices)) if prices else None
-    job = Job(started, f"harness.run({str(suite)!r})", runtime, priced)
+    job = Invocation(started, f"harness.run({str(suite)!r})", runtime, priced)
     with nullcontext(Silent()) if quiet else Reporter(sys.stderr) as progress:
         recorded = carry_out(plan, opened, job, Path(results), progress, latency=latency)
     if reports is not None:
@@ -60,7 +60,7 @@ def run(
 
 
 def carry_out(
-    plan: Plan, store: Store, job: Job, results: Path, progress: Progress, *, latency: bool = True
+    plan: Plan, store: Store, job: Invocation, results: Path, progress: Progress, *, latency: bool = True
 ) -> Results:
     """Make what the plan owes, time what the suite says, record it under `results`, and return what was recorded."""
     words = plan.suite.latency if latency else None

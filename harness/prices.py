@@ -69,13 +69,13 @@ GigabyteMonth = Annotated[Rate, *_kind("GB-month")]
 Tokens = Annotated[Rate, *_kind("1M tokens")]
 
 
-class Words(BaseModel):
+class Block(BaseModel):
     """What all parts of a price file are: unknown words are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
-class Priced(Words):
+class Priced(Block):
     """Where a price stands and since when, where the top of the file does not say it for all."""
 
     source: str | None = None
@@ -135,7 +135,7 @@ class Entry(NamedTuple):
         return " ".join([kind.removesuffix("s") if rest else kind, ", ".join(rest)]).strip()
 
 
-class Load(Words):
+class Load(Block):
     """What is asked of a system in a month: say queries_per_month or queries_per_second."""
 
     queries_per_month: float | None = Field(default=None, gt=0)
@@ -160,7 +160,7 @@ class Load(Words):
         return self.rate * HOURS * 3600
 
 
-class Prices(Words):
+class Prices(Block):
     """All prices, in one currency. `host` and `gpu` are a price, or name one of `hosts` and `gpus`."""
 
     date: datetime.date | None = None

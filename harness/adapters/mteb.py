@@ -22,7 +22,7 @@ from harness.execute.local import execute
 from harness.execute.progress import Silent
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan, walk
-from harness.plan.leaves import UNKNOWN, Collection, find_leaves
+from harness.plan.leaves import UNKNOWN, DatasetLeaf, find_leaves
 from harness.results.file_names import safe_names
 from harness.stage import (
     CorpusSource,
@@ -144,7 +144,7 @@ class MtebSystem:
         """Lay the system on what was handed over; a part that was not is a leaf that nothing can be made of."""
         systems = {self.system: suite.systems[self.system]}
         leaves = find_leaves({}, models_of(suite, systems), suite.base, self.store, fetch=True)
-        collection = Collection(
+        collection = DatasetLeaf(
             name=GIVEN,
             dataset=given,
             corpus=self._leaf(CorpusSource, given._corpus),

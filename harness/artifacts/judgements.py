@@ -27,7 +27,7 @@ class Judgement(NamedTuple):
     grade: int
 
 
-class Known(NamedTuple):
+class QueryReference(NamedTuple):
     """What is known of a query besides its judgements: reference answers and tags, either may be empty."""
 
     query_id: str
@@ -141,7 +141,7 @@ class References(Table):
     )
 
     @classmethod
-    def of(cls, known: Iterable[Known]) -> Self:
+    def of(cls, known: Iterable[QueryReference]) -> Self:
         """Build from what is known of each query, in any order; DataError where a query stands twice."""
         rows = sorted(known)
         for before, after in pairwise(rows):

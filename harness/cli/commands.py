@@ -98,8 +98,8 @@ def run(
     from harness.api import carry_out
     from harness.execute.progress import Reporter
     from harness.machine import default_device, threads
-    from harness.plan.prepare import lay_plan
-    from harness.record.provenance import Job
+    from harness.plan.prepare import prepare_plan
+    from harness.record.provenance import Invocation
     from harness.report import render
     from harness.report.formats.terminal import summary
     from harness.stage import Runtime
@@ -107,8 +107,8 @@ def run(
 
     started = datetime.now(UTC)
     priced = load_prices(prices) if prices else None
-    plan, opened = lay_plan(suite, only, dataset, store, device.value, fetch=True)
-    job = Job(started, _command(), Runtime(default_device(device.value), threads()), priced)
+    plan, opened = prepare_plan(suite, only, dataset, store, device.value, fetch=True)
+    job = Invocation(started, _command(), Runtime(default_device(device.value), threads()), priced)
     with Reporter(sys.stderr) as progress:
         recorded = carry_out(plan, opened, job, results, progress, latency=not no_latency)
     for reason in dict.fromkeys(row.reason for row in recorded.measurements if row.failed):
@@ -130,11 +130,11 @@ def plan(
 ) -> None:
     """Show every distinct stage: reused or made, why, and an estimate of the time. Nothing is run."""
     from harness.cli.plan_view import as_document, as_table
-    from harness.plan.dry_run import look_ahead
-    from harness.plan.prepare import lay_plan
+    from harness.plan.dry_run import forecast
+    from harness.plan.prepare import prepare_plan
 
-    made, opened = lay_plan(suite, only, dataset, store, device.value, fetch=False)
-    prospects = look_ahead(made, opened)
+    made, opened = prepare_plan(suite, only, dataset, store, device.value, fetch=False)
+    prospects = forecast(made, opened)
     if as_json:
         typer.echo(json.dumps(as_document(made, prospects), indent=1, ensure_ascii=False))
     else:
@@ -308,13 +308,13 @@ def store_gc(
     yes: Annotated[bool, typer.Option("--yes", help="Remove what is shown; without it nothing is removed.")] = False,
 ) -> None:
     """Show what no named suite reaches; with --yes, remove it."""
-    from harness.cli.store_view import describe_all, left_over, remove
+    from harness.cli.store_view import describe_all, remove, unreachable
     from harness.meter import size
-    from harness.plan.prepare import lay_plan
+    from harness.plan.prepare import prepare_plan
 
     opened = _store(store)
-    plans = [lay_plan(suite, None, None, store, device.value, fetch=False)[0] for suite in suites]
-    names = left_over(opened, plans)
+    plans = [prepare_plan(suite, None, None, store, device.value, fetch=False)[0] for suite in suites]
+    names = unreachable(opened, plans)
     for item in describe_all(opened, names):
         typer.echo(f"{item.fingerprint[:12]}  {size(item.bytes):>9}  {item.title}")
     freed = remove(opened, names) if yes else sum(item.bytes for item in describe_all(opened, names))

@@ -13,7 +13,7 @@ from harness.artifacts.judgements import Qrels
 from harness.artifacts.text import BATCH, Corpus, Queries, Texts
 from harness.datasets.base import Dataset
 from harness.errors import Place, UserError, nearest, relative
-from harness.plan.leaves import PARTS, Collection, find_collection
+from harness.plan.leaves import PARTS, DatasetLeaf, find_collection
 from harness.registry import DATASETS
 from harness.store import Store
 from harness.suite import load_suite, make_dataset
@@ -83,7 +83,7 @@ def describe(name: str, dataset: Dataset, store: Store) -> dict[str, Any]:
     }
 
 
-def _told(found: Collection) -> dict[str, Any]:
+def _told(found: DatasetLeaf) -> dict[str, Any]:
     facts = found.facts
     said = {"notes": facts["notes"], "origin": facts["origin"], "hygiene": facts["hygiene"]}
     return said | {"ignore_identical_ids": found.ignore_identical_ids}

@@ -12,8 +12,8 @@ from rich.text import Text
 from harness.meter import duration
 from harness.plan import Plan
 from harness.plan.dry_run import Prospect, total
-from harness.plan.prompts import Spoken, of_plan
-from harness.record.warnings import stage_warnings as doubts
+from harness.plan.prompts import StagePrompts, prompts_of_plan
+from harness.record.warnings import stage_warnings as caveats
 from harness.stage.describe import describe_node, describe_side
 
 
@@ -29,7 +29,7 @@ def as_table(plan: Plan, prospects: list[Prospect]) -> Iterator[Any]:
     yield table
     yield Text(_scores(prospects))
     yield Text(_sum(plan, prospects))
-    for spoken, systems in of_plan(plan):
+    for spoken, systems in prompts_of_plan(plan):
         yield Text(_prompts(spoken, systems))
     for line in _notes(plan):
         yield Text(line)
@@ -68,7 +68,7 @@ def _sum(plan: Plan, prospects: list[Prospect]) -> str:
     return text + (f"; it has no record for {unknown} of them" if unknown else "")
 
 
-def _prompts(spoken: Spoken, systems: list[str]) -> str:
+def _prompts(spoken: StagePrompts, systems: list[str]) -> str:
     sides = ", ".join(f"{side}: {prompt}" for side, prompt in spoken.sides)
     return f"prompts of {spoken.title} in {', '.join(systems)}: {sides}"
 
@@ -89,7 +89,7 @@ def _notes(plan: Plan) -> Iterator[str]:
             yield f"the model {model.name!r} ({model.spec.path}) is not here: it is fetched when the suite runs"
         if not model.pinned:
             yield f"the model {model.name!r} is unpinned: give its revision, so that nobody gets other weights"
-    yield from doubts(plan)
+    yield from caveats(plan)
 
 
 def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
@@ -102,7 +102,7 @@ def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
         "made": sum(prospect.state == "made" for prospect in prospects),
         "seconds": round(seconds, 3),
         "without_record": unknown,
-        "prompts": [spoken.document() | {"systems": systems} for spoken, systems in of_plan(plan)],
+        "prompts": [spoken.document() | {"systems": systems} for spoken, systems in prompts_of_plan(plan)],
         "notes": list(_notes(plan)),
         "stages": [
             {

@@ -36,7 +36,7 @@ def _describe(store: Store, name: Fingerprint) -> Item:
         return Item(name, 0, f"damaged: {error}")
 
 
-def left_over(store: Store, plans: Iterable[Plan]) -> list[Fingerprint]:
+def unreachable(store: Store, plans: Iterable[Plan]) -> list[Fingerprint]:
     """Return what no plan reaches; references and spans of the data sets are kept with them."""
     kept: set[str] = set()
     for plan in plans:

@@ -15,7 +15,7 @@ from itertools import accumulate, pairwise
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from harness.artifacts.judgements import Judgement, Known, Qrels, References
+from harness.artifacts.judgements import Judgement, Qrels, QueryReference, References
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import Dataset, document_text
 from harness.errors import UserError
@@ -97,7 +97,9 @@ class PythonDocs(Dataset):
 
     def references(self) -> References:
         """Load the reference answer and the tags of each question."""
-        return References.of(Known(asked.id, [asked.answer], asked.tags) for asked in _judged(QUESTIONS).questions)
+        return References.of(
+            QueryReference(asked.id, [asked.answer], asked.tags) for asked in _judged(QUESTIONS).questions
+        )
 
     def notes(self) -> list[str]:
         """Say which version was read, and how many quotes it lacks."""

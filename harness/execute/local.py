@@ -61,7 +61,7 @@ def execute(plan: Plan, store: Store, runtime: Runtime, progress: Progress, besi
     A stage that fails is a failure of the systems behind it and of no other; nothing is raised for it.
     """
     loop = _Loop(plan, store, runtime, progress)
-    for node in (*(node for target in plan.targets for node in target.ends), *besides):
+    for node in (*(node for target in plan.targets for node in target.outputs), *besides):
         try:
             loop.ensure(node)
         except StageFailed as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from harness import machine
-from harness.latency.opened_system import Lane
+from harness.latency.opened_system import OpenedSystem
 from harness.plan import Plan, Target
 from harness.results import Measurement
 from harness.stage import Runtime
@@ -24,11 +24,11 @@ class Bench:
     dataset: str
     targets: tuple[Target, ...]
     """Of the lanes, in their order."""
-    lanes: tuple[Lane, ...]
+    lanes: tuple[OpenedSystem, ...]
 
 
 def row(
-    lane: Lane,
+    lane: OpenedSystem,
     quantity: str,
     value: float,
     unit: str,

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import numpy as np
 
 from harness.latency.bench import Bench, row
-from harness.latency.opened_system import Lane
-from harness.latency.process import Died, ask
+from harness.latency.opened_system import OpenedSystem
+from harness.latency.process import ProcessDied, ask
 from harness.results import Measurement
 from harness.results.left_out import LeftOut
 from harness.results.measured import Measured
@@ -30,7 +30,7 @@ def measure_cold(bench: Bench) -> Measured:
     for lane in bench.lanes:
         try:
             libraries[lane.system] = ask(bench, lane, [], 0)["libraries"]
-        except Died as error:
+        except ProcessDied as error:
             left_out.systems[lane.system] = str(error)
     lanes = [lane for lane in bench.lanes if lane.system in libraries]
     took: dict[str, list[dict[str, float]]] = {lane.system: [] for lane in lanes}
@@ -42,7 +42,7 @@ def measure_cold(bench: Bench) -> Measured:
                 continue
             try:
                 took[lane.system].append(ask(bench, lane, libraries[lane.system], query))
-            except Died as error:
+            except ProcessDied as error:
                 left_out.systems[lane.system] = str(error)
     rows = [one for lane in lanes if lane.system not in left_out.systems for one in _starts(lane, took[lane.system])]
     said = {
@@ -54,7 +54,7 @@ def measure_cold(bench: Bench) -> Measured:
     return Measured(rows, said=said)
 
 
-def _starts(lane: Lane, took: list[dict[str, float]]) -> Iterator[Measurement]:
+def _starts(lane: OpenedSystem, took: list[dict[str, float]]) -> Iterator[Measurement]:
     columns = {part: np.array([one[part] for one in took]) for part in PARTS}
     columns["total"] = sum(columns.values(), np.zeros(len(took)))
     for part, seconds in columns.items():

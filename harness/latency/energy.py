@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.latency.bench import Bench, row
 from harness.latency.energy_counters import Counter, Energy, find_counters, over
-from harness.latency.isolation import pinned
-from harness.latency.opened_system import Lane
+from harness.latency.isolation import pinned_threads
+from harness.latency.opened_system import OpenedSystem
 from harness.latency.sampling import choose_queries
 from harness.results import Measurement
 from harness.results.measured import Measured
@@ -34,7 +34,7 @@ def measure_energy(bench: Bench, sleep: Sleep = time.sleep, clock: Callable[[], 
     asked = random.permutation(choose_queries(bench.lanes[0].queries.texts, bench.words.queries, random)).tolist()
     taken: dict[str, list[float]] = {lane.system: [] for lane in bench.lanes}
     idle: list[float] = []
-    with pinned(bench.runtime.threads):
+    with pinned_threads(bench.runtime.threads):
         for _ in range(REPEATS):
             for place in random.permutation(len(bench.lanes)).tolist():
                 lane = bench.lanes[place]
@@ -45,7 +45,9 @@ def measure_energy(bench: Bench, sleep: Sleep = time.sleep, clock: Callable[[], 
     return Measured(rows, said={"status": found.status, "missing": found.missing, "idle_watts": float(np.median(idle))})
 
 
-def a_query(lane: Lane, asked: list[int], counters: list[Counter], rest: Energy, clock: Callable[[], float]) -> float:
+def a_query(
+    lane: OpenedSystem, asked: list[int], counters: list[Counter], rest: Energy, clock: Callable[[], float]
+) -> float:
     """Return the joules a query of a lane that works for 3 s, those of an idle machine taken off; below 0 if fewer."""
     answered = 0
 
@@ -60,6 +62,6 @@ def a_query(lane: Lane, asked: list[int], counters: list[Counter], rest: Energy,
     return (busy.joules - rest.joules / rest.seconds * busy.seconds) / answered
 
 
-def _rows(lane: Lane, joules: np.ndarray) -> Iterator[Measurement]:
+def _rows(lane: OpenedSystem, joules: np.ndarray) -> Iterator[Measurement]:
     found = median_interval(joules)
     yield row(lane, "energy_j_per_query", found.value, "J", n=found.n, low=found.low, high=found.high)

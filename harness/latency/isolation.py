@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def pinned(threads: int) -> Iterator[None]:
+def pinned_threads(threads: int) -> Iterator[None]:
     """Hold the thread pools of BLAS and OpenMP, torch's and faiss's among them, at a number."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -17,7 +17,7 @@ def pinned(threads: int) -> Iterator[None]:
 
 
 @contextmanager
-def uncollected() -> Iterator[None]:
+def garbage_collection_off() -> Iterator[None]:
     """Collect garbage only when asked: what lives already is set aside, so that asking takes no time."""
     collecting = gc.isenabled()
     gc.collect()

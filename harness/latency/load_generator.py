@@ -84,7 +84,7 @@ class WallClock:
             time.sleep(0)
 
 
-class Crew(Protocol):
+class Workers(Protocol):
     """Workers that stand ready."""
 
     kind: str
@@ -93,7 +93,7 @@ class Crew(Protocol):
         """Answer a schedule, and return when the last of it is settled."""
 
 
-class Desk:
+class RequestQueue:
     """Where workers take requests in turn, and say which of them ended above the bound.
 
     `counts` are the number of the next request and how many were above, shared under `lock` by all that stand here.
@@ -119,7 +119,7 @@ class Desk:
                 self.counts[1] += 1
 
 
-def work(answer: Answer, desk: Desk, start: int, clock: Clock) -> list[Any]:
+def work(answer: Answer, desk: RequestQueue, start: int, clock: Clock) -> list[Any]:
     """Do a worker's part of a schedule that begins at `start`.
 
     A request that waited until its time-out is not worked on: whoever asked has left. One that is answered too late is
@@ -146,7 +146,7 @@ def work(answer: Answer, desk: Desk, start: int, clock: Clock) -> list[Any]:
     return done
 
 
-def gathered(parts: list[list[Any]]) -> Responses:
+def in_schedule_order(parts: list[list[Any]]) -> Responses:
     """Put the parts of all workers into the order of the schedule."""
     found = sorted(row for part in parts for row in part)
     _, ns, late, outcome, errors = zip(*found, strict=True) if found else ((),) * 5
@@ -164,10 +164,10 @@ class Threads:
 
     def serve(self, schedule: Schedule) -> Responses:
         """Answer a schedule."""
-        desk, start = Desk(schedule, [0, 0], threading.Lock()), self.clock.now() + LEAD_NS
+        desk, start = RequestQueue(schedule, [0, 0], threading.Lock()), self.clock.now() + LEAD_NS
         with ThreadPoolExecutor(self.workers) as pool:
             parts = [pool.submit(work, self.answer, desk, start, self.clock) for _ in range(self.workers)]
-            return gathered([part.result() for part in parts])
+            return in_schedule_order([part.result() for part in parts])
 
 
 class Processes:
@@ -184,7 +184,7 @@ class Processes:
         self.processes, self.ends = [], []
         for _ in range(workers):
             here, there = context.Pipe()
-            process = context.Process(target=_attend, args=(opener, self.counts, there), daemon=True)
+            process = context.Process(target=_serve, args=(opener, self.counts, there), daemon=True)
             process.start()
             there.close()
             self.processes.append(process)
@@ -214,7 +214,7 @@ class Processes:
         start = time.perf_counter_ns() + LEAD_NS
         for end in self.ends:
             end.send((schedule, start))
-        return gathered(self._hear())
+        return in_schedule_order(self._hear())
 
     def _hear(self) -> list[Any]:
         found = []
@@ -229,7 +229,7 @@ class Processes:
         return found
 
 
-def _attend(opener: Callable[[], Answer], counts: Any, end: Connection) -> None:
+def _serve(opener: Callable[[], Answer], counts: Any, end: Connection) -> None:
     """Be a worker process: open, say so, and answer schedules until nobody is at the other end."""
     try:
         answer = opener()
@@ -240,6 +240,6 @@ def _attend(opener: Callable[[], Answer], counts: Any, end: Connection) -> None:
     while True:
         try:
             schedule, start = end.recv()
-            end.send(work(answer, Desk(schedule, counts, counts.get_lock()), start, WallClock()))
+            end.send(work(answer, RequestQueue(schedule, counts, counts.get_lock()), start, WallClock()))
         except (EOFError, ConnectionError):
             return

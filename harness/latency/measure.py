@@ -14,7 +14,7 @@ from harness.latency.cold_start import measure_cold
 from harness.latency.energy import measure_energy
 from harness.latency.memory import measure_memory
 from harness.latency.offline import measure_offline
-from harness.latency.opened_system import LapFailed, open_lanes
+from harness.latency.opened_system import LapFailed, open_systems
 from harness.latency.server import measure_server
 from harness.latency.single_stream import measure_single
 from harness.plan import Plan, Target
@@ -61,7 +61,7 @@ def measure(
 def _of_dataset(
     plan: Plan, dataset: str, targets: list[Target], words: Latency, store: Store, runtime: Runtime
 ) -> Measured:
-    lanes, left = open_lanes(plan, targets, store, runtime, services=words.services)
+    lanes, left = open_systems(plan, targets, store, runtime, services=words.services)
     left_out = LeftOut(systems={system: reason for (_, system), reason in left.items()})
     opened = {lane.system for lane in lanes}
     there = tuple(target for target in targets if target.system in opened)

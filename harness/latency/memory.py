@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.latency.bench import Bench, row
-from harness.latency.opened_system import Lane, Opener, end, named, online
-from harness.latency.process import Work, _memory
+from harness.latency.opened_system import OpenedSystem, Opener, named, online
+from harness.latency.process import StageTask, _memory
 from harness.plan import Target
 from harness.results import Measurement
 from harness.results.left_out import LeftOut, Unmeasured
@@ -56,17 +56,17 @@ def measure_memory(bench: Bench) -> Measured:
     return Measured(rows, said=said | ({"base_rss_bytes": int(np.median(base))} if base else {}))
 
 
-def works(lane: Lane, target: Target, opener: Opener) -> Iterator[Work]:
+def works(lane: OpenedSystem, target: Target, opener: Opener) -> Iterator[StageTask]:
     """Give the stages of a system, those on the side of the documents first. HarnessError where the store lost some."""
     for stage, node in named(target).items():
         there = len(opener.load(node.stream[0]))
-        yield Work(stage, node, min(node.stage.chunk_rows, there) if node.stage.rowwise else there)
-    nodes = [node for node in online(end(target), opener.chosen) if not isinstance(node.stage, Source)]
+        yield StageTask(stage, node, min(node.stage.chunk_rows, there) if node.stage.rowwise else there)
+    nodes = [node for node in online(target.answer, opener.chosen) if not isinstance(node.stage, Source)]
     for stage, node in zip(lane.stages, nodes, strict=True):
-        yield Work(stage, node, min(QUERIES, len(lane.queries)))
+        yield StageTask(stage, node, min(QUERIES, len(lane.queries)))
 
 
-def _bytes(lane: Lane, work: Work, took: dict[str, Any]) -> Iterator[Measurement]:
+def _bytes(lane: OpenedSystem, work: StageTask, took: dict[str, Any]) -> Iterator[Measurement]:
     for name in ("peak_rss", "peak_pss", "peak_gpu", "gpu_by_driver"):
         if took.get(name):
             yield row(lane, f"{name}_bytes", took[name], "bytes", work.stage, n=work.rows)

@@ -20,9 +20,9 @@ from harness.artifacts.text import Corpus
 from harness.errors import HarnessError
 from harness.execute.local import reason_of
 from harness.latency.bench import Bench, row
-from harness.latency.isolation import pinned, uncollected
-from harness.latency.opened_system import Lane, Opener, named
-from harness.latency.repeats import Parts, Rates, Work, rates
+from harness.latency.isolation import garbage_collection_off, pinned_threads
+from harness.latency.opened_system import OpenedSystem, Opener, named
+from harness.latency.repeats import Parts, Rates, Workload, rates
 from harness.plan import Target
 from harness.results import Measurement
 from harness.results.left_out import LeftOut, Unmeasured
@@ -50,7 +50,7 @@ def measure_offline(bench: Bench) -> Measured:
     """
     works, said = _Works(bench), bench.words.offline
     pairs = list(zip(bench.lanes, bench.targets, strict=True))
-    with pinned(bench.runtime.threads), uncollected():
+    with pinned_threads(bench.runtime.threads), garbage_collection_off():
         for lane, target in pairs:
             works.add_queries(lane)
             works.add_documents(target)
@@ -69,17 +69,17 @@ class _Works:
             size: Opener(bench.plan, bench.store, replace(bench.runtime, batch_size=size))
             for size in (None, *self.sizes)
         }
-        self.found: dict[Key, Work] = {}
+        self.found: dict[Key, Workload] = {}
         self.left_out = LeftOut()
 
-    def add_queries(self, lane: Lane) -> None:
+    def add_queries(self, lane: OpenedSystem) -> None:
         for size in self.sizes:
             key, there = Key(lane.system, f"query_rate@{size}"), len(lane.queries)
             if there < size:
                 few = Unmeasured(lane.system, None, key.quantity, f"the data set has {there} queries")
                 self.left_out.quantities.append(few)
             else:
-                self.found[key] = Work(_answering(lane, size), there, size, self.words.queries)
+                self.found[key] = Workload(_answering(lane, size), there, size, self.words.queries)
 
     def add_documents(self, target: Target) -> None:
         for stage, node in named(target).items():
@@ -99,7 +99,7 @@ class _Works:
         else:
             yield from ((f"{name}@{size}", size) for size in self.sizes)
 
-    def making(self, node: Node, size: int | None) -> Work:
+    def making(self, node: Node, size: int | None) -> Workload:
         """Open a stage of the documents' side. HarnessError says why it cannot be."""
         if node.stage.service and not self.words.services:
             raise HarnessError(f"'{node.stage.word()}' calls a service: say latency: {{services: true}}")
@@ -119,14 +119,14 @@ class _Works:
                 opener.wait()
             return (perf_counter_ns() - start,)
 
-        work = Work(do, there, size or INDEXED, self.words.offline.documents)
+        work = Workload(do, there, size or INDEXED, self.words.offline.documents)
         try:
             do(slice(0, min(work.least, there)))
         except Exception as error:  # whatever a stage raises leaves out this figure, and no other
             raise HarnessError(reason_of(node, error)) from error
         return work
 
-    def rows(self, lane: Lane, target: Target, found: dict[Key, Rates]) -> Iterator[Measurement]:
+    def rows(self, lane: OpenedSystem, target: Target, found: dict[Key, Rates]) -> Iterator[Measurement]:
         """Give the rows of one system."""
         for size in self.sizes:
             quantity = f"query_rate@{size}"
@@ -139,7 +139,7 @@ class _Works:
                     rate = found[Key(node.fingerprint, quantity)].parts[0]
                     yield _row(lane, stage, quantity, rate, f"{counted(node)}/s")
 
-    def stretches(self, lane: Lane, target: Target, found: dict[Key, Rates]) -> Iterator[dict[str, Any]]:
+    def stretches(self, lane: OpenedSystem, target: Target, found: dict[Key, Rates]) -> Iterator[dict[str, Any]]:
         """Say how many rows a repeat of each figure of one system had."""
         keys: list[tuple[str | None, Key]] = [(None, Key(lane.system, f"query_rate@{size}")) for size in self.sizes]
         for stage, node in named(target).items():
@@ -157,7 +157,7 @@ def counted(node: Node) -> str:
     return "passages" if issubclass(above.gives, Passages) else "documents"
 
 
-def _answering(lane: Lane, size: int) -> Callable[[slice], Parts]:
+def _answering(lane: OpenedSystem, size: int) -> Callable[[slice], Parts]:
     def do(rows: slice) -> Parts:
         laps = [
             lane.answer(slice(start, min(start + size, rows.stop))).lap for start in range(rows.start, rows.stop, size)
@@ -168,5 +168,5 @@ def _answering(lane: Lane, size: int) -> Callable[[slice], Parts]:
     return do
 
 
-def _row(lane: Lane, stage: str | None, quantity: str, rate: Rate, unit: str) -> Measurement:
+def _row(lane: OpenedSystem, stage: str | None, quantity: str, rate: Rate, unit: str) -> Measurement:
     return row(lane, quantity, rate.value, unit, stage, rate.n, rate.low, rate.high)

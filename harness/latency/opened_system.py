@@ -19,7 +19,7 @@ from harness.artifacts.text import Queries
 from harness.errors import HarnessError
 from harness.execute.local import reason_of
 from harness.fingerprint import Fingerprint, fingerprint
-from harness.plan import Plan, Target, answering
+from harness.plan import Plan, Target, answer_nodes
 from harness.stage import ModelSource, Node, Runtime, Source
 from harness.stage.node import asks
 from harness.statistics.cross_validation import choose
@@ -42,7 +42,7 @@ class Pass(NamedTuple):
     answer: Rows
 
 
-class Step(NamedTuple):
+class OpenedStage(NamedTuple):
     """An opened stage, and which of the things made so far it takes: 0 is the queries, 1 what the first step gave."""
 
     stage: str
@@ -65,7 +65,7 @@ class LapFailed(Untimed):
 
 
 @dataclass(frozen=True, eq=False)
-class Lane:
+class OpenedSystem:
     """One system on one data set, opened. The same row gives the same answer whenever it is asked."""
 
     dataset: str
@@ -73,7 +73,7 @@ class Lane:
     run: Fingerprint
     """The name of what its quality was measured on."""
     queries: Queries
-    steps: tuple[Step, ...]
+    steps: tuple[OpenedStage, ...]
     wait: Callable[[], object] | None
     """Returns when the device has finished what it was given; None where calls return no earlier."""
 
@@ -114,9 +114,9 @@ class Lane:
         return Pass(Lap(marks[-1] - start, spans), made[-1])
 
 
-def open_lanes(
+def open_systems(
     plan: Plan, targets: Iterable[Target], store: Store, runtime: Runtime, *, services: bool = False
-) -> tuple[list[Lane], dict[tuple[str, str], str]]:
+) -> tuple[list[OpenedSystem], dict[tuple[str, str], str]]:
     """Open systems for timing, and say of each (data set, system) that cannot be timed why not.
 
     A run file has no latency; a system that calls a service is opened only with `services`, since it may be paid.
@@ -140,23 +140,23 @@ class Opener:
         self.loaded: dict[Fingerprint, Any] = {}
         self.opened: dict[Fingerprint, Call] = {}
 
-    def lane(self, target: Target, *, services: bool = False) -> Lane:
+    def lane(self, target: Target, *, services: bool = False) -> OpenedSystem:
         """Open a system. Raises Untimed where it has no latency, or a stage of it cannot be opened."""
-        nodes = [node for node in online(end(target), self.chosen) if not isinstance(node.stage, Source)]
+        nodes = [node for node in online(target.answer, self.chosen) if not isinstance(node.stage, Source)]
         for node in nodes:
             if node.stage.role == "runfile":
                 raise Untimed("a run file has no latency")
             if node.stage.service and not services:
                 raise Untimed(f"'{node.stage.word()}' calls a service: it is timed with latency: {{services: true}}")
-        places = {target.line.queries.fingerprint: 0}
-        steps: list[Step] = []
+        places = {target.chain.queries.fingerprint: 0}
+        steps: list[OpenedStage] = []
         for node in nodes:
             takes = tuple(places[self.chosen(above).fingerprint] for above in node.stream)
             outside = node.stage.releases_gil or node.stage.service
-            steps.append(Step(_distinct(node, steps), self.call(node), takes, outside))
+            steps.append(OpenedStage(_distinct(node, steps), self.call(node), takes, outside))
             places[node.fingerprint] = len(steps)
-        queries = self.load(target.line.queries)
-        return Lane(target.dataset, target.system, target.run.fingerprint, queries, tuple(steps), self.wait)
+        queries = self.load(target.chain.queries)
+        return OpenedSystem(target.dataset, target.system, target.run.fingerprint, queries, tuple(steps), self.wait)
 
     def call(self, node: Node) -> Call:
         """Open the stage of a node. Raises Untimed, with the reason, where that fails."""
@@ -188,11 +188,6 @@ class Opener:
         return node.stream[int(choose(scores).chosen[0])]
 
 
-def end(target: Target) -> Node:
-    """Return what a query ends with: what a reader gets, where the system arranges that, else the run."""
-    return target.line.contexts or target.run
-
-
 def online(last: Node, chosen: Callable[[Node], Node] = lambda node: node) -> Iterator[Node]:
     """Give what is done for a query on its way to an end, inputs before their users, the queries first.
 
@@ -214,12 +209,12 @@ def online(last: Node, chosen: Callable[[Node], Node] = lambda node: node) -> It
 
 def held(target: Target) -> Iterator[Node]:
     """Give what the store must have before a system can be opened: what the stages on the side of the queries hold."""
-    for node in answering(end(target)):
+    for node in answer_nodes(target.answer):
         if asks(node):
             yield from (above for above in node.static if above and not isinstance(above.stage, ModelSource))
 
 
-def _distinct(node: Node, steps: list[Step]) -> str:
+def _distinct(node: Node, steps: list[OpenedStage]) -> str:
     """Name a stage so that no other of its lane bears the name."""
     name = f"{node.stage.role}/{node.stage.name}"
     before = sum(step.stage.split("#")[0] == name for step in steps)
@@ -235,7 +230,7 @@ def _synchronize() -> Callable[[], object]:
 
 def documents_side(target: Target) -> list[Node]:
     """Return the stages of a system that work on documents, inputs before their users."""
-    return [node for node in answering(target.run) if node.stream and not asks(node)]
+    return [node for node in answer_nodes(target.run) if node.stream and not asks(node)]
 
 
 def named(target: Target) -> dict[str, Node]:

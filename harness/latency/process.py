@@ -11,17 +11,17 @@ from typing import Any, NamedTuple
 
 from harness.errors import HarnessError
 from harness.latency.bench import Bench
-from harness.latency.opened_system import Lane
+from harness.latency.opened_system import OpenedSystem
 from harness.stage import Node
 
 POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
-class Died(HarnessError):
+class ProcessDied(HarnessError):
     """A fresh process that gave no answer; the message is the last thing that it said."""
 
 
-class Work(NamedTuple):
+class StageTask(NamedTuple):
     """A stage whose memory is looked at: its name in a system, its node, and how many rows it works on."""
 
     stage: str
@@ -29,13 +29,15 @@ class Work(NamedTuple):
     rows: int
 
 
-def _memory(bench: Bench, lane: Lane, work: Work) -> dict[str, Any]:
+def _memory(bench: Bench, lane: OpenedSystem, work: StageTask) -> dict[str, Any]:
     if work.node.stage.service and not bench.words.services:
         raise HarnessError(f"'{work.node.stage.word()}' calls a service: say latency: {{services: true}}")
     return ask(bench, lane, [], 0, work)
 
 
-def ask(bench: Bench, lane: Lane, libraries: list[str], query: int, work: Work | None = None) -> dict[str, Any]:
+def ask(
+    bench: Bench, lane: OpenedSystem, libraries: list[str], query: int, work: StageTask | None = None
+) -> dict[str, Any]:
     """Start a process for one thing and return its answer. Died where it gives none."""
     runtime = bench.runtime
     request = {
@@ -62,6 +64,6 @@ def ask(bench: Bench, lane: Lane, libraries: list[str], query: int, work: Work |
     )
     if done.returncode:
         last = [line for line in done.stderr.splitlines() if line.strip()][-1:]
-        raise Died(last[0].strip() if last else f"the process ended with status {done.returncode}")
+        raise ProcessDied(last[0].strip() if last else f"the process ended with status {done.returncode}")
     answer: dict[str, Any] = json.loads(done.stdout)
     return answer

@@ -12,10 +12,10 @@ from pathlib import Path
 from time import perf_counter_ns
 from typing import Any
 
-from harness.latency.opened_system import Opener, end
+from harness.latency.opened_system import Opener
 from harness.meter import peak_rss_bytes
 from harness.plan import Target, walk
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.stage import Runtime
 
 S = 1e-9
@@ -48,7 +48,7 @@ def cold(request: dict[str, Any]) -> dict[str, Any]:
 def memory(request: dict[str, Any]) -> dict[str, Any]:
     """Open the stage of one node and let it work on some rows; bytes before, and at most."""
     opener, target = _found(request)
-    node = next(node for node in walk(end(target)) if node.fingerprint == request["node"])
+    node = next(node for node in walk(target.answer) if node.fingerprint == request["node"])
     before = resident()
     with watched() as most:
         given = [opener.load(above).take(slice(0, request["rows"])) for above in node.stream]
@@ -61,7 +61,7 @@ def memory(request: dict[str, Any]) -> dict[str, Any]:
 def _found(request: dict[str, Any]) -> tuple[Opener, Target]:
     suite, store = Path(request["suite"]), Path(request["store"])
     alone = [escape(request["system"])]
-    plan, held = lay_plan(suite, alone, [request["dataset"]], store, request["device"], fetch=False)
+    plan, held = prepare_plan(suite, alone, [request["dataset"]], store, request["device"], fetch=False)
     (target,) = plan.targets
     return Opener(plan, held, Runtime(request["device"], request["threads"])), target
 

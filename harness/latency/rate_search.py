@@ -17,14 +17,14 @@ from harness.latency.load_generator import (
     TIMED_OUT,
     Answer,
     Clock,
-    Crew,
     Processes,
     Responses,
     Schedule,
     Threads,
+    Workers,
 )
 from harness.latency.noise import Noise, between, read_counters
-from harness.latency.opened_system import Lane
+from harness.latency.opened_system import OpenedSystem
 from harness.suite.latency import Server
 
 LEAST = 473
@@ -45,7 +45,7 @@ MS = 1e-6
 """Nanoseconds to milliseconds."""
 
 
-class Offer(NamedTuple):
+class OfferedRate(NamedTuple):
     """A rate that was offered, and what became of it."""
 
     rate: float
@@ -65,24 +65,24 @@ class Offer(NamedTuple):
 
 
 @dataclass
-class Served:
+class RateSearch:
     """What one lane gave: who worked, all offers in their order, and the bracket of the highest rate that holds."""
 
     workers: str
     outside: float
     """The share of a lap in stages that leave Python's lock."""
-    offers: list[Offer] = field(default_factory=list)
+    offers: list[OfferedRate] = field(default_factory=list)
     bracket: Bracket = field(default_factory=lambda: Bracket(None, None))
 
 
-def offer_rates(
-    lane: Lane,
+def search_rate(
+    lane: OpenedSystem,
     asked: Sequence[int],
     said: Server,
     seed: int,
     opener: Callable[[], Answer],
     clock: Clock | None = None,
-) -> Served:
+) -> RateSearch:
     """Offer the rates that the suite says, then search the highest that holds.
 
     `asked` are the rows of the queries, which come in turn; `opener` is what a worker process calls to get a lane of
@@ -92,7 +92,7 @@ def offer_rates(
     outside = _outside(lane, np.array([lap.spans for lap in laps]))
     capacity = said.workers * 1e9 / float(np.mean([lap.ns for lap in laps]))
     with _crew(lane, said, outside, opener, clock) as crew:
-        served = Served(crew.kind, outside)
+        served = RateSearch(crew.kind, outside)
 
         def offer(rate: float, *, whole: bool = False) -> bool:
             served.offers.append(_offered(crew, rate, asked, said, seed + len(served.offers), whole=whole))
@@ -109,7 +109,7 @@ def timeout_ms(said: Server) -> float:
     return said.timeout_ms or 10 * said.p99_ms
 
 
-def _offered(crew: Crew, rate: float, asked: Sequence[int], said: Server, seed: int, *, whole: bool) -> Offer:
+def _offered(crew: Workers, rate: float, asked: Sequence[int], said: Server, seed: int, *, whole: bool) -> OfferedRate:
     """Offer a rate: to its end if `whole`, else until it is clear that it does not hold."""
     count = max(ceil(rate * max(said.seconds, BOUNDS * said.p99_ms / 1e3)), LEAST)
     rows, most = np.array(_cycle(asked, count)), allowed(count)
@@ -118,21 +118,21 @@ def _offered(crew: Crew, rate: float, asked: Sequence[int], said: Server, seed: 
     found = crew.serve(Schedule(rows, due, int(timeout_ms(said) / MS), bound, None if whole else most))
     above = int(((found.ns > bound) | (found.outcome != ANSWERED)).sum())
     holds = most is not None and above <= most
-    return Offer(rate, rows[: len(found.ns)], found, above, holds, between(before, read_counters()))
+    return OfferedRate(rate, rows[: len(found.ns)], found, above, holds, between(before, read_counters()))
 
 
 def _cycle(rows: Sequence[int], count: int) -> list[int]:
     return [rows[number % len(rows)] for number in range(count)]
 
 
-def _outside(lane: Lane, spans: np.ndarray) -> float:
+def _outside(lane: OpenedSystem, spans: np.ndarray) -> float:
     """Return the share of int64[laps, stages] outside Python's lock."""
     return float(spans[:, [step.outside for step in lane.steps]].sum() / max(spans.sum(), 1))
 
 
 def _crew(
-    lane: Lane, said: Server, outside: float, opener: Callable[[], Answer], clock: Clock | None
-) -> AbstractContextManager[Crew]:
+    lane: OpenedSystem, said: Server, outside: float, opener: Callable[[], Answer], clock: Clock | None
+) -> AbstractContextManager[Workers]:
     """Let workers stand ready: one in a thread, several as the suite says or as suits the stages."""
     kind = said.by if said.by != "auto" else "threads" if said.workers == 1 or outside >= OUTSIDE else "processes"
     if kind == "threads":

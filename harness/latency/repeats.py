@@ -13,7 +13,7 @@ Parts = tuple[int, ...]
 """Nanoseconds: of the whole, and of each part of it that is looked at by itself."""
 
 
-class Work(NamedTuple):
+class Workload(NamedTuple):
     """Something that is done to a stretch of rows."""
 
     do: Callable[[slice], Parts]
@@ -32,7 +32,7 @@ class Rates(NamedTuple):
     parts: tuple[Rate, ...]
 
 
-def rates(works: Sequence[Work], *, seconds: float, repeats: int = REPEATS, seed: int = 0) -> list[Rates]:
+def rates(works: Sequence[Workload], *, seconds: float, repeats: int = REPEATS, seed: int = 0) -> list[Rates]:
     """Do each work `repeats` times on stretches of its rows, in turn, and return what it did a second.
 
     Each is done twice before on its first rows, to warm up and to see how long it takes; a stretch is then as long as
@@ -51,7 +51,7 @@ def rates(works: Sequence[Work], *, seconds: float, repeats: int = REPEATS, seed
     return [Rates(size, _rates(parts, size)) for size, parts in zip(sizes, taken, strict=True)]
 
 
-def _stretch(work: Work, seconds: float) -> int:
+def _stretch(work: Workload, seconds: float) -> int:
     """Return how many rows fit into so many seconds, after a warm-up."""
     least = min(work.least, work.rows)
     work.do(slice(0, least))

@@ -17,11 +17,11 @@ import pyarrow.compute as pc
 
 from harness.errors import HarnessError
 from harness.latency.bench import Bench, row
-from harness.latency.isolation import pinned
-from harness.latency.opened_system import Lane
-from harness.latency.rate_search import Offer, Served, offer_rates, timeout_ms
+from harness.latency.isolation import pinned_threads
+from harness.latency.opened_system import OpenedSystem
+from harness.latency.rate_search import OfferedRate, RateSearch, search_rate, timeout_ms
 from harness.latency.sampling import choose_queries
-from harness.latency.worker import Reopened
+from harness.latency.worker import SystemHandle
 from harness.results import LATENCY_SCHEMA
 from harness.results.left_out import LeftOut
 from harness.results.measured import Measured
@@ -44,8 +44,8 @@ def measure_server(bench: Bench) -> Measured:
     left_out = LeftOut()
     for lane in bench.lanes:
         try:
-            with pinned(bench.runtime.threads), _garbage_of_requests_only():
-                served = offer_rates(lane, asked, words.server, words.seed, Reopened.of(bench, lane))
+            with pinned_threads(bench.runtime.threads), _garbage_of_requests_only():
+                served = search_rate(lane, asked, words.server, words.seed, SystemHandle.of(bench, lane))
         except HarnessError as error:
             left_out.systems[lane.system] = str(error)
             continue
@@ -79,7 +79,7 @@ def _garbage_of_requests_only() -> Iterator[None]:
             gc.enable()
 
 
-def _said(served: Served) -> dict[str, Any]:
+def _said(served: RateSearch) -> dict[str, Any]:
     """Say what no row holds: every offer, and how late the generator was."""
     offers = [
         {
@@ -104,7 +104,7 @@ def _said(served: Served) -> dict[str, Any]:
     }
 
 
-def _table(lane: Lane, block: int, offer: Offer) -> pa.Table:
+def _table(lane: OpenedSystem, block: int, offer: OfferedRate) -> pa.Table:
     """Give every response of an offer, whose number is the block, as a lap."""
     count = len(offer.rows)
     texts = lane.queries.table.take(pa.array(offer.rows))

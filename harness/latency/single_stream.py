@@ -21,9 +21,9 @@ import numpy as np
 import pyarrow as pa
 
 from harness.latency.bench import Bench, row
-from harness.latency.isolation import pinned, uncollected
+from harness.latency.isolation import garbage_collection_off, pinned_threads
 from harness.latency.noise import Noise, between, read_counters, switches
-from harness.latency.opened_system import Lane
+from harness.latency.opened_system import OpenedSystem
 from harness.latency.sampling import blocks_of, choose_queries
 from harness.results import LATENCY_SCHEMA
 from harness.results.laps import AGAIN, RATIO_CONFIDENCE, figures
@@ -51,7 +51,7 @@ Clock = Callable[[], float]
 class Arm(NamedTuple):
     """A lane and the part it plays: "" for itself, "again" for the twin of the reference."""
 
-    lane: Lane
+    lane: OpenedSystem
     name: str = ""
 
 
@@ -80,7 +80,7 @@ def measure_single(bench: Bench, clock: Clock = time.perf_counter) -> Measured:
     """
     reference = next((lane for lane in bench.lanes if lane.system == bench.words.reference), bench.lanes[0])
     arms = [*map(Arm, bench.lanes), Arm(reference, AGAIN)]
-    with pinned(bench.runtime.threads), uncollected():
+    with pinned_threads(bench.runtime.threads), garbage_collection_off():
         session = Session(arms, bench.words, clock)
         warmth = session.warm_up()
         stopped = session.measure()

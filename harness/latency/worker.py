@@ -10,13 +10,13 @@ from typing import Self
 
 from harness.errors import HarnessError
 from harness.latency.bench import Bench
-from harness.latency.opened_system import Lane, Lap, open_lanes
-from harness.plan.prepare import lay_plan
+from harness.latency.opened_system import Lap, OpenedSystem, open_systems
+from harness.plan.prepare import prepare_plan
 from harness.stage import Runtime
 
 
 @dataclass(frozen=True)
-class Reopened:
+class SystemHandle:
     """Names a system on a data set; called, it opens the lane and returns what answers a row of the queries."""
 
     suite: Path
@@ -28,7 +28,7 @@ class Reopened:
     services: bool
 
     @classmethod
-    def of(cls, bench: Bench, lane: Lane) -> Self:
+    def of(cls, bench: Bench, lane: OpenedSystem) -> Self:
         """Name a lane as the suite does."""
         store, runtime = bench.store.root.absolute(), bench.runtime
         said = (bench.plan.suite.file, lane.dataset, lane.system, store)
@@ -39,9 +39,9 @@ class Reopened:
         from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
         alone = [escape(self.system)]
-        plan, store = lay_plan(self.suite, alone, [self.dataset], self.store, self.device, fetch=False)
+        plan, store = prepare_plan(self.suite, alone, [self.dataset], self.store, self.device, fetch=False)
         runtime = Runtime(self.device, self.threads)
-        lanes, left_out = open_lanes(plan, plan.targets, store, runtime, services=self.services)
+        lanes, left_out = open_systems(plan, plan.targets, store, runtime, services=self.services)
         if not lanes:
             raise HarnessError("; ".join(left_out.values()))
         threadpool_limits(limits=self.threads)

@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.artifacts.run import Run
 from harness.errors import UserError
-from harness.measures import foreign, per_query
-from harness.measures.gold import Gold
+from harness.measures import function_measures, ir_measures_bridge
+from harness.measures.gold_spans import Gold
 from harness.measures.judgements import Judgements
 from harness.measures.kernel import Kernel
 from harness.measures.names import Measure
@@ -41,7 +41,7 @@ def evaluate(measures: Iterable[Measure | str], run: Run | Ranked, judgements: J
         hits, documents = known.find(run.documents), run.documents
     others = [measure for measure in wanted if not is_native(measure)]
     if others:
-        values |= foreign.calculate(others, documents, known)
+        values |= ir_measures_bridge.calculate(others, documents, known)
     for measure in wanted:
         if measure in others:
             continue
@@ -49,7 +49,7 @@ def evaluate(measures: Iterable[Measure | str], run: Run | Ranked, judgements: J
         if isinstance(function, Kernel):
             values[measure] = function(hits, **arguments(measure))
         else:
-            values[measure] = per_query.calculate(function, documents, known, arguments(measure))
+            values[measure] = function_measures.calculate(function, documents, known, arguments(measure))
     return {str(measure): np.where(known.judged, values[measure], np.nan) for measure in wanted}
 
 

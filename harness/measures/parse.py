@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import MissingLibrary, UnknownName, UserError, nearest
-from harness.measures import foreign
+from harness.measures import ir_measures_bridge
 from harness.measures.judgements import Judgements
 from harness.measures.kernel import Kernel, parameters
 from harness.measures.names import ALIASES, PASSAGE, Measure, measure_of, split, wrong_cutoff
@@ -34,10 +34,10 @@ def parse(name: str) -> Measure:
     base = _base(typed.base, name)
     measure = Measure(base, typed.parameters, typed.at)
     if base not in METRICS:
-        return foreign.complete(measure)
+        return ir_measures_bridge.complete(measure)
     known = parameters(METRICS[base])
-    if not set(dict(measure.parameters)) <= set(known) - {"k"} and base in foreign.names():
-        return foreign.complete(measure)
+    if not set(dict(measure.parameters)) <= set(known) - {"k"} and base in ir_measures_bridge.names():
+        return ir_measures_bridge.complete(measure)
     return _complete(measure, known, name)
 
 
@@ -53,7 +53,7 @@ def _base(word: str, name: str) -> str:
     lowered = word.lower().replace("-", "_")
     if found := own.get(lowered) or ALIASES.get(lowered):
         return found
-    others = {known.lower(): known for known in foreign.names()}
+    others = {known.lower(): known for known in ir_measures_bridge.names()}
     if found := others.get(lowered):
         return found
     hint = nearest(word, (others | {alias: alias for alias in ALIASES} | own).values())
@@ -144,7 +144,7 @@ def provider(measure: Measure) -> str:
     'harness/1'
     """
     if not is_native(measure):
-        return foreign.provider()
+        return ir_measures_bridge.provider()
     found = METRICS[measure.base]
     return f"{found.__module__.split('.')[0]}/{getattr(found, 'version', 1)}"
 

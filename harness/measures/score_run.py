@@ -23,7 +23,7 @@ from harness.measures.ties import Spread, over_ties
 
 
 @dataclass(frozen=True)
-class Scored:
+class RunScores:
     """The values of every judged query, float64[queries] by measure, and what to know of them."""
 
     measures: tuple[Measure, ...]
@@ -97,7 +97,7 @@ def score(
     *,
     ties: bool = False,
     ignore_identical_ids: bool = False,
-) -> Scored:
+) -> RunScores:
     """Score a run by ids; `ties` adds the expected, smallest and largest values.
 
     `ignore_identical_ids` leaves out documents that bear the id of their query, before any cut. Raises what `parse` and
@@ -110,12 +110,12 @@ def score(
     extra = len(run.queries) - int(asked.sum())
     census = take_census(wanted, lists, known, asked, extra)
     spreads = {str(measure): over_ties(measure, lists, known) for measure in wanted} if ties else {}
-    return Scored(wanted, qrels.query_ids, evaluate(wanted, lists, known), census, spreads)
+    return RunScores(wanted, qrels.query_ids, evaluate(wanted, lists, known), census, spreads)
 
 
 def score_files(
     qrels: Path, run: Path, measures: Iterable[str], *, ties: bool = False, ignore_identical_ids: bool = False
-) -> Scored:
+) -> RunScores:
     """Read and score. Raises UserError for a wrong measure, before anything is read, and for damaged files."""
     wanted = [parse(measure) for measure in measures]
     judged = read_qrels(qrels)

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.artifacts.run import Run
-from harness.measures.gold import Gold, Ranges
+from harness.measures.gold_spans import Gold, Ranges
 from harness.measures.hits import ratio
 from harness.measures.kernel import Kernel
 from harness.measures.ranked import Ranked

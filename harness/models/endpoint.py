@@ -93,7 +93,7 @@ class EndpointSettings(BaseModel):
         return sum(count * price for count, price in zip(tokens, prices, strict=False)) / MILLION
 
     @property
-    def doubt(self) -> str | None:
+    def caveat(self) -> str | None:
         """No checksum names the weights behind an endpoint."""
         return f"the model {self.model!r} of {self.base_url} is known by its name alone: it may be another tomorrow"
 

@@ -29,7 +29,7 @@ def normalising(weights: Any) -> list[str]:
     return [name for name, module in weights.named_children() if isinstance(module, Normalize)]
 
 
-class Weighted(Protocol):
+class HasPrecision(Protocol):
     """A stage that calculates with weights of a text model."""
 
     @property
@@ -40,7 +40,7 @@ class Weighted(Protocol):
         """Name the stage as the suite does."""
 
 
-def load(kind: str, model: Model | None, stage: Weighted, runtime: Runtime) -> Any:
+def load(kind: str, model: Model | None, stage: HasPrecision, runtime: Runtime) -> Any:
     """Load a class of sentence_transformers by name, silently, for inference. UserError says why it cannot be done."""
     import sentence_transformers
     import torch

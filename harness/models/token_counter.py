@@ -22,7 +22,7 @@ ENDLESS = 10**9
 
 
 @dataclass(frozen=True)
-class Pieces:
+class TokenCounter:
     """A tokenizer as a model of sentence-transformers uses it."""
 
     tokenizer: Any
@@ -44,7 +44,7 @@ def _lower(text: str | tuple[str, str]) -> str | tuple[str, str]:
     return text.lower() if isinstance(text, str) else (text[0].lower(), text[1].lower())
 
 
-def pieces_of(folder: Path, side: Side | None, limit: int | None = None) -> Pieces | None:
+def token_counter(folder: Path, side: Side | None, limit: int | None = None) -> TokenCounter | None:
     """Read the tokenizer of a model folder as it stands on a side; None: of a cross-encoder, which reads pairs.
 
     `limit` is what a suite says of the length; else the model's own configuration decides, as in sentence-transformers:
@@ -67,7 +67,9 @@ def pieces_of(folder: Path, side: Side | None, limit: int | None = None) -> Piec
     tokenizer.no_truncation()
     tokenizer.no_padding()
     own = settings.get("max_seq_length") or _longest(file.parent, inner)
-    return Pieces(tokenizer, limit or own, not kind.endswith("StaticEmbedding"), bool(settings.get("do_lower_case")))
+    return TokenCounter(
+        tokenizer, limit or own, not kind.endswith("StaticEmbedding"), bool(settings.get("do_lower_case"))
+    )
 
 
 def is_late(folder: Path) -> bool:

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from harness.errors import Place, SuiteError
-from harness.plan.leaves import Collection, Leaves
-from harness.plan.plan import Line, Plan, Target
+from harness.plan.leaves import DatasetLeaf, Leaves
+from harness.plan.plan import Chain, Plan, Target
 from harness.plan.scores import ceilings, context_spans, index_recall, scores
 from harness.plan.wiring import wire
 from harness.stage import Node, walk
@@ -25,13 +25,13 @@ def make_plan(suite: Suite, leaves: Leaves, only: Callable[[str, str], bool] = l
     if not targets:
         tuned = f"; {', '.join(map(repr, sorted(suite.trained)))}: for tuning only" if suite.trained else ""
         raise SuiteError(f"no system of the suite is left to run{tuned}", Place(str(suite.file)))
-    asked = [node for target in targets for node in walk(*target.ends)]
+    asked = [node for target in targets for node in walk(*target.outputs)]
     unique = {node.fingerprint: node for node in asked}
     return Plan(suite, leaves, tuple(unique.values()), tuple(targets), len(asked))
 
 
-def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System) -> Target:
-    lay = _Lay(suite, leaves, collection)
+def _target(suite: Suite, leaves: Leaves, collection: DatasetLeaf, system: System) -> Target:
+    lay = _ChainBuilder(suite, leaves, collection)
     line = lay.whole(system.name)
     if line.run is None:
         raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
@@ -54,18 +54,18 @@ def _target(suite: Suite, leaves: Leaves, collection: Collection, system: System
 
 
 @dataclass(frozen=True)
-class _Lay:
+class _ChainBuilder:
     suite: Suite
     leaves: Leaves
-    collection: Collection
+    collection: DatasetLeaf
 
-    def __call__(self, name: str) -> Line:
+    def __call__(self, name: str) -> Chain:
         return replace(self.whole(name), contexts=None)
 
-    def whole(self, name: str) -> Line:
+    def whole(self, name: str) -> Chain:
         """Return the line at the end of the system, with its contexts."""
         found = self.collection
-        line = Line(
+        line = Chain(
             found.corpus,
             found.queries,
             docs=found.corpus,
@@ -78,10 +78,10 @@ class _Lay:
             line = wire(step, replace(line, model=model, runfile=runfile), self)
         return line
 
-    def on(self, dataset: str, step: Step) -> _Lay:
+    def on(self, dataset: str, step: Step) -> _ChainBuilder:
         if dataset not in self.leaves.collections:
             raise SuiteError(f"tune, train: the data set {dataset!r} is not among those given here", step.place)
         return replace(self, collection=self.leaves.collections[dataset])
 
-    def scores(self, line: Line, measure: str, place: Place) -> Node:
+    def scores(self, line: Chain, measure: str, place: Place) -> Node:
         return scores(line, self.collection, measure, place)

@@ -38,7 +38,7 @@ class Difference(NamedTuple):
     weight: int = 1
 
 
-def look_ahead(plan: Plan, store: Store) -> list[Prospect]:
+def forecast(plan: Plan, store: Store) -> list[Prospect]:
     """Say of every node whether it would be reused or made, and why. Nothing is read but names and records."""
     made = _to_make(plan, store)
     users = plan.users()
@@ -68,7 +68,7 @@ def _to_make(plan: Plan, store: Store) -> set[Fingerprint]:
             want(above)
 
     for target in plan.targets:
-        for node in target.ends:
+        for node in target.outputs:
             want(node)
     return made
 

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from harness.errors import SuiteError
-from harness.plan.placement import Lay, finding, join
-from harness.plan.plan import Line
+from harness.plan.placement import ChainBuilder, join, place_search
+from harness.plan.plan import Chain
 from harness.registry import STAGES
 from harness.stage import ExhaustiveSearcher, Node, ScoreFuser, Searcher, walk
 from harness.suite import Step
 from harness.suite.tuning import Tuning
 
 
-def fuse(step: Step, line: Line, lay: Lay) -> Line:
+def fuse(step: Step, line: Chain, lay: ChainBuilder) -> Chain:
     """Go on from the ends of other systems: with one run of theirs, or with the candidates' best where it is tuned."""
     if step.tuning is not None:
         return _tuned(step, step.tuning, line, lay)
@@ -29,7 +29,7 @@ def fuse(step: Step, line: Line, lay: Lay) -> Line:
     return replace(line, run=join(stage, tuple(arm.run for arm in arms), (), step))
 
 
-def _same_texts(step: Step, arms: Sequence[Line]) -> Node | None:
+def _same_texts(step: Step, arms: Sequence[Chain]) -> Node | None:
     """Return the passages that all runs hold, None for documents; SuiteError where they are not of the same texts."""
     first = arms[0]
     for name, arm in zip(step.of, arms, strict=True):
@@ -42,10 +42,10 @@ def _same_texts(step: Step, arms: Sequence[Line]) -> Node | None:
     return first.found
 
 
-def _tuned(step: Step, tuning: Tuning, line: Line, lay: Lay) -> Line:
+def _tuned(step: Step, tuning: Tuning, line: Chain, lay: ChainBuilder) -> Chain:
     """Fuse by every candidate, here and where it is chosen; the tuner then takes what is best there."""
 
-    def tried(where: Lay) -> list[Line]:
+    def tried(where: ChainBuilder) -> list[Chain]:
         arms = [where(name) for name in step.of]
         for name, arm in zip(step.of, arms, strict=True):
             if arm.run is not None and any(node.stage.role == "tune" for node in walk(arm.run)):
@@ -61,17 +61,17 @@ def _tuned(step: Step, tuning: Tuning, line: Line, lay: Lay) -> Line:
     return replace(line, run=run, found=lines[0].found)
 
 
-def _fuse_scores(step: Step, stage: ScoreFuser, line: Line, arms: list[Line]) -> Line:
+def _fuse_scores(step: Step, stage: ScoreFuser, line: Chain, arms: list[Chain]) -> Chain:
     searchers = [_searcher(step, name, arm) for name, arm in zip(step.of, arms, strict=True)]
     try:
         stage = stage.over(searchers)
     except ValueError as error:
         raise SuiteError(f"'{step.role}: {step.word}' {error}", step.place) from None
-    run = finding(stage, tuple(arm.asks for arm in arms), tuple(arm.index for arm in arms), step, line)
+    run = place_search(stage, tuple(arm.asks for arm in arms), tuple(arm.index for arm in arms), step, line)
     return replace(line, run=run)
 
 
-def _searcher(step: Step, name: str, arm: Line) -> ExhaustiveSearcher:
+def _searcher(step: Step, name: str, arm: Chain) -> ExhaustiveSearcher:
     """Return the searcher with which a system ends. SuiteError where it ends otherwise, or cannot score everything."""
     run = arm.run.stream[0] if arm.run is not None and arm.run.stage.role == "filter" else arm.run
     title = f"'{step.role}: {step.word}' scores all documents, and {name!r}"

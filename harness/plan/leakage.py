@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 
 from harness.artifacts.text import Queries
 from harness.errors import SuiteError
-from harness.plan.leaves import Collection, Leaves
+from harness.plan.leaves import DatasetLeaf, Leaves
 from harness.store import Store
 from harness.suite import Step, Suite, System
 
@@ -43,7 +43,7 @@ def refuse_shared(suite: Suite, systems: Mapping[str, System], leaves: Leaves, s
                 _refuse(step, train, test, store)
 
 
-def _refuse(step: Step, train: Collection, test: Collection, store: Store) -> None:
+def _refuse(step: Step, train: DatasetLeaf, test: DatasetLeaf, store: Store) -> None:
     mine, theirs = (store.load(one.queries.fingerprint, Queries).table for one in (test, train))
     shared = pc.is_in(_plain(mine["text"]), value_set=_plain(theirs["text"]))
     if train.corpus == test.corpus:

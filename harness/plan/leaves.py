@@ -22,7 +22,7 @@ from harness.datasets.hygiene import examine
 from harness.errors import DataError, UserError
 from harness.fingerprint import Fingerprint, fingerprint, stamp
 from harness.models.weights import ModelSpec, content_of, find_weights, model_files
-from harness.plan.run_files import Runfile
+from harness.plan.run_files import RunFileLeaf
 from harness.stage import (
     CorpusSource,
     ModelSource,
@@ -72,7 +72,7 @@ class Part:
 
 
 @dataclass(frozen=True)
-class Collection:
+class DatasetLeaf:
     """A data set of a suite with its parts as nodes, and what is worth telling of it."""
 
     name: str
@@ -103,7 +103,7 @@ class Collection:
 
 
 @dataclass(frozen=True)
-class Weighed:
+class ModelLeaf:
     """A model of a suite as a node."""
 
     name: str
@@ -130,14 +130,14 @@ class Weighed:
 class Leaves:
     """All that a suite's plan hangs on."""
 
-    collections: dict[str, Collection] = field(default_factory=dict)
-    models: dict[str, Weighed] = field(default_factory=dict)
-    runfiles: Mapping[tuple[str, str], Runfile] = field(default_factory=dict)
+    collections: dict[str, DatasetLeaf] = field(default_factory=dict)
+    models: dict[str, ModelLeaf] = field(default_factory=dict)
+    runfiles: Mapping[tuple[str, str], RunFileLeaf] = field(default_factory=dict)
     """By data set and the word in the suite; see `find_runfiles`."""
 
-    def _find(self, name: Fingerprint) -> Part | Weighed | Runfile | None:
+    def _find(self, name: Fingerprint) -> Part | ModelLeaf | RunFileLeaf | None:
         parts = (part for collection in self.collections.values() for part in collection.parts)
-        every: Iterator[Part | Weighed | Runfile] = chain(self.models.values(), self.runfiles.values(), parts)
+        every: Iterator[Part | ModelLeaf | RunFileLeaf] = chain(self.models.values(), self.runfiles.values(), parts)
         return next((leaf for leaf in every if leaf.node.fingerprint == name), None)
 
     def loader(self, name: Fingerprint) -> Callable[[], Artifact]:
@@ -166,7 +166,7 @@ def find_leaves(
     )
 
 
-def find_collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -> Collection:
+def find_collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -> DatasetLeaf:
     """Name the parts of a data set, which is read into the store if it was never. Raises DataError for damage."""
     key = [RECEIPT, dataset.source, dataset.model_dump(mode="json"), dataset.revision]
     facts = store.receipt(key)
@@ -177,7 +177,7 @@ def find_collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -
         facts["contents"] if facts else {part: UNKNOWN + fingerprint(key) for part in ("corpus", "queries", "qrels")}
     )
     nodes = {part: Node(PARTS[part](content=content)) for part, content in contents.items()}
-    return Collection(
+    return DatasetLeaf(
         name,
         dataset,
         nodes["corpus"],
@@ -245,7 +245,7 @@ def _about(dataset: Dataset) -> dict[str, Any]:
     return {"source": dataset.source, **dataset.model_dump(mode="json", by_alias=True, exclude_none=True)}
 
 
-def _weigh(name: str, spec: ModelSpec, base: Path, store: Store, *, fetch: bool) -> Weighed:
+def _weigh(name: str, spec: ModelSpec, base: Path, store: Store, *, fetch: bool) -> ModelLeaf:
     weights = find_weights(spec, base, fetch=fetch)
     if weights.folder is not None:
         key = ["model", [stamp(path) for path in model_files(weights.folder)]]
@@ -257,4 +257,4 @@ def _weigh(name: str, spec: ModelSpec, base: Path, store: Store, *, fetch: bool)
     else:
         content = f"{spec.path}@{weights.commit}" if weights.commit else UNKNOWN + spec.path
     node = Node(ModelSource(content=content))
-    return Weighed(name, spec, node, weights.model, weights.pinned, weights.at_hand, weights.problem)
+    return ModelLeaf(name, spec, node, weights.model, weights.pinned, weights.at_hand, weights.problem)

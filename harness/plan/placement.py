@@ -6,27 +6,27 @@ from collections.abc import Callable, Sequence
 from typing import Protocol
 
 from harness.errors import Place, SuiteError
-from harness.plan.plan import Line
+from harness.plan.plan import Chain
 from harness.registry import STAGES
 from harness.stage import Node, Searcher, Stage, TwoSided
 from harness.stage.base import Side
 from harness.suite import Step
 
 
-class Lay(Protocol):
+class ChainBuilder(Protocol):
     """Lays a system of the suite, by its name, on one data set."""
 
-    def __call__(self, name: str) -> Line:
+    def __call__(self, name: str) -> Chain:
         """Return the line at the end of the system, for others to go on from: its contexts are its own."""
 
-    def on(self, dataset: str, step: Step) -> Lay:
+    def on(self, dataset: str, step: Step) -> ChainBuilder:
         """Return what lays systems on another data set. SuiteError, at the step, where it is not at hand."""
 
-    def scores(self, line: Line, measure: str, place: Place) -> Node:
+    def scores(self, line: Chain, measure: str, place: Place) -> Node:
         """Return the scores of a line's run on this data set. SuiteError, at the place, where they cannot be had."""
 
 
-Wire = Callable[[Step, Line, Lay], Line]
+Wire = Callable[[Step, Chain, ChainBuilder], Chain]
 
 
 def join(stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | None, ...], step: Step) -> Node:
@@ -64,8 +64,8 @@ def both_sides(
     )
 
 
-def finding(
-    stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | None, ...], step: Step, line: Line
+def place_search(
+    stage: Stage, stream: tuple[Node | None, ...], static: tuple[Node | None, ...], step: Step, line: Chain
 ) -> Node:
     """Place a stage that finds what the line holds.
 

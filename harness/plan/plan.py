@@ -8,13 +8,13 @@ from typing import NamedTuple
 
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.plan.leaves import Leaves
-from harness.stage import Node, Stage, Use, walk
+from harness.stage import DraftUse, Node, Stage, walk
 from harness.stage.describe import describe_node
 from harness.suite import Suite
 
 
 @dataclass(frozen=True)
-class Line:
+class Chain:
     """A system on one data set, as far as it is laid: what the next stage will find."""
 
     corpus: Node
@@ -37,7 +37,7 @@ class Line:
     """The passages that the run holds; None where it holds documents."""
     contexts: Node | None = None
     """What a reader gets of the run, where the system arranges it."""
-    use: Use | None = None
+    use: DraftUse | None = None
     """What becomes of drafts, where a rewriter stands in the chain."""
     replaced: Node | None = None
     """The texts that a rewriter put in the place of those of the queries."""
@@ -80,7 +80,7 @@ class Target:
 
     dataset: str
     system: str
-    line: Line
+    chain: Chain
     run: Node
     scores: Mapping[str, Node]
     index_recall: Mapping[str, Node] = field(default_factory=dict)
@@ -95,9 +95,14 @@ class Target:
         return {**self.scores, **self.index_recall, **self.context_spans}
 
     @property
-    def ends(self) -> tuple[Node, ...]:
+    def answer(self) -> Node:
+        """The last node of a query: what a reader receives where the system arranges contexts, else the run."""
+        return self.chain.contexts or self.run
+
+    @property
+    def outputs(self) -> tuple[Node, ...]:
         """All that is to be made; the rest is what these need."""
-        contexts = (self.line.contexts,) if self.line.contexts else ()
+        contexts = (self.chain.contexts,) if self.chain.contexts else ()
         return (self.run, *contexts, *self.numbers.values(), *(ceiling.score for ceiling in self.ceilings))
 
 
@@ -117,7 +122,7 @@ class Plan:
         """The name of all that is to be made."""
         return fingerprint(
             [
-                [t.dataset, t.system, *(node.fingerprint for node in (*t.numbers.values(), t.line.contexts) if node)]
+                [t.dataset, t.system, *(node.fingerprint for node in (*t.numbers.values(), t.chain.contexts) if node)]
                 for t in self.targets
             ]
         )
@@ -126,7 +131,7 @@ class Plan:
         """Return the systems that each node serves, in the order of the suite."""
         found: dict[Fingerprint, list[str]] = {}
         for target in self.targets:
-            for node in walk(*target.ends):
+            for node in walk(*target.outputs):
                 names = found.setdefault(node.fingerprint, [])
                 if target.system not in names:
                     names.append(target.system)

@@ -17,7 +17,7 @@ from harness.suite import load_suite
 from harness.suite.selection import models_of, only, select_datasets, select_systems
 
 
-def lay_plan(
+def prepare_plan(
     path: Path,
     patterns: Iterable[str] | None,
     datasets: Iterable[str] | None,

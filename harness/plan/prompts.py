@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from harness.models.prompts import OWN, SWAPPED, choose, of_folder
 from harness.models.weights import folder_of
-from harness.plan.leaves import Leaves, Weighed
+from harness.plan.leaves import Leaves, ModelLeaf
 from harness.plan.plan import Plan, Target
 from harness.stage import Encoder, Node, Rewriter
 from harness.stage.base import SIDES, Side
@@ -33,7 +33,7 @@ class Prompt(NamedTuple):
         return f"{json.dumps(self.text, ensure_ascii=False) if self.text else 'none'} ({self.source})"
 
 
-class Spoken(NamedTuple):
+class StagePrompts(NamedTuple):
     """The prompts of one encoder of a system, or what its rewriter asks: the instruction, with `{query}` in it."""
 
     stage: str
@@ -52,7 +52,7 @@ class Spoken(NamedTuple):
         return {"stage": self.stage, "model": self.model, **sides}
 
 
-def of_system(target: Target, leaves: Leaves) -> list[Spoken]:
+def prompts_of_system(target: Target, leaves: Leaves) -> list[StagePrompts]:
     """Return what the language model of every rewriter is asked, and the prompts of every encoder, queries first."""
     found: dict[tuple[str, str | None], dict[Side, Prompt]] = {}
     for node in walk(target.run):
@@ -64,21 +64,21 @@ def of_system(target: Target, leaves: Leaves) -> list[Spoken]:
             side = read_as(node)
             found.setdefault(name, {})[side] = prompt_of(node.stage, side, _model(node, leaves))
     return [
-        Spoken(*key, tuple((side, prompts[side]) for side in SIDES if side in prompts))
+        StagePrompts(*key, tuple((side, prompts[side]) for side in SIDES if side in prompts))
         for key, prompts in found.items()
     ]
 
 
-def of_plan(plan: Plan) -> list[tuple[Spoken, list[str]]]:
+def prompts_of_plan(plan: Plan) -> list[tuple[StagePrompts, list[str]]]:
     """Return every encoder with its prompts once, and the systems that it serves."""
-    found: dict[Spoken, dict[str, None]] = {}
+    found: dict[StagePrompts, dict[str, None]] = {}
     for target in plan.targets:
-        for spoken in of_system(target, plan.leaves):
+        for spoken in prompts_of_system(target, plan.leaves):
             found.setdefault(spoken, {})[target.system] = None
     return [(spoken, list(systems)) for spoken, systems in found.items()]
 
 
-def prompt_of(stage: Encoder, side: Side, model: Weighed | None) -> Prompt:
+def prompt_of(stage: Encoder, side: Side, model: ModelLeaf | None) -> Prompt:
     """Return the prompt of a side, read from the configuration of the model where that decides it."""
     said = stage.said_prompt(side)
     if model is None or said not in (OWN, SWAPPED):
@@ -94,6 +94,6 @@ def model_of(node: Node, leaves: Leaves) -> str | None:
     return model.name if model else getattr(node.stage, "model", None)
 
 
-def _model(node: Node, leaves: Leaves) -> Weighed | None:
+def _model(node: Node, leaves: Leaves) -> ModelLeaf | None:
     names = {above.fingerprint for above in node.static if above is not None}
     return next((model for model in leaves.models.values() if model.node.fingerprint in names), None)

@@ -19,7 +19,7 @@ from harness.suite.systems import DATASET
 
 
 @dataclass(frozen=True)
-class Runfile:
+class RunFileLeaf:
     """A run file of a suite as a node."""
 
     path: Path
@@ -40,7 +40,7 @@ class Runfile:
 
 def find_runfiles(
     suite: Suite, systems: Mapping[str, System], datasets: Iterable[str], store: Store
-) -> dict[tuple[str, str], Runfile]:
+) -> dict[tuple[str, str], RunFileLeaf]:
     """Read the run files that some systems need on some data sets; by data set and the word in the suite.
 
     Raises SuiteError where there is no such file, and DataError, with file and line, for a damaged one.
@@ -60,7 +60,7 @@ def _steps(system: System, systems: Mapping[str, System]) -> Iterator[Step]:
             yield from _steps(systems[name], systems)
 
 
-def _take_in(suite: Suite, dataset: str, step: Step, store: Store) -> Runfile:
+def _take_in(suite: Suite, dataset: str, step: Step, store: Store) -> RunFileLeaf:
     said = Path(step.word.replace(DATASET, dataset)).expanduser()
     path = Path(os.path.normpath(suite.base / said))
     if not path.is_file():
@@ -75,4 +75,4 @@ def _take_in(suite: Suite, dataset: str, step: Step, store: Store) -> Runfile:
         if node.fingerprint not in store:
             store.save(read_run(path), Entry(node.fingerprint, node.recipe, about={"path": relative(path)}))
         store.keep_receipt(key, facts)
-    return Runfile(path, Node(RunfileSource(content=facts["content"])))
+    return RunFileLeaf(path, Node(RunfileSource(content=facts["content"])))

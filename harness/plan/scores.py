@@ -7,15 +7,15 @@ from collections.abc import Iterator
 from harness.artifacts.passages import Passages
 from harness.errors import Place, SuiteError
 from harness.measures.parse import of_spans, parse
-from harness.plan.leaves import Collection
+from harness.plan.leaves import DatasetLeaf
 from harness.plan.placement import depth_of
-from harness.plan.plan import Ceiling, Line
+from harness.plan.plan import Ceiling, Chain
 from harness.registry import STAGES
-from harness.stage import Indexer, Node, Rescorer, Searcher, answering
+from harness.stage import Indexer, Node, Rescorer, Searcher, answer_nodes
 from harness.suite import Suite
 
 
-def scores(line: Line, collection: Collection, measure: str, place: Place) -> Node:
+def scores(line: Chain, collection: DatasetLeaf, measure: str, place: Place) -> Node:
     """Place a measure behind a line's run. SuiteError, at the place, where it cannot score what that holds."""
     assert line.run is not None  # noqa: S101  what `join` and `make_plan` look at
     if of_spans(parse(measure)):
@@ -26,7 +26,7 @@ def scores(line: Line, collection: Collection, measure: str, place: Place) -> No
     return Node(STAGES["score/qrels"](measure=measure), (line.run,), static)
 
 
-def _of_spans(run: Node, texts: Node | None, collection: Collection, measure: str, place: Place) -> Node:
+def _of_spans(run: Node, texts: Node | None, collection: DatasetLeaf, measure: str, place: Place) -> Node:
     """Place a measure of spans: behind the passages that a collapse ends, else behind what the run holds."""
     if collection.spans is None:
         raise SuiteError(
@@ -40,7 +40,7 @@ def _of_spans(run: Node, texts: Node | None, collection: Collection, measure: st
 
 def index_recall(run: Node, ignore_identical_ids: bool) -> dict[str, Node]:
     """Hold the one approximate search of a system against an exact one of the same vectors, at 10 and at the depth."""
-    found = [node for node in answering(run) if isinstance(node.stage, Searcher) and not _is_exact(node)]
+    found = [node for node in answer_nodes(run) if isinstance(node.stage, Searcher) and not _is_exact(node)]
     if len(found) != 1:
         return {}
     search = found[0]
@@ -61,7 +61,7 @@ def _is_exact(search: Node) -> bool:
     return index is None or not isinstance(index.stage, Indexer) or index.stage.exact
 
 
-def context_spans(line: Line, collection: Collection) -> dict[str, Node]:
+def context_spans(line: Chain, collection: DatasetLeaf) -> dict[str, Node]:
     """Hold what a reader gets against the gold spans, where there are both."""
     if line.contexts is None or collection.spans is None:
         return {}
@@ -72,13 +72,13 @@ def context_spans(line: Line, collection: Collection) -> dict[str, Node]:
     }
 
 
-def ceilings(run: Node, collection: Collection, suite: Suite) -> Iterator[Ceiling]:
+def ceilings(run: Node, collection: DatasetLeaf, suite: Suite) -> Iterator[Ceiling]:
     """Give two for each reranker: the recall of those it was given, and the best headline measure.
 
     One of documents is held against judgements, one of passages against gold spans, if there are any; a headline that
     looks at the other kind, or at characters, has no ceiling.
     """
-    for node in answering(run):
+    for node in answer_nodes(run):
         if node.stage.role != "rerank":
             continue
         texts = _reranked(node)

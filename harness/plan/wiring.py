@@ -9,10 +9,10 @@ from harness.artifacts.text import Corpus
 from harness.artifacts.vectors import Vectors
 from harness.errors import SuiteError
 from harness.plan.fusion import fuse
-from harness.plan.placement import Lay, Wire, both_sides, depth_of, finding, join, one_side
-from harness.plan.plan import Line
+from harness.plan.placement import ChainBuilder, Wire, both_sides, depth_of, join, one_side, place_search
+from harness.plan.plan import Chain
 from harness.registry import STAGES
-from harness.stage import Arranger, Node, Reducer, Rewriter, answering
+from harness.stage import Arranger, Node, Reducer, Rewriter, answer_nodes
 from harness.stage.base import Side
 from harness.suite import Step
 
@@ -22,7 +22,7 @@ BEHIND = {"rerank", "collapse", "arrange"}
 """Roles that take a run; all others but these and those that begin make what is searched."""
 
 
-def wire(step: Step, line: Line, lay: Lay) -> Line:
+def wire(step: Step, line: Chain, lay: ChainBuilder) -> Chain:
     """Go on from a line by a step. SuiteError where it does not fit there, or what stands before it would be lost."""
     title = f"'{step.role}: {step.word}'"
     if step.role not in WIRING:
@@ -44,7 +44,7 @@ def wire(step: Step, line: Line, lay: Lay) -> Line:
     return WIRING[step.role](step, line, lay)
 
 
-def _chunk(step: Step, line: Line, _: Lay) -> Line:
+def _chunk(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     title = f"'chunk: {step.word}'"
     if line.passages is not None:
         raise SuiteError(f"{title} takes Corpus, not the Passages of '{line.passages.stage.word()}'", step.place)
@@ -52,7 +52,7 @@ def _chunk(step: Step, line: Line, _: Lay) -> Line:
     return replace(line, docs=passages, passages=passages)
 
 
-def _rewrite(step: Step, line: Line, _: Lay) -> Line:
+def _rewrite(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     stage, title = step.stages["rewrite"], f"'rewrite: {step.word}'"
     if line.others:
         raise SuiteError(f"{title} takes Queries, not the several of the rewriter before it", step.place)
@@ -71,7 +71,7 @@ def _rewrite(step: Step, line: Line, _: Lay) -> Line:
     return replace(line, use=use, asks=first, others=tuple(others))
 
 
-def _encode(step: Step, line: Line, _: Lay) -> Line:
+def _encode(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     def on(side: Side, texts: Node) -> Node:
         return one_side("encode", side, step, texts, (line.model,))
 
@@ -90,7 +90,7 @@ def _mean(parts: Sequence[Node], step: Step) -> Node:
     return Node(STAGES["draft/mean"](), tuple(parts))
 
 
-def _reduce(step: Step, line: Line, _: Lay) -> Line:
+def _reduce(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     stage = step.stages["reduce"]
     static = (line.docs,) if isinstance(stage, Reducer) and stage.fitted else ()
     docs, *asks = both_sides("reduce", step, line.docs, (line.asks, *line.others), static)
@@ -99,19 +99,19 @@ def _reduce(step: Step, line: Line, _: Lay) -> Line:
     return replace(line, docs=docs, asks=asks[0], others=tuple(asks[1:]))
 
 
-def _index(step: Step, line: Line, _: Lay) -> Line:
+def _index(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     index, search = join(step.stages["index"], (line.docs,), (), step), step.stages["search"]
     line = replace(line, index=index, found=line.passages)
-    runs = tuple(finding(search, (asks,), (index,), step, line) for asks in (line.asks, *line.others))
+    runs = tuple(place_search(search, (asks,), (index,), step, line) for asks in (line.asks, *line.others))
     if line.use is None or len(runs) == 1:
         return replace(line, run=runs[0])
     rrf = STAGES["fuse/rrf"](k=line.use.k, depth=search.model_dump()["depth"])
     return replace(line, run=join(rrf, runs, (), step), others=())
 
 
-def _collapse(step: Step, line: Line, _: Lay) -> Line:
+def _collapse(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     if line.run is not None and line.found is None:
-        collapsed = any(node.stage.role == "collapse" for node in answering(line.run))
+        collapsed = any(node.stage.role == "collapse" for node in answer_nodes(line.run))
         why = "it is collapsed already" if collapsed else "no chunk comes before its search"
         raise SuiteError(
             f"'collapse: {step.word}' takes a Run of Passages, not a Run of the documents of a Corpus: {why}",
@@ -120,11 +120,11 @@ def _collapse(step: Step, line: Line, _: Lay) -> Line:
     return replace(line, run=join(step.stages["collapse"], (line.run,), (line.found,), step), found=None)
 
 
-def _arrange(step: Step, line: Line, _: Lay) -> Line:
+def _arrange(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     stage = step.stages["arrange"]
     if line.run is not None and line.found is None and isinstance(stage, Arranger) and stage.of_passages:
         why = "no chunk comes before its search"
-        if any(node.stage.role == "collapse" for node in answering(line.run)):
+        if any(node.stage.role == "collapse" for node in answer_nodes(line.run)):
             why = "put it before the collapse"
         raise SuiteError(
             f"'arrange: {step.word}' takes a Run of Passages, not a Run of the documents of a Corpus: {why}", step.place
@@ -133,7 +133,7 @@ def _arrange(step: Step, line: Line, _: Lay) -> Line:
     return replace(line, contexts=join(stage, (line.run,), static, step))
 
 
-def _rerank(step: Step, line: Line, _: Lay) -> Line:
+def _rerank(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     stage = step.stages["rerank"]
     static: tuple[Node | None, ...] = (line.held, line.question, line.model)
     if "encode" in step.stages:
@@ -146,13 +146,13 @@ def _rerank(step: Step, line: Line, _: Lay) -> Line:
     return replace(line, run=run)
 
 
-def _runfile(step: Step, line: Line, _: Lay) -> Line:
+def _runfile(step: Step, line: Chain, _: ChainBuilder) -> Chain:
     line = replace(line, found=None)
-    run = finding(step.stages["runfile"], (line.queries,), (line.runfile, line.corpus), step, line)
+    run = place_search(step.stages["runfile"], (line.queries,), (line.runfile, line.corpus), step, line)
     return replace(line, run=run)
 
 
-def _from(step: Step, _: Line, lay: Lay) -> Line:
+def _from(step: Step, _: Chain, lay: ChainBuilder) -> Chain:
     return lay(step.word)
 
 

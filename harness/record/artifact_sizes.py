@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from harness.artifacts.base import Artifact, Rows
 from harness.artifacts.text import Corpus
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
-from harness.plan import Target, answering
+from harness.plan import Target, answer_nodes
 from harness.record.quantities import Quantity, loaded
 from harness.stage import Node, Source
 from harness.stage.node import asks
@@ -33,7 +33,7 @@ def artifact_sizes(target: Target, store: Store) -> Iterator[Quantity]:
 
 def made(target: Target, store: Store) -> Iterator[Node]:
     """Give the nodes of a system that are in the store, its sources left out."""
-    for node in answering(target.run):
+    for node in answer_nodes(target.run):
         if not isinstance(node.stage, Source) and node.fingerprint in store:
             yield node
 

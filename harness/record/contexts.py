@@ -38,7 +38,7 @@ def table(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], An
 
 
 def _made(target: Target, failed: Collection[Fingerprint]) -> Node | None:
-    node = target.line.contexts
+    node = target.chain.contexts
     return node if node is not None and node.fingerprint not in failed else None
 
 

@@ -25,7 +25,7 @@ class Fitted(NamedTuple):
     fit: Fit
 
 
-class Beside:
+class RunCoverage:
     """Reads what the systems of a plan gave, by `load`; `failed` are the nodes that there are not."""
 
     def __init__(self, plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> None:
@@ -36,13 +36,13 @@ class Beside:
         """Count queries without an answer, ties at the cut and unjudged documents of one system."""
         if target.dataset not in self.judgements:
             qrels = self.plan.leaves.collections[target.dataset].qrels
-            parts = (self.load(node) for node in (target.line.corpus, target.line.queries, qrels))
+            parts = (self.load(node) for node in (target.chain.corpus, target.chain.queries, qrels))
             self.judgements[target.dataset] = resolve(*parts)
         asked = None
         found = target.run.stream[0] if target.run.stage.role == "filter" else target.run
         if found.stage.role == "runfile":
             named = self.load(found.inputs[1]).queries
-            asked = pc.is_in(self.load(target.line.queries).table["id"], value_set=named).to_numpy()
+            asked = pc.is_in(self.load(target.chain.queries).table["id"], value_set=named).to_numpy()
         measures = [parse(name) for name in target.scores]
         return take_census(measures, self.load(target.run), self.judgements[target.dataset], asked)
 
@@ -67,7 +67,7 @@ class Beside:
             for target, source, fit in self.fitted
         ]
 
-    def doubts(self) -> Iterator[str]:
+    def caveats(self) -> Iterator[str]:
         """Say what a reader should know of run files before trusting their numbers."""
         deepest = max(required_depth(parse(name)) or 0 for name in self.plan.suite.measures)
         for target, _, fit in self.fitted:

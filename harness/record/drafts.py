@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from harness.artifacts.drafts import Drafts
 from harness.fingerprint import Fingerprint
-from harness.plan import Plan, answering
+from harness.plan import Plan, answer_nodes
 from harness.plan.prompts import model_of
 from harness.results.file_names import safe_names
 from harness.stage import Node, Rewriter
@@ -25,7 +25,7 @@ def rewritten(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node]
     """Give the drafts of every rewriter once, with the systems that search with them."""
     found: dict[tuple[str, Fingerprint], tuple[Node, list[str]]] = {}
     for target in plan.targets:
-        for node in answering(target.run):
+        for node in answer_nodes(target.run):
             if isinstance(node.stage, Rewriter) and target.run.fingerprint not in failed:
                 _, systems = found.setdefault((target.dataset, node.fingerprint), (node, []))
                 systems.append(target.system)

@@ -14,14 +14,14 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE
 from harness.artifacts.text import Corpus, Queries
 from harness.fingerprint import Fingerprint
-from harness.measures.gold import Gold, Places
+from harness.measures.gold_spans import Gold, Places
 from harness.plan import Plan, Target
 from harness.results import PASSAGES_SCHEMA, SPANS_SCHEMA
-from harness.results.write import Behind, RunFile
+from harness.results.write import PassageFiles, RunFile
 from harness.stage import Node, SpanScorer
 
 
-def behind(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> Behind | None:
+def passage_files(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> PassageFiles | None:
     """Give what stands behind the measures of passages of a plan, by `load`; `failed` are the nodes that there are not.
 
     None where nothing is measured so.
@@ -38,7 +38,7 @@ def behind(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], A
         rows = np.union1d(run.documents[run.documents != NONE], touched)
         passages.append(_passages(target, rows, texts, corpus))
         spans[target.dataset] = _spans(target.dataset, gold, queries)
-    return Behind(runs, pa.concat_tables(passages), pa.concat_tables(spans.values())) if passages else None
+    return PassageFiles(runs, pa.concat_tables(passages), pa.concat_tables(spans.values())) if passages else None
 
 
 def _passages(target: Target, rows: np.ndarray, texts: Corpus, corpus: Corpus) -> pa.Table:

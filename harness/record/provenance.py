@@ -9,9 +9,9 @@ from typing import Any
 
 from harness import __version__, machine
 from harness.measures.definition import definition
-from harness.plan import Plan, Target, answering
-from harness.plan.leaves import Collection
-from harness.plan.prompts import of_system
+from harness.plan import Plan, Target, answer_nodes
+from harness.plan.leaves import DatasetLeaf
+from harness.plan.prompts import prompts_of_system
 from harness.prices import Prices
 from harness.record.warnings import warnings
 from harness.results import Measurement
@@ -20,7 +20,7 @@ from harness.stage.describe import describe_node
 
 
 @dataclass(frozen=True)
-class Job:
+class Invocation:
     """What a record says of the run itself besides its plan: when it began, how it was called, how it ran."""
 
     started: datetime
@@ -30,7 +30,7 @@ class Job:
     """For the report, in the place of the suite's."""
 
 
-def facts(plan: Plan, job: Job, ended: datetime, rows: list[Measurement]) -> dict[str, Any]:
+def facts(plan: Plan, job: Invocation, ended: datetime, rows: list[Measurement]) -> dict[str, Any]:
     """Put together what run.json says of a plan that was carried out, and what `rows` say of its expectations."""
     suite = plan.suite
     failed = any(row.status == "failed" for row in rows)
@@ -66,13 +66,13 @@ def facts(plan: Plan, job: Job, ended: datetime, rows: list[Measurement]) -> dic
     }
 
 
-def used(plan: Plan) -> list[Collection]:
+def used(plan: Plan) -> list[DatasetLeaf]:
     """Return the data sets of the plan's targets, in the order of the suite."""
     names = {target.dataset for target in plan.targets}
     return [collection for name, collection in plan.leaves.collections.items() if name in names]
 
 
-def about(plan: Plan, collection: Collection) -> dict[str, Any]:
+def about(plan: Plan, collection: DatasetLeaf) -> dict[str, Any]:
     """Say what a data set is: where it came from, how large it is, the checksums of its parts, what is odd."""
     said = dict(plan.suite.words["datasets"][collection.name])
     counts, contents = collection.facts["counts"], collection.facts["contents"]
@@ -103,9 +103,9 @@ def model(plan: Plan, name: str) -> dict[str, Any]:
 
 def system(plan: Plan, target: Target) -> dict[str, Any]:
     """Say what a system does: its words, its chain of stages, the prompts of its encoders."""
-    chain = dict.fromkeys(describe_node(node) for node in answering(target.run) if node.stage.role != "source")
+    chain = dict.fromkeys(describe_node(node) for node in answer_nodes(target.run) if node.stage.role != "source")
     words = plan.suite.systems[target.system].words
-    prompts = [spoken.document() for spoken in of_system(target, plan.leaves)]
+    prompts = [spoken.document() for spoken in prompts_of_system(target, plan.leaves)]
     return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain), "prompts": prompts}
 
 

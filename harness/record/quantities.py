@@ -12,7 +12,7 @@ from harness.artifacts.text import Corpus
 from harness.artifacts.token_vectors import TokenVectors
 from harness.artifacts.vectors import Table
 from harness.meter import Paid
-from harness.plan import Target, answering, walk
+from harness.plan import Target, answer_nodes, walk
 from harness.search.postings import Postings
 from harness.stage import ModelSource, Node, Rescorer
 from harness.stage.node import side_of
@@ -49,7 +49,7 @@ def loaded(store: Store, node: Node) -> Any:
 
 def sizes(target: Target, store: Store) -> Iterator[Quantity]:
     """Give the bytes of the system's indexes, and what its document vectors take."""
-    indexes = [node for node in answering(target.run) if node.stage.role == "index"]
+    indexes = [node for node in answer_nodes(target.run) if node.stage.role == "index"]
     if indexes and all(node.fingerprint in store for node in indexes):
         count = sum(store.bytes(node.fingerprint) for node in indexes)
         yield Quantity(target.run, "index_bytes", count, "bytes")
@@ -59,8 +59,8 @@ def sizes(target: Target, store: Store) -> Iterator[Quantity]:
             index, stage = loaded(store, node), f"{node.stage.role}/{node.stage.name}"
             if Postings.are_in(index):
                 yield Quantity(node, "postings_bytes", Postings.of(index).nbytes, "bytes", stage)
-    yield from vectors(target, target.line.docs, store)
-    for node in answering(target.run):
+    yield from vectors(target, target.chain.docs, store)
+    for node in answer_nodes(target.run):
         if isinstance(node.stage, Rescorer) and node.static[0] is not None:
             yield from vectors(target, node.static[0], store, f"{node.stage.role}/{node.stage.name}")
 
@@ -91,18 +91,18 @@ def encoded(vectors: Node) -> str:
 
 def sparse(target: Target, store: Store) -> Iterator[Quantity]:
     """Give how many dimensions of documents and of queries are not zero on the mean, and what that takes."""
-    docs, asks = loaded(store, target.line.docs), loaded(store, target.line.asks)
-    each = encoded(target.line.docs)
-    yield Quantity(target.line.docs, "dimensions", docs.width, "dimensions")
-    yield Quantity(target.line.docs, "active_dims", docs.active_dims, f"dimensions/{each}", n=len(docs))
-    yield Quantity(target.line.asks, "query_active_dims", asks.active_dims, "dimensions/query", n=len(asks))
+    docs, asks = loaded(store, target.chain.docs), loaded(store, target.chain.asks)
+    each = encoded(target.chain.docs)
+    yield Quantity(target.chain.docs, "dimensions", docs.width, "dimensions")
+    yield Quantity(target.chain.docs, "active_dims", docs.active_dims, f"dimensions/{each}", n=len(docs))
+    yield Quantity(target.chain.asks, "query_active_dims", asks.active_dims, "dimensions/query", n=len(asks))
     held = (docs.dimensions.nbytes + docs.weights.nbytes) / max(len(docs), 1)
-    yield Quantity(target.line.docs, "vector_bytes", held, f"bytes/{each}")
+    yield Quantity(target.chain.docs, "vector_bytes", held, f"bytes/{each}")
 
 
 def stages(target: Target, store: Store) -> Iterator[Quantity]:
     """Give the throughput of stages from their cost records: what they took when made, wherever that was."""
-    for node in answering(target.run):
+    for node in answer_nodes(target.run):
         costs = store.costs(node.fingerprint)
         if not costs or not costs[-1].call_seconds:
             continue
@@ -123,7 +123,7 @@ def making(target: Target, store: Store) -> Iterator[Quantity]:
     `reindex_seconds` are those of all that a change of the models makes anew, `gpu_seconds` those on a machine whose
     GPU was in use.
     """
-    for node in answering(target.run):
+    for node in answer_nodes(target.run):
         if node.stage.role not in ("chunk", "encode", "reduce", "index") or side_of(node) == "query":
             continue
         for cost in store.costs(node.fingerprint)[-1:]:
@@ -140,7 +140,7 @@ def making(target: Target, store: Store) -> Iterator[Quantity]:
 def paid(target: Target, store: Store) -> Iterator[Quantity]:
     """Give what services took for the artifacts of the system, when they were made, each stage's sides together."""
     found: dict[str, tuple[Node, Paid, int]] = {}
-    for node in answering(target.run):
+    for node in answer_nodes(target.run):
         for cost in store.costs(node.fingerprint)[-1:]:
             paid = Paid(cost.api_tokens, cost.api_usd, cost.api_answers, cost.api_malformed)
             if any(paid):
@@ -158,7 +158,7 @@ def paid(target: Target, store: Store) -> Iterator[Quantity]:
 
 def written(target: Target, store: Store) -> Iterator[Quantity]:
     """Give the tokens that a language model wrote for a query on the mean; those of an endpoint are billed as well."""
-    for node in answering(target.run):
+    for node in answer_nodes(target.run):
         if node.gives is Drafts and node.fingerprint in store:
             counts = [draft.tokens for draft in loaded(store, node).entries if draft.tokens is not None]
             if counts:

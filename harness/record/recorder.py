@@ -17,17 +17,17 @@ from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.execute.local import Outcome
 from harness.plan import Plan, Target
-from harness.plan.leaves import Collection
+from harness.plan.leaves import DatasetLeaf
 from harness.record import contexts as arranged
 from harness.record.artifact_sizes import artifact_sizes, mismatches
-from harness.record.coverage import Beside
+from harness.record.coverage import RunCoverage
 from harness.record.drafts import rewritten
-from harness.record.passages import behind
-from harness.record.provenance import Job, facts, used
+from harness.record.passages import passage_files
+from harness.record.provenance import Invocation, facts, used
 from harness.record.quantities import quantities
 from harness.record.tokens import TokenCounts
-from harness.record.tuned import chosen
-from harness.record.warnings import latency_warnings as doubts
+from harness.record.tuned import tuned_parameters
+from harness.record.warnings import latency_warnings as caveats
 from harness.results import PER_QUERY_SCHEMA, TAGS_SCHEMA, Measurement
 from harness.results.measured import Measured
 from harness.results.write import RunFile, write_results
@@ -36,7 +36,9 @@ from harness.statistics import Interval, mean_intervals
 from harness.store import Store
 
 
-def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path, measured: Measured | None = None) -> Path:
+def record(
+    plan: Plan, outcome: Outcome, store: Store, job: Invocation, root: Path, measured: Measured | None = None
+) -> Path:
     """Write `root/<suite>/<run>/` and return it. A system that failed gets rows that say so, never a number."""
     recorder = _Recorder(plan, outcome, store)
     rows = [row for target in plan.targets for row in recorder.rows(target)]
@@ -45,20 +47,20 @@ def record(plan: Plan, outcome: Outcome, store: Store, job: Job, root: Path, mea
     ended = datetime.now(UTC)
     run_id, folder = _free_folder(root / plan.suite.name, plan, ended)
     said = {"run": run_id, **facts(plan, job, ended, rows), "runfiles": recorder.beside.runfiles()}
-    said["tuned"] = chosen(plan, outcome.failed, recorder.load)
+    said["tuned"] = tuned_parameters(plan, outcome.failed, recorder.load)
     wrote = list(rewritten(plan, outcome.failed, recorder.load))
     said["rewritten"] = [one.said for one in wrote]
-    said["warnings"] = [*said["warnings"], *recorder.beside.doubts(), *mismatches(finished, store)]
+    said["warnings"] = [*said["warnings"], *recorder.beside.caveats(), *mismatches(finished, store)]
     if measured:
         said["latency"] = measured.said
-        said["warnings"] += doubts(measured.said)
+        said["warnings"] += caveats(measured.said)
     files = (recorder.per_query(), recorder.tags(), recorder.runs(), recorder.qrels())
     return write_results(
         folder,
         said,
         rows,
         *files,
-        behind(plan, outcome.failed, recorder.load),
+        passage_files(plan, outcome.failed, recorder.load),
         contexts=arranged.table(plan, outcome.failed, recorder.load),
         drafts={one.file: one.drafts for one in wrote},
         latency=measured.laps if measured else None,
@@ -82,7 +84,7 @@ class _Recorder:
         self.plan, self.outcome, self.store = plan, outcome, store
         self.machine = machine.describe().id
         self.tokens = TokenCounts(plan, store)
-        self.beside = Beside(plan, outcome.failed, self.load)
+        self.beside = RunCoverage(plan, outcome.failed, self.load)
         self.values = {
             (target.dataset, target.system, name): self.load(node).values
             for target in plan.targets
@@ -122,7 +124,7 @@ class _Recorder:
 
     def contexts(self, target: Target) -> Iterator[Measurement]:
         """Give how much a reader gets, or the failure in its place; nothing where the system does not arrange."""
-        node = target.line.contexts
+        node = target.chain.contexts
         if node is None:
             return
         reason = self.outcome.failed.get(node.fingerprint)
@@ -209,7 +211,7 @@ class _Recorder:
         ]
         return pa.table(list(map(list, zip(*found, strict=True))), schema=TAGS_SCHEMA) if found else None
 
-    def references(self, collection: Collection) -> References:
+    def references(self, collection: DatasetLeaf) -> References:
         node = collection.references
         assert node is not None  # noqa: S101  asked for above
         if self.store.usable(node.fingerprint):
@@ -223,8 +225,8 @@ class _Recorder:
         for target in self.plan.targets:
             if target.run.fingerprint in self.outcome.failed:
                 continue
-            corpus: Corpus = self.load(target.line.corpus)
-            queries: Queries = self.load(target.line.queries)
+            corpus: Corpus = self.load(target.chain.corpus)
+            queries: Queries = self.load(target.chain.queries)
             run: Run = self.load(target.run)
             yield RunFile(target.dataset, target.system, queries.table["id"], corpus.table["id"], run)
 

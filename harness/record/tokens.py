@@ -15,10 +15,10 @@ import pyarrow as pa
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Texts
 from harness.fingerprint import Fingerprint
-from harness.models.token_counter import pieces_of
+from harness.models.token_counter import token_counter
 from harness.models.weights import folder_of
-from harness.plan import Plan, Target, answering
-from harness.plan.leaves import Weighed
+from harness.plan import Plan, Target, answer_nodes
+from harness.plan.leaves import ModelLeaf
 from harness.plan.prompts import prompt_of
 from harness.record.quantities import Quantity
 from harness.stage import Encoder, Node, Reranker
@@ -40,7 +40,7 @@ class TokenCounts:
 
     def of(self, target: Target) -> Iterator[Quantity]:
         """Give the tokens that every stage of a system reads for a query or a document, and what share it cuts."""
-        for node in answering(target.run):
+        for node in answer_nodes(target.run):
             if node.fingerprint not in self.found:
                 self.found[node.fingerprint] = list(self._of_node(node, target))
             yield from self.found[node.fingerprint]
@@ -61,14 +61,14 @@ class TokenCounts:
         elif isinstance(stage, Reranker) and stage.reads_pairs:
             yield from _counted(node, side, self._pairs(node, model), texts)
 
-    def _model(self, node: Node) -> Weighed | None:
+    def _model(self, node: Node) -> ModelLeaf | None:
         names = {above.fingerprint for above in node.static if above is not None}
         return next((model for model in self.plan.leaves.models.values() if model.node.fingerprint in names), None)
 
-    def _texts(self, node: Node, stage: Encoder, model: Weighed, side: Side) -> Sampled | None:
+    def _texts(self, node: Node, stage: Encoder, model: ModelLeaf, side: Side) -> Sampled | None:
         """Count the texts that an encoder reads; None where its tokenizer or its prompt is not known."""
         folder, prompt = folder_of(model.model), prompt_of(stage, read_as(node), model).text
-        pieces = pieces_of(folder, read_as(node), stage.model_dump().get("max_length")) if folder else None
+        pieces = token_counter(folder, read_as(node), stage.model_dump().get("max_length")) if folder else None
         if pieces is None or prompt is None or not issubclass(node.stream[0].gives, Texts):
             return None
         read = self._read(node.stream[0])
@@ -76,10 +76,10 @@ class TokenCounts:
         texts = [prompt + text for text in read.take(rows).to_pylist()]
         return Sampled(pieces.count(texts), pieces.limit, len(read))
 
-    def _pairs(self, node: Node, model: Weighed) -> Sampled | None:
+    def _pairs(self, node: Node, model: ModelLeaf) -> Sampled | None:
         """Count a sample of the pairs that a reranker reads."""
         folder, said = folder_of(model.model), node.stage.model_dump()
-        pieces = pieces_of(folder, None, said.get("max_length")) if folder else None
+        pieces = token_counter(folder, None, said.get("max_length")) if folder else None
         corpus, queries = (above for above in node.static[:2] if above is not None)
         if pieces is None or corpus.fingerprint not in self.store or queries.fingerprint not in self.store:
             return None

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from harness.fingerprint import Fingerprint
-from harness.plan import Plan, Target, answering
+from harness.plan import Plan, Target, answer_nodes
 from harness.stage import Node, Stage
 from harness.statistics.cross_validation import choose
 
 
-def chosen(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> list[dict[str, Any]]:
+def tuned_parameters(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> list[dict[str, Any]]:
     """Return of every tuned fusion the candidates, the one chosen for each fold, and the mean it was chosen by."""
     return [
         _of_node(plan, target, node, load)
@@ -24,7 +24,7 @@ def chosen(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], A
 
 
 def _tuned(target: Target) -> Iterator[Node]:
-    return (node for node in answering(target.run) if node.stage.role == "tune")
+    return (node for node in answer_nodes(target.run) if node.stage.role == "tune")
 
 
 def _of_node(plan: Plan, target: Target, node: Node, load: Callable[[Node], Any]) -> dict[str, Any]:
@@ -32,7 +32,7 @@ def _of_node(plan: Plan, target: Target, node: Node, load: Callable[[Node], Any]
     settings = node.stage.model_dump()
     choice = choose(np.stack([load(one).values for one in scores], axis=1), settings["folds"], settings["seed"])
     fusions = [run.stream[0].stage if run.stage.role == "filter" else run.stage for run in node.stream]
-    candidates = apart(fusions)
+    candidates = differing_settings(fusions)
     trained = [one.name for one in plan.leaves.collections.values() if one.queries in scores[0].static]
     parts = zip(choice.chosen.tolist(), choice.means, choice.counts, strict=True)
     return {
@@ -51,7 +51,7 @@ def _of_node(plan: Plan, target: Target, node: Node, load: Callable[[Node], Any]
     }
 
 
-def apart(stages: Sequence[Stage]) -> list[dict[str, Any]]:
+def differing_settings(stages: Sequence[Stage]) -> list[dict[str, Any]]:
     """Return of each candidate the settings in which they differ."""
     said = [stage.model_dump(mode="json") for stage in stages]
     names = [name for name in said[0] if any(one[name] != said[0][name] for one in said)]

@@ -48,4 +48,4 @@ def warnings(plan: Plan, rows: list[Measurement]) -> list[str]:
 
 def stage_warnings(plan: Plan) -> Iterator[str]:
     """Give what stages say that a reader should know before trusting them, each thing once."""
-    yield from dict.fromkeys(node.stage.doubt for node in plan.nodes if node.stage.doubt)
+    yield from dict.fromkeys(node.stage.caveat for node in plan.nodes if node.stage.caveat)

@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING, Any, Self
 import pyarrow as pa
 
 from harness.errors import MissingLibrary, Place, UserError, relative
-from harness.results.tables import Source, ask, read_table
+from harness.results.tables import RunSource, ask, read_table
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -184,15 +184,15 @@ def query(runs: Results | Path | str | Iterable[Results | Path | str], sql: str)
     return ask(list(dict.fromkeys(loaded)), columns, tables, sql)
 
 
-def _runs_at(one: Results | Path | str) -> list[Source]:
+def _runs_at(one: Results | Path | str) -> list[RunSource]:
     """Return the run that is meant, or those that lie in the folder, at most two levels below."""
     if isinstance(one, Results):
-        return [Source(one.id, one.folder.resolve())]
+        return [RunSource(one.id, one.folder.resolve())]
     path = Path(one)
     folder = path.parent if path.name == RUN else path
     below = [] if (folder / RUN).is_file() else sorted({*folder.glob(f"*/{RUN}"), *folder.glob(f"*/*/{RUN}")})
     folders = [file.parent for file in below if not file.parent.name.startswith(".")] or [folder]
-    return [Source(str(read_facts(found).get("run", found.name)), found.resolve()) for found in folders]
+    return [RunSource(str(read_facts(found).get("run", found.name)), found.resolve()) for found in folders]
 
 
 def _order(first: Iterable[str], others: Iterable[str]) -> list[str]:

@@ -25,7 +25,7 @@ RUN_COLUMNS = {
 """Columns of the table `runs`, and where they stand in run.json; the column `facts` is the whole of it."""
 
 
-class Source(NamedTuple):
+class RunSource(NamedTuple):
     """A result folder and the name of its run."""
 
     run: str
@@ -45,7 +45,7 @@ def read_table(file: Path, schema: pa.Schema) -> pa.Table:
         raise UserError(f"damaged: {error}", Place(relative(file))) from None
 
 
-def ask(sources: Sequence[Source], rows: Mapping[str, str], empty: Mapping[str, pa.Schema], sql: str) -> pa.Table:
+def ask(sources: Sequence[RunSource], rows: Mapping[str, str], empty: Mapping[str, pa.Schema], sql: str) -> pa.Table:
     """Answer a query of DuckDB over result files, which are read in place.
 
     `rows` are the columns of `measurements` with their types. Every Parquet file of a folder is a table of its name
@@ -66,7 +66,7 @@ def ask(sources: Sequence[Source], rows: Mapping[str, str], empty: Mapping[str, 
             raise UserError(f"DuckDB says: {_first(str(error))}") from None
 
 
-def _views(sources: Sequence[Source], rows: Mapping[str, str], empty: Mapping[str, pa.Schema]) -> dict[str, str]:
+def _views(sources: Sequence[RunSource], rows: Mapping[str, str], empty: Mapping[str, pa.Schema]) -> dict[str, str]:
     """Give the SELECT behind each table."""
     columns = ", ".join(f"{name}: '{kind}'" for name, kind in rows.items())
     facts = ", ".join(f"facts->>'{path}' AS \"{name}\"" for name, path in RUN_COLUMNS.items())

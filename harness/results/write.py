@@ -44,7 +44,7 @@ class RunFile(NamedTuple):
     run: Run
 
 
-class Behind(NamedTuple):
+class PassageFiles(NamedTuple):
     """What stands behind measures of passages: runs of passages, where these lie, and the gold spans."""
 
     runs: list[RunFile]
@@ -60,7 +60,7 @@ def write_results(
     tags: pa.Table | None = None,
     runs: Iterable[RunFile] = (),
     qrels: Mapping[str, Qrels] | None = None,
-    behind: Behind | None = None,
+    behind: PassageFiles | None = None,
     contexts: pa.Table | None = None,
     drafts: Mapping[str, Drafts] | None = None,
     latency: pa.Table | None = None,

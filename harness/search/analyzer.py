@@ -33,7 +33,7 @@ CHARACTERS = ("char", "char_wb")
 Cut = Callable[[str], Iterable[str]]
 
 
-class Cutting(BaseModel):
+class Analyzer(BaseModel):
     """Text to terms. Documents and queries are cut by the same settings, which an index therefore holds as facts.
 
     A text is lower-cased and cut into words; stop words go, the rest is stemmed, and n neighbours of what is left are
@@ -93,14 +93,14 @@ class Cutting(BaseModel):
     @property
     def facts(self) -> dict[str, Any]:
         """The settings that a searcher must know."""
-        return {name: getattr(self, name) for name in Cutting.model_fields}
+        return {name: getattr(self, name) for name in Analyzer.model_fields}
 
     @classmethod
-    def of(cls, facts: Mapping[str, Any]) -> Cutting:
+    def of(cls, facts: Mapping[str, Any]) -> Analyzer:
         """Read the settings from the facts of an index."""
-        return Cutting.model_validate({name: facts[name] for name in Cutting.model_fields})
+        return Analyzer.model_validate({name: facts[name] for name in Analyzer.model_fields})
 
-    def cutter(self) -> tuple[Cut, Callable[[str], str]]:
+    def analyzer(self) -> tuple[Cut, Callable[[str], str]]:
         """Return how to cut a text into pieces, and what term a piece is, "" if none.
 
         A piece is cut down to its term apart from the cutting so that this may be done once for each distinct piece.

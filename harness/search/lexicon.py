@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.artifacts.text import Texts
-from harness.search.analyzer import Cutting
+from harness.search.analyzer import Analyzer
 
 BATCH = 16_384
 ABSENT = -1
@@ -39,8 +39,8 @@ class Lexicon:
     Without `vocabulary` every new term gets the next number; with it, words that it lacks are left out.
     """
 
-    def __init__(self, cutting: Cutting, vocabulary: np.ndarray | None = None) -> None:
-        self._cut, term = cutting.cutter()
+    def __init__(self, cutting: Analyzer, vocabulary: np.ndarray | None = None) -> None:
+        self._cut, term = cutting.analyzer()
         self._numbers = _Numbers(term, None if vocabulary is None else unpack(vocabulary))
 
     def count(self, texts: Iterable[str]) -> Counts:
@@ -77,7 +77,7 @@ class _Numbers(dict[str, int]):
         return number
 
 
-class Collection(NamedTuple):
+class TermIndex(NamedTuple):
     """The terms of a collection, by term."""
 
     vocabulary: np.ndarray
@@ -92,7 +92,7 @@ class Collection(NamedTuple):
     """int64[documents]: the number of terms in each document, repeats counted."""
 
 
-def collect(corpus: Texts, cutting: Cutting) -> Collection:
+def collect(corpus: Texts, cutting: Analyzer) -> TermIndex:
     """Count the terms of a corpus, and turn the counts over from documents to terms.
 
     Only the counts are held, some six bytes for each term of each document, and eight more while they turn.
@@ -105,7 +105,7 @@ def collect(corpus: Texts, cutting: Cutting) -> Collection:
     lengths = np.concatenate([part.lengths for part in parts])
     vocabulary, rank = _sorted(lexicon.vocabulary)
     del lexicon
-    return Collection(pack(vocabulary), *_turned(parts, rank), lengths)
+    return TermIndex(pack(vocabulary), *_turned(parts, rank), lengths)
 
 
 def _narrowed(part: Counts) -> Counts:

@@ -11,7 +11,7 @@ from harness.artifacts.index import Index
 from harness.artifacts.run import NONE, Run
 
 
-class Asked(NamedTuple):
+class WeightedQueries(NamedTuple):
     """Weighted queries: rows of terms, whose weights multiply those of the postings."""
 
     starts: np.ndarray
@@ -53,7 +53,7 @@ class Postings:
         """What the documents and their weights take, without the table of where each term begins."""
         return self.documents.nbytes + self.weights.nbytes
 
-    def search(self, asked: Asked, depth: int, rows: range) -> Run:
+    def search(self, asked: WeightedQueries, depth: int, rows: range) -> Run:
         """Return the documents to which the terms of a query give more than 0."""
         depth = min(depth, self.size)
         documents = np.full((len(rows), depth), NONE, np.int32)
@@ -67,7 +67,7 @@ class Postings:
             scores[row, : len(best)] = values[best] if asked.base is None else values[best] + asked.base[row]
         return Run.top(scores, depth, documents=documents, rows=rows)
 
-    def all_scores(self, asked: Asked) -> AllScores:
+    def all_scores(self, asked: WeightedQueries) -> AllScores:
         """Return the scores of all documents."""
         count = len(asked.starts) - 1
         totals = np.empty((count, self.size), np.float32)
@@ -76,7 +76,7 @@ class Postings:
         values = totals if asked.base is None else (totals + asked.base[:, None]).astype(np.float32)
         return AllScores(values, totals > 0)
 
-    def _totals(self, asked: Asked, row: int) -> np.ndarray:
+    def _totals(self, asked: WeightedQueries, row: int) -> np.ndarray:
         """Return what the terms of a query give to each document, float32[documents]."""
         here = slice(asked.starts[row], asked.starts[row + 1])
         parts = [slice(self.starts[term], self.starts[term + 1]) for term in asked.terms[here]]

@@ -11,11 +11,12 @@ from harness.stage.leaves import (
     Source,
     SpansSource,
 )
-from harness.stage.node import Node, answering, walk
+from harness.stage.node import Node, answer_nodes, walk
 from harness.stage.ranking import Arranger, Collapser, Filter, Fuser, Reranker, Rescorer, ScoreFuser, Tuner
 from harness.stage.retrieval import (
     Chunker,
-    Drafted,
+    DraftReader,
+    DraftUse,
     Encoder,
     ExhaustiveSearcher,
     Indexer,
@@ -23,7 +24,6 @@ from harness.stage.retrieval import (
     Rewriter,
     RunReader,
     Searcher,
-    Use,
 )
 from harness.stage.scoring import Comparison, ContextScorer, Scorer, SpanScorer
 
@@ -34,7 +34,8 @@ __all__ = [
     "Comparison",
     "ContextScorer",
     "CorpusSource",
-    "Drafted",
+    "DraftReader",
+    "DraftUse",
     "Encoder",
     "ExhaustiveSearcher",
     "Filter",
@@ -61,7 +62,6 @@ __all__ = [
     "Stage",
     "Tuner",
     "TwoSided",
-    "Use",
-    "answering",
+    "answer_nodes",
     "walk",
 ]

@@ -75,7 +75,7 @@ class Stage(BaseModel):
         }
 
     @property
-    def doubt(self) -> str | None:
+    def caveat(self) -> str | None:
         """What a reader should know before trusting what this stage gives; None: nothing."""
         return None
 

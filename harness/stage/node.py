@@ -50,7 +50,7 @@ class Node:
         return fingerprint(self.recipe)
 
 
-def answering(run: Node) -> Iterator[Node]:
+def answer_nodes(run: Node) -> Iterator[Node]:
     """Give what `walk` gives, without that by which parameters were chosen: other queries, perhaps other documents."""
     return walk(run, above=lambda node: node.stream if node.stage.role == "tune" else node.inputs)
 

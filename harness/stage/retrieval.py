@@ -32,7 +32,7 @@ class Chunker(Stage):
         raise NotImplementedError
 
 
-class Use(NamedTuple):
+class DraftUse(NamedTuple):
     """What a plan makes of the drafts of each query."""
 
     kind: Literal["replace", "fuse", "average"]
@@ -64,7 +64,7 @@ class Rewriter(Stage):
     """What the model is asked for each query, which stands in the place of `{query}`."""
 
     @property
-    def use(self) -> Use:
+    def use(self) -> DraftUse:
         """What becomes of the drafts."""
         raise NotImplementedError
 
@@ -73,7 +73,7 @@ class Rewriter(Stage):
         raise NotImplementedError
 
 
-class Drafted(Stage):
+class DraftReader(Stage):
     """What becomes of drafts before they are encoded or searched with, or of their vectors. No suite names it."""
 
     role = "draft"

@@ -16,13 +16,13 @@ Mode = Literal["single", "offline", "server", "cold", "memory", "energy"]
 """The scenarios of MLPerf inference that apply, two that look at fresh processes, and one at counters of energy."""
 
 
-class Words(BaseModel):
+class Block(BaseModel):
     """Words of a suite: none that is unknown, none that changes."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class Offline(Words):
+class Offline(Block):
     """Throughput of each stage."""
 
     batch_sizes: tuple[int, ...] = Field(default=(1, 32), min_length=1)
@@ -42,7 +42,7 @@ class Offline(Words):
         return sizes
 
 
-class Server(Words):
+class Server(Block):
     """Response times in an open loop of Poisson arrivals."""
 
     p99_ms: float = Field(default=100, gt=0)
@@ -59,13 +59,13 @@ class Server(Words):
     """Queries a second that are offered besides those of the search."""
 
 
-class Cold(Words):
+class Cold(Block):
     """Fresh processes, up to their first answer."""
 
     starts: int = Field(default=5, ge=1)
 
 
-class Latency(Words):
+class Latency(Block):
     """What is timed, how often, and in which modes; `{}` takes the defaults."""
 
     systems: tuple[str, ...] = Field(default=("*",), min_length=1)

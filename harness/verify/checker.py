@@ -24,7 +24,7 @@ from harness.verify.laps import lap_differences
 from harness.verify.passages import read_evidence
 from harness.verify.rescore import (
     Renaming,
-    Scored,
+    Rescored,
     as_written,
     read_qrels,
     read_run,
@@ -127,7 +127,7 @@ class _Checker:
                 self.verdict.unchecked.append(f"{name} is not scored again, only averaged: {error}")
         return found
 
-    def dataset(self, dataset: str, measures: Mapping[str, Measure]) -> dict[str, Scored | None]:
+    def dataset(self, dataset: str, measures: Mapping[str, Measure]) -> dict[str, Rescored | None]:
         """Score all runs of a data set; None for a run that cannot be read."""
         runs = self.files["runs"][dataset]
         place = self.files.get("qrels", {}).get(dataset)
@@ -142,7 +142,7 @@ class _Checker:
 
     def score(
         self, dataset: str, system: str, qrels: Qrels, renamed: Renaming, measures: list[Measure]
-    ) -> Scored | None:
+    ) -> Rescored | None:
         """Score the run of a system, and that of its passages where these are measured; None for a damaged file."""
         place, of_passages = self.files["runs"][dataset][system], [one for one in measures if of_spans(one)]
         try:
@@ -157,8 +157,8 @@ class _Checker:
             self.note(error)
             return None
         except UserError as error:
-            beside = Scored({}, {str(one): str(error) for one in of_passages}, {})
-        return Scored(found.values | beside.values, found.failed | beside.failed, found.counts)
+            beside = Rescored({}, {str(one): str(error) for one in of_passages}, {})
+        return Rescored(found.values | beside.values, found.failed | beside.failed, found.counts)
 
     def note(self, error: DataError) -> None:
         self.verdict.differs.append(Finding(error.place or Place(self.verdict.folder), error.message))
@@ -203,7 +203,7 @@ class _Checker:
             values[query] = value
         return found
 
-    def number(self, key: _Key, scored: Scored | None) -> None:
+    def number(self, key: _Key, scored: Rescored | None) -> None:
         """Hold the values a query and their mean against the scores; without those, the mean against the values."""
         rows = [(line, row) for line, row in self.rows.get(key, []) if not row.failed]
         if not self.rows.get(key):
@@ -225,7 +225,7 @@ class _Checker:
             if row.n != expected.n:
                 self.differs(MEASUREMENTS, f"{key}: n is {row.n}, but {expected.n} queries are judged", line)
 
-    def counts(self, dataset: str, system: str, scored: Scored) -> None:
+    def counts(self, dataset: str, system: str, scored: Rescored) -> None:
         """Hold the counts that stand beside the measures against those of the files."""
         missing = self.results.value(dataset, system, "missing_queries") or 0
         for quantity, count in scored.counts.items():

@@ -13,13 +13,13 @@ from harness.artifacts.base import find_ids
 from harness.artifacts.run import NONE
 from harness.artifacts.run_lines import RunLines
 from harness.errors import DataError, Place, UserError, relative
-from harness.measures.gold import Gold, Places
+from harness.measures.gold_spans import Gold, Places
 from harness.measures.ranked import Ranked, lists_of
 from harness.results import Results
 from harness.results.layout import PASSAGES
 
 
-class Held(NamedTuple):
+class PassageEvidence(NamedTuple):
     """What a result folder holds of one system, to measure its passages again."""
 
     query_ids: list[str]
@@ -28,7 +28,7 @@ class Held(NamedTuple):
     gold: Gold
 
 
-def read_evidence(results: Results, dataset: str, system: str, run: RunLines) -> Held:
+def read_evidence(results: Results, dataset: str, system: str, run: RunLines) -> PassageEvidence:
     """Bring the places of passages, the gold spans and a run of passages together.
 
     UserError where the result has none of them, DataError where nothing says where a passage of the run lies.
@@ -49,7 +49,7 @@ def read_evidence(results: Results, dataset: str, system: str, run: RunLines) ->
     found, kept = (_places(table, documents) for table in (spans, passages))
     gold = Gold(find_ids(spans["query_id"], queries), found, kept, len(queries), ids)
     lists = lists_of(run, queries)
-    return Held(queries.to_pylist(), Ranked(places[lists.documents], lists.scores, lists.borders), gold)
+    return PassageEvidence(queries.to_pylist(), Ranked(places[lists.documents], lists.scores, lists.borders), gold)
 
 
 def _where(table: pa.Table, **values: str) -> pa.Table:

@@ -23,14 +23,14 @@ from harness.measures.evaluate import evaluate, evaluate_spans
 from harness.measures.names import Measure
 from harness.measures.ranked import rank_judged
 from harness.results.manifest import DAMAGED
-from harness.verify.passages import Held
+from harness.verify.passages import PassageEvidence
 
 QUOTED = re.compile("(?:%[0-9A-F]{2})+")
 Renaming = Callable[[pa.Array], pa.Array]
 """From the ids of a file to those of the data set."""
 
 
-class Scored(NamedTuple):
+class Rescored(NamedTuple):
     """What a run scores, by measure and judged query."""
 
     values: dict[str, dict[str, float]]
@@ -83,19 +83,19 @@ def read_run(path: Path, renamed: Renaming) -> RunLines:
     return run
 
 
-def rescore(run: RunLines, qrels: Qrels, measures: Sequence[Measure]) -> Scored:
+def rescore(run: RunLines, qrels: Qrels, measures: Sequence[Measure]) -> Rescored:
     """Score a stored run by the same measures as when it was recorded."""
     lists, known = rank_judged(run, qrels)
     values, failed = _tried(measures, qrels.query_ids, lambda measure: evaluate([measure], lists, known))
     counts = {name: value for name, value, _ in take_census(measures, lists, known).quantities()}
     del counts["missing_queries"]
-    return Scored(values, failed, counts)
+    return Rescored(values, failed, counts)
 
 
-def rescore_passages(held: Held, measures: Sequence[Measure]) -> Scored:
+def rescore_passages(held: PassageEvidence, measures: Sequence[Measure]) -> Rescored:
     """Score a stored run of passages, or of whole documents, by the gold spans that are stored with it."""
     values, failed = _tried(measures, held.query_ids, lambda one: evaluate_spans([one], held.lists, held.gold))
-    return Scored(values, failed, {})
+    return Rescored(values, failed, {})
 
 
 def _tried(

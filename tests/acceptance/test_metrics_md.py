@@ -22,9 +22,9 @@ from harness.artifacts.vectors import Vectors
 from harness.errors import DataError
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements, resolve
-from harness.measures.score_run import Scored, score
+from harness.measures.score_run import RunScores, score
 from harness.measures.ties import over_ties
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.statistics import paired_interval, randomisation_p
@@ -39,7 +39,9 @@ NATIVE = [
 FOREIGN = ["Bpref", "SetP", "IPrec@0.1", "infAP"]
 
 
-def scored(found: dict[str, dict[str, float]], judged: dict[str, dict[str, int]], *names: str, **said: bool) -> Scored:
+def scored(
+    found: dict[str, dict[str, float]], judged: dict[str, dict[str, int]], *names: str, **said: bool
+) -> RunScores:
     qrels = Qrels.of((query, document, grade) for query, some in judged.items() for document, grade in some.items())
     return score(lines(found), qrels, names, **said)
 
@@ -332,7 +334,7 @@ def _encoded(folder: Path, spec: dict[str, object]) -> dict[str, str]:
         f"models: {{m: {said}, normalize: {spec['normalize']}}}}}\n"
         "systems: {s: [{encode: dense, model: m}, {index: flat}]}\n"
     )
-    plan, _ = lay_plan(path, None, None, folder / "store", "cpu", fetch=False)
+    plan, _ = prepare_plan(path, None, None, folder / "store", "cpu", fetch=False)
     found = {}
     for node in plan.nodes:
         if node.stage.role == "encode":

@@ -191,7 +191,7 @@ def test_the_bundled_model_finds_what_it_found(ran: tuple[Plan, Store]) -> None:
     for target in plan.targets:
         if title := OF_MODEL.get(target.system):
             run = store.load(target.run.fingerprint, Run)
-            stage = target.line.docs.stage if title.startswith("encode") else target.run.stage
+            stage = target.chain.docs.stage if title.startswith("encode") else target.run.stage
             found = hashlib.sha256(np.ascontiguousarray(run.documents[:, :5]).tobytes()).hexdigest()[:16]
             compare("stages", {f"{title}, first five": {"version": stage.version, "digest": found}})
     nodes = [ceiling.score for target in plan.targets for ceiling in target.ceilings]

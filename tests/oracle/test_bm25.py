@@ -17,13 +17,13 @@ import pytest
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.search import lexicon
-from harness.search.analyzer import ENGLISH, Cutting
+from harness.search.analyzer import ENGLISH, Analyzer
 from harness.search.lexicon import Lexicon, blocks, collect
 from harness.stage import Runtime
 from harness.stages.index.bm25 import Bm25Indexer, Bm25Searcher, Method
 
 TEXTS = ["red red fox", "a quick red dog", "the lazy dog sleeps", "fox", ""]
-PLAIN = Cutting(stemmer=None, stopwords=None)
+PLAIN = Analyzer(stemmer=None, stopwords=None)
 
 
 def corpus_of(texts: list[str]) -> Corpus:

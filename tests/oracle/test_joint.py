@@ -18,7 +18,7 @@ from harness.errors import SuiteError
 from harness.execute.local import execute
 from harness.execute.progress import Silent
 from harness.plan import Plan
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
 from harness.stage import Node, Runtime
 from harness.stages.fuse.joint import Joint, Normalization, scaled
@@ -129,7 +129,7 @@ def test_equal_scores_are_0_on_every_scale() -> None:
 
 
 def lay(suite: Path, folder: Path) -> tuple[Plan, Store]:
-    return lay_plan(suite, None, None, folder / "store", "cpu", fetch=True)
+    return prepare_plan(suite, None, None, folder / "store", "cpu", fetch=True)
 
 
 def runs(suite: Path, folder: Path) -> dict[str, Run]:

@@ -19,8 +19,8 @@ from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
 from harness.execute.progress import Silent
 from harness.models.weights import bundled_folder
-from harness.plan import Plan, Target, answering
-from harness.plan.prepare import lay_plan
+from harness.plan import Plan, Target, answer_nodes
+from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.store import Store
@@ -39,7 +39,7 @@ def ran(write_suite: Write, tmp_path: Path) -> Callable[[str], tuple[Plan, Store
     def run(systems: str) -> tuple[Plan, Store]:
         save_language_model(tmp_path / "lm", [*WORDS, "\n"])
         suite = write_suite(systems, HEAD)
-        plan, store = lay_plan(suite, None, None, tmp_path / "store", "cpu", fetch=True)
+        plan, store = prepare_plan(suite, None, None, tmp_path / "store", "cpu", fetch=True)
         assert not execute(plan, store, Runtime(threads=1), Silent()).failed
         return plan, store
 
@@ -49,7 +49,7 @@ def ran(write_suite: Write, tmp_path: Path) -> Callable[[str], tuple[Plan, Store
 def made(plan: Plan, store: Store, system: str, kind: type[Any]) -> Any:
     """Load the one artifact of a kind, other than those of the data set, that a system is made of."""
     node = next(
-        node for node in answering(target(plan, system).run) if node.gives is kind and node.stage.role != "source"
+        node for node in answer_nodes(target(plan, system).run) if node.gives is kind and node.stage.role != "source"
     )
     return store.load(node.fingerprint, kind)
 
@@ -66,7 +66,7 @@ def test_hyde_is_the_mean_of_the_encoders_own_vectors(ran: Any, with_query: bool
 
     step = f"{{rewrite: hyde, model: lm, n: 3, max_tokens: 8, with_query: {str(with_query).lower()}}}"
     plan, store = ran(f"  hyde: [{step}, {{encode: dense, model: minilm}}, {{index: flat}}]")
-    line = target(plan, "hyde").line
+    line = target(plan, "hyde").chain
     queries, corpus = (store.load(node.fingerprint, node.gives) for node in (line.queries, line.corpus))
     drafts: Drafts = made(plan, store, "hyde", Drafts)
     weights = SentenceTransformer(str(bundled_folder("all-MiniLM-L6-v2")), device="cpu")
@@ -98,7 +98,7 @@ def test_wordings_are_fused_as_rrf_says(ran: Any, with_query: bool) -> None:
     """Sum 1 / (k + place) over single searches by each wording, made here one by one."""
     step = f"{{rewrite: multi_query, model: lm, n: 2, k: 7, max_tokens: 32, with_query: {str(with_query).lower()}}}"
     plan, store = ran(f"  multi: [{step}, {{index: bm25}}]")
-    line = target(plan, "multi").line
+    line = target(plan, "multi").chain
     queries = store.load(line.queries.fingerprint, Queries)
     drafts: Drafts = made(plan, store, "multi", Drafts)
     assert any(len(set(draft.texts)) > 1 for draft in drafts.entries)

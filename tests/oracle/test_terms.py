@@ -12,7 +12,7 @@ import pytest
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.registry import STAGES
-from harness.search.analyzer import Cutting
+from harness.search.analyzer import Analyzer
 from harness.search.lexicon import Lexicon, collect, unpack
 from harness.stage import Runtime
 from harness.stages.index.bm25 import Bm25Indexer, Bm25Searcher
@@ -29,7 +29,7 @@ PLAIN = {"stemmer": None, "stopwords": None}
 
 
 def counted(texts: list[str], **settings: Any) -> list[dict[str, int]]:
-    lexicon = Lexicon(Cutting.model_validate(settings))
+    lexicon = Lexicon(Analyzer.model_validate(settings))
     found, names = lexicon.count(texts), lexicon.vocabulary
     return [
         {names[t]: int(n) for t, n in zip(found.terms[a:b], found.times[a:b], strict=True)}
@@ -110,7 +110,7 @@ def dense(run: Run, documents: int) -> np.ndarray:
 @pytest.mark.parametrize("tokenizer", ["[^,]+", r"\n|\w", "char", "char_wb", r"\w*"])
 def test_a_term_holds_no_line_break_and_is_not_empty(tokenizer: str) -> None:
     corpus = Corpus.of([("d1", "one\ntwo, three\n"), ("d2", ",\n,")])
-    found = collect(corpus, Cutting.model_validate({"tokenizer": tokenizer, "stopwords": None}))
+    found = collect(corpus, Analyzer.model_validate({"tokenizer": tokenizer, "stopwords": None}))
     terms = unpack(found.vocabulary)
     assert len(terms) == len(found.starts) - 1 and all(terms)
 

@@ -15,7 +15,7 @@ import pytest
 import harness
 from harness.compare.costs import costs
 from harness.models import endpoint
-from harness.models.token_counter import pieces_of
+from harness.models.token_counter import token_counter
 from harness.prices import Prices
 from harness.record import tokens as token_counts
 from harness.stage.base import Side
@@ -35,7 +35,7 @@ needs_model = pytest.mark.skipif(
 
 
 def counted(folder: Path, side: Side | None, texts: Sequence[Any], limit: int | None = None) -> list[int]:
-    pieces = pieces_of(folder, side, limit)
+    pieces = token_counter(folder, side, limit)
     assert pieces is not None
     tokens = pieces.count(texts)
     return [int(n) for n in np.minimum(tokens, pieces.limit or tokens.max())]
@@ -55,7 +55,7 @@ def test_a_dense_model_reads_as_many(limit: int | None) -> None:
 
     folder = bundled_folder("all-MiniLM-L6-v2")
     weights = SentenceTransformer(str(folder), device="cpu")
-    assert pieces_of(folder, "query").limit == weights.max_seq_length == 256  # type: ignore[union-attr]
+    assert token_counter(folder, "query").limit == weights.max_seq_length == 256  # type: ignore[union-attr]
     weights.max_seq_length = limit or weights.max_seq_length
     long = [*TEXTS, "a long text " * 300]
     assert counted(folder, "document", long, limit) == read(weights, long)
@@ -86,18 +86,18 @@ def test_a_cross_encoder_reads_as_many_of_a_pair(tmp_path: Path, limit: int | No
 
 
 def test_where_there_is_no_such_count(tmp_path: Path) -> None:
-    assert pieces_of(tmp_path, "query") is None, "no tokenizer"
+    assert token_counter(tmp_path, "query") is None, "no tokenizer"
     folder = splade(tmp_path, VOCABULARY)
     settings = folder / "sentence_bert_config.json"
     said = json.loads(settings.read_text())
     settings.write_text(json.dumps({**said, "modality_config": {"message": {}}}))
-    assert pieces_of(folder, None) is None, "pairs are written into a template"
-    assert pieces_of(folder, "query") is not None
+    assert token_counter(folder, None) is None, "pairs are written into a template"
+    assert token_counter(folder, "query") is not None
     (folder / "config_sentence_transformers.json").write_text('{"model_type": "ColBERT"}')
-    assert pieces_of(folder, "query") is None, "markers and masks stand around its texts"
+    assert token_counter(folder, "query") is None, "markers and masks stand around its texts"
     (folder / "config_sentence_transformers.json").unlink()
     (folder / "tokenizer.json").write_text("{}")
-    assert pieces_of(folder, "query") is None, "another kind of file"
+    assert token_counter(folder, "query") is None, "another kind of file"
 
 
 def rows_of(results: harness.Results, system: str) -> dict[tuple[str | None, str], Any]:

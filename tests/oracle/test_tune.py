@@ -13,7 +13,7 @@ from harness.api import run
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.errors import SuiteError, UserError
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.statistics.cross_validation import choose
@@ -171,4 +171,4 @@ def test_wrong_words_are_said(write_suite: Callable[..., Path], tune: str, messa
 )
 def test_wrong_wiring_is_refused(write_suite: Callable[..., Path], tmp_path: Path, systems: str, message: str) -> None:
     with pytest.raises(SuiteError, match=message):
-        lay_plan(write_suite(systems), None, None, tmp_path / "store", "cpu", fetch=True)
+        prepare_plan(write_suite(systems), None, None, tmp_path / "store", "cpu", fetch=True)

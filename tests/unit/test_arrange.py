@@ -60,7 +60,7 @@ def test_others_go_on_from_the_run_and_not_from_its_contexts(write_suite: Write)
         "  e: [{fuse: rrf, of: [a, b], tune: {k: [1, 60], folds: 2, measure: nDCG@10}}]"
     )
     plan = planned(write_suite(systems))
-    made = [target.line.contexts for target in plan.targets]
+    made = [target.chain.contexts for target in plan.targets]
     assert [node and node.stage.word() for node in made] == ["arrange: top", None, None, "arrange: sides", None]
     assert made[0] and made[3] and made[0].stream == made[3].stream == (plan.targets[0].run,)
     assert plan.targets[0].scores == plan.targets[1].scores

@@ -12,7 +12,7 @@ from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
 from harness.execute.progress import Silent
 from harness.plan import Plan
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.record.artifact_sizes import artifact_sizes, mismatches
 from harness.registry import STAGES
 from harness.stage import Runtime
@@ -26,7 +26,7 @@ SYSTEMS = """
 
 
 def executed(suite: Path) -> tuple[Plan, Store]:
-    plan, store = lay_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
+    plan, store = prepare_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
     assert not execute(plan, store, Runtime(), Silent()).failed
     return plan, store
 

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.artifacts.index import Index
-from harness.artifacts.judgements import Judgement, Known, Qrels, References
+from harness.artifacts.judgements import Judgement, Qrels, QueryReference, References
 from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run, sort_keys, split_keys
 from harness.artifacts.scores import Scores
@@ -133,13 +133,13 @@ def test_qrels_refuse_a_contradiction():
 
 
 def test_references_read_back(tmp_path):
-    references = References.of([Known("q2", ["yes"], ["easy"]), Known("q1", [], ["easy", "long"])])
+    references = References.of([QueryReference("q2", ["yes"], ["easy"]), QueryReference("q1", [], ["easy", "long"])])
     references.save(tmp_path)
     again = References.load(tmp_path)
     assert again.tags() == {"easy": ["q1", "q2"], "long": ["q1"]}
     assert again.checksum() == references.checksum()
     with pytest.raises(DataError, match="'q' stands more than once"):
-        References.of([Known("q", [], []), Known("q", ["x"], [])])
+        References.of([QueryReference("q", [], []), QueryReference("q", ["x"], [])])
 
 
 def test_arrays_read_back(tmp_path):

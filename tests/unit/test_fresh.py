@@ -14,9 +14,9 @@ from harness.execute.local import execute
 from harness.execute.progress import Silent
 from harness.latency import process as fresh
 from harness.latency.bench import Bench
-from harness.latency.opened_system import open_lanes
+from harness.latency.opened_system import open_systems
 from harness.latency.process_tasks import watched
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.results.left_out import LeftOut, Unmeasured
 from harness.stage import Runtime
 from harness.suite.latency import Latency
@@ -31,9 +31,9 @@ Write = Callable[..., Path]
 
 
 def benched(suite: Path, systems: list[str] | None = None) -> Bench:
-    plan, store = lay_plan(suite, systems, None, suite.parent / "store", "cpu", fetch=True)
+    plan, store = prepare_plan(suite, systems, None, suite.parent / "store", "cpu", fetch=True)
     assert not execute(plan, store, Runtime(), Silent()).failed
-    lanes, _ = open_lanes(plan, plan.targets, store, Runtime())
+    lanes, _ = open_systems(plan, plan.targets, store, Runtime())
     words = Latency.model_validate({"cold": {"starts": 2}})
     return Bench(plan, store, Runtime(), words, "toy", plan.targets, tuple(lanes))
 
@@ -131,7 +131,7 @@ def test_a_stage_whose_process_dies_is_named_for_each_system_that_has_it(
 
 
 def test_what_the_store_lost_leaves_out_its_systems(bench: Bench) -> None:
-    bench.store.remove(bench.targets[0].line.corpus.fingerprint)
+    bench.store.remove(bench.targets[0].chain.corpus.fingerprint)
     found = fresh.measure_memory(bench)
     assert found.rows == [] and set(found.said["left_out"]["systems"]) == {"bm25", "dense"}
 

@@ -15,9 +15,9 @@ from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
 from harness.execute.progress import Silent
-from harness.latency.opened_system import Lane, held, open_lanes
+from harness.latency.opened_system import OpenedSystem, held, open_systems
 from harness.plan import Plan
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
 from harness.search.exact import rescored
 from harness.stage import Rescorer, Runtime
@@ -58,13 +58,13 @@ def _hashed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def executed(suite: Path) -> tuple[Plan, Store]:
-    plan, store = lay_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
+    plan, store = prepare_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
     assert not execute(plan, store, Runtime(), Silent()).failed
     return plan, store
 
 
-def lanes_of(plan: Plan, store: Store, **words: Any) -> dict[str, Lane]:
-    lanes, left_out = open_lanes(plan, plan.targets, store, Runtime(), **words)
+def lanes_of(plan: Plan, store: Store, **words: Any) -> dict[str, OpenedSystem]:
+    lanes, left_out = open_systems(plan, plan.targets, store, Runtime(), **words)
     assert not left_out
     return {lane.system: lane for lane in lanes}
 
@@ -104,7 +104,7 @@ def test_a_lap_ends_with_what_a_reader_gets(write_suite: Write) -> None:
     plan, store = executed(write_suite(SYSTEMS + "  read: [{from: bm25}, {arrange: top, tokens: 50}]\n"))
     lane, target = lanes_of(plan, store)["read"], plan.targets[-1]
     assert lane.stages == ("search/bm25", "arrange/top") and lane.run == target.run.fingerprint
-    node = target.line.contexts
+    node = target.chain.contexts
     assert node is not None
     found, kept = lane.batch(slice(2, 4)), store.load(node.fingerprint, node.gives).take(slice(2, 4))
     assert found.rows == kept.rows and type(found) is type(kept)
@@ -167,17 +167,17 @@ def test_what_cannot_be_timed_says_why(write_suite: Write, tmp_path: Path, monke
     systems = SYSTEMS + "  file: [{runfile: other.trec}]\n  both: [{fuse: rrf, of: [bm25, file]}]\n"
     plan, store = executed(write_suite(systems))
     monkeypatch.setattr(HashingEncoder, "service", True)
-    lanes, left_out = open_lanes(plan, plan.targets, store, Runtime())
+    lanes, left_out = open_systems(plan, plan.targets, store, Runtime())
     assert [lane.system for lane in lanes] == ["bm25"]
     assert left_out["toy", "file"] == left_out["toy", "both"] == "a run file has no latency"
     assert left_out["toy", "dense"].startswith("'encode: hashing' calls a service")
-    assert len(open_lanes(plan, plan.targets, store, Runtime(), services=True)[0]) == 6
+    assert len(open_systems(plan, plan.targets, store, Runtime(), services=True)[0]) == 6
 
 
 def test_what_lanes_hold_is_known_before_they_are_opened(write_suite: Write) -> None:
     plan, store = executed(write_suite(SYSTEMS))
     needed = {node.fingerprint for target in plan.targets for node in held(target)}
-    lost = {node.fingerprint for node in plan.nodes} - needed - {plan.targets[0].line.queries.fingerprint}
+    lost = {node.fingerprint for node in plan.nodes} - needed - {plan.targets[0].chain.queries.fingerprint}
     for name in lost:
         store.remove(name)
     assert len(lanes_of(plan, store)) == 6
@@ -190,6 +190,6 @@ def test_a_stage_that_does_not_open_leaves_out_its_systems(write_suite: Write, m
         raise ArithmeticError("no luck")
 
     monkeypatch.setattr(HashingEncoder, "open", fail)
-    lanes, left_out = open_lanes(plan, plan.targets, store, Runtime())
+    lanes, left_out = open_systems(plan, plan.targets, store, Runtime())
     assert [lane.system for lane in lanes] == ["bm25"]
     assert left_out["toy", "hybrid"] == "encode: hashing: ArithmeticError: no luck"

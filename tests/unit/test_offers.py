@@ -12,7 +12,7 @@ import pytest
 
 from harness.latency.load_generator import Answer
 from harness.latency.opened_system import Lap
-from harness.latency.rate_search import Served, offer_rates
+from harness.latency.rate_search import RateSearch, search_rate
 from harness.suite.latency import Server
 from tests.unit.test_open_loop import MS, FakeClock
 
@@ -34,9 +34,9 @@ def lane_of(clock: FakeClock, took: Callable[[], int]) -> Any:
     return SimpleNamespace(dataset="toy", system="fake", steps=STEPS, lap=lap)
 
 
-def served(took: Callable[[FakeClock], Callable[[], int]], **words: Any) -> Served:
+def served(took: Callable[[FakeClock], Callable[[], int]], **words: Any) -> RateSearch:
     clock = FakeClock()
-    return offer_rates(lane_of(clock, took(clock)), range(7), Server(**words), 0, never, clock)
+    return search_rate(lane_of(clock, took(clock)), range(7), Server(**words), 0, never, clock)
 
 
 def exponential(rate: float) -> Callable[[FakeClock], Callable[[], int]]:

@@ -23,8 +23,8 @@ from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements
 from harness.measures.parse import parse
 from harness.plan import Plan
-from harness.plan.dry_run import look_ahead
-from harness.plan.prepare import lay_plan
+from harness.plan.dry_run import forecast
+from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
 from harness.results import Results
 from harness.results.manifest import write_manifest
@@ -37,7 +37,7 @@ CHUNK = "{chunk: recursive, size: 30}"
 
 
 def planned(suite: Path) -> Plan:
-    return lay_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)[0]
+    return prepare_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)[0]
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_chunked_and_unchunked_systems_fuse_after_the_collapse(write_suite: Writ
             "  c: [{fuse: rrf, of: [a, b]}]\n"
         )
     )
-    assert [target.line.found for target in plan.targets] == [None] * 3
+    assert [target.chain.found for target in plan.targets] == [None] * 3
 
 
 def test_a_measure_of_spans_wants_spans(write_suite: Write) -> None:
@@ -227,6 +227,6 @@ def test_changed_spans_are_named_as_the_reason(tmp_path: Path) -> None:
     run(suite, results=tmp_path / "results", store=tmp_path / "store")
     spans = tmp_path / "data/spans.jsonl"
     spans.write_text(spans.read_text().replace('"end": 22', '"end": 21'))
-    plan, store = lay_plan(suite, None, None, tmp_path / "store", "cpu", fetch=True)
-    why = {p.node.stage.name: p.why for p in look_ahead(plan, store) if p.node.stage.role == "score"}
+    plan, store = prepare_plan(suite, None, None, tmp_path / "store", "cpu", fetch=True)
+    why = {p.node.stage.name: p.why for p in forecast(plan, store) if p.node.stage.role == "score"}
     assert why["spans"] == "spans changed"

@@ -13,7 +13,7 @@ from harness.api import run
 from harness.artifacts.passages import Passages
 from harness.errors import SuiteError
 from harness.plan import Plan
-from harness.plan.prepare import lay_plan
+from harness.plan.prepare import prepare_plan
 from tests.unit.test_passages import write_spans
 
 Write = Callable[..., Path]
@@ -29,7 +29,7 @@ needs_model = pytest.mark.skipif(
 
 
 def planned(suite: Path, system: str) -> Plan:
-    return lay_plan(suite, [system], None, suite.parent / "store", "cpu", fetch=True)[0]
+    return prepare_plan(suite, [system], None, suite.parent / "store", "cpu", fetch=True)[0]
 
 
 def measured(suite: Path, system: str) -> dict[tuple[str | None, str], float | None]:
@@ -51,7 +51,7 @@ def test_a_dense_reranker_puts_passages_in_order_before_the_collapse(write_suite
     assert 0 < (two[None, "nDCG@10"] or 0) <= 1 and not [name for _, name in two if name.startswith("ceiling")]
     (target,) = planned(suite, "one").targets
     vectors = target.run.static[0]
-    assert vectors is not None and vectors.stream[0] == target.line.corpus
+    assert vectors is not None and vectors.stream[0] == target.chain.corpus
     one = measured(suite, "one")
     assert (one["rerank/dense", "ceiling@9_nDCG@10"] or 0) >= (one[None, "nDCG@10"] or 0) > 0
 
@@ -60,7 +60,7 @@ def test_a_dense_reranker_puts_passages_in_order_before_the_collapse(write_suite
 def test_a_reranker_of_texts_reads_the_passages(write_suite: Write) -> None:
     systems = LEXICAL + "  two: [{from: a}, {rerank: cross_encoder, model: minilm, depth: 9}, {collapse: max}]\n"
     (target,) = planned(write_suite(systems, MODEL), "two").targets
-    assert target.run.stream[0].static[0] == target.run.static[0] == target.line.passages and not target.ceilings
+    assert target.run.stream[0].static[0] == target.run.static[0] == target.chain.passages and not target.ceilings
 
 
 @pytest.mark.parametrize(

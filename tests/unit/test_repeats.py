@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom
 
-from harness.latency.repeats import Parts, Work, rates
+from harness.latency.repeats import Parts, Workload, rates
 from harness.statistics.medians import median_interval
 
 
@@ -23,7 +23,7 @@ class Machine:
             ns = (part.stop - part.start) * ns_a_row + ns_a_call
             return ns, ns // 4
 
-        return Work(do, rows, least, most)
+        return Workload(do, rows, least, most)
 
 
 def test_a_rate_is_rows_over_seconds_of_the_whole_and_of_its_parts() -> None:

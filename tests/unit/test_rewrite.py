@@ -19,10 +19,10 @@ from harness.artifacts.text import Queries
 from harness.errors import SuiteError, UserError
 from harness.execute.local import execute
 from harness.execute.progress import Silent
-from harness.latency.opened_system import open_lanes
+from harness.latency.opened_system import open_systems
 from harness.models.generator import Generator
-from harness.plan import Plan, answering
-from harness.plan.prepare import lay_plan
+from harness.plan import Plan, answer_nodes
+from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
 from harness.stage import Node, Runtime
 from harness.stage.node import read_as, side_of
@@ -47,12 +47,12 @@ def language_model(tmp_path: Path) -> Path:
 
 
 def laid(suite: Path) -> tuple[Plan, Store]:
-    return lay_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
+    return prepare_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
 
 
 def nodes(plan: Plan, system: str) -> list[Node]:
     target = next(target for target in plan.targets if target.system == system)
-    return list(answering(target.run))
+    return list(answer_nodes(target.run))
 
 
 def words(plan: Plan, system: str) -> list[str]:
@@ -76,7 +76,7 @@ def test_hyde_encodes_drafts_as_documents_by_the_encoder_of_the_suite(write_suit
     assert mean.stream[0] in nodes(plan, "dense"), "the query's own vector is that of every other system"
     index = next(node for node in hyde if node.stage.role == "index")
     assert index in nodes(plan, "dense")
-    one = plan.targets[0].line
+    one = plan.targets[0].chain
     assert one.asks == mean and one.queries.stage.name == "queries"
 
 
@@ -95,7 +95,7 @@ def test_each_wording_is_searched_with_and_the_runs_are_fused(write_suite: Write
     assert [run.stream[0].stage.name for run in fused.stream] == ["queries", "query", "query"]
     other = plan.targets[1].run
     assert other.stage.model_dump()["k"] == 5 and len(other.stream) == 2
-    drafts = [node.fingerprint for target in plan.targets for node in answering(target.run) if node.gives is Drafts]
+    drafts = [node.fingerprint for target in plan.targets for node in answer_nodes(target.run) if node.gives is Drafts]
     assert len(set(drafts)) == 1, "what only the plan reads asks nothing again"
 
 
@@ -104,7 +104,7 @@ def test_a_prompt_replaces_the_query_for_all_that_follows(write_suite: Write, la
     plan, _ = laid(write_suite(f"  keywords: {reranked}", LM))
     asked = next(node for node in nodes(plan, "keywords") if node.stage.role == "draft")
     assert {node.stage.role for node in nodes(plan, "keywords") if asked in node.stream} == {"search", "encode"}
-    assert plan.targets[0].line.queries.stage.name == "queries", "those of the data set are still known"
+    assert plan.targets[0].chain.queries.stage.name == "queries", "those of the data set are still known"
 
 
 def test_one_wording_alone_is_what_is_encoded(write_suite: Write, language_model: Path) -> None:
@@ -243,9 +243,9 @@ def test_an_endpoint_writes_and_its_bill_is_kept(served: Served, monkeypatch: py
     assert set(served.keys) == {f"Bearer {KEY}"}
     paid = runtime.bill.total
     assert (paid.answers, paid.malformed) == (3, 1) and paid.tokens > 0 and paid.usd > 0
-    assert "known by its name alone" in stage.doubt and stage.service
+    assert "known by its name alone" in stage.caveat and stage.service
     local = STAGES["rewrite/hyde"]()
-    assert local.doubt is None and not local.service
+    assert local.caveat is None and not local.service
     assert stage.recipe["settings"]["precision"] is None and KEY not in json.dumps(stage.recipe)
 
 
@@ -272,7 +272,7 @@ def test_a_lap_has_its_drafts_written_anew_and_an_endpoint_is_left_out(
 ) -> None:
     endpoint = "{rewrite: hyde, base_url: 'http://127.0.0.1:9/v1', model: gpt}"
     suite = write_suite(f"  local: [{HYDE}, {HASHED}]\n  served: [{endpoint}, {HASHED}]", LM)
-    plan, store = lay_plan(suite, ["local"], None, suite.parent / "store", "cpu", fetch=True)
+    plan, store = prepare_plan(suite, ["local"], None, suite.parent / "store", "cpu", fetch=True)
     assert not execute(plan, store, Runtime(), Silent()).failed
     written: list[str] = []
     honest = Generator.write
@@ -283,7 +283,7 @@ def test_a_lap_has_its_drafts_written_anew_and_an_endpoint_is_left_out(
 
     monkeypatch.setattr(Generator, "write", watched)
     plan, store = laid(suite)
-    (lane,), left_out = open_lanes(plan, plan.targets, store, Runtime())
+    (lane,), left_out = open_systems(plan, plan.targets, store, Runtime())
     assert not lane.steps[lane.stages.index("rewrite/hyde")].outside
     assert left_out["toy", "served"].startswith("'rewrite: hyde' calls a service")
     for _ in range(2):

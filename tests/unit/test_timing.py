@@ -15,10 +15,10 @@ import pytest
 from harness.artifacts.text import Queries
 from harness.fingerprint import Fingerprint
 from harness.latency.bench import Bench
-from harness.latency.opened_system import Lane, Lap, LapFailed
+from harness.latency.opened_system import Lap, LapFailed, OpenedSystem
 from harness.latency.sampling import blocks_of, choose_queries
 from harness.latency.single_stream import is_steady, measure_single
-from harness.record.warnings import latency_warnings as doubts
+from harness.record.warnings import latency_warnings as caveats
 from harness.results import LATENCY_SCHEMA
 from harness.results.laps import figures
 from harness.results.measured import Measured
@@ -41,7 +41,7 @@ class World:
 
 
 @dataclass(frozen=True, eq=False)
-class Planted(Lane):
+class Planted(OpenedSystem):
     """A lane whose laps are known."""
 
     world: World = field(default_factory=World)
@@ -185,9 +185,9 @@ def test_laps_that_other_work_interrupted_are_counted(monkeypatch: pytest.Monkey
     measured = run(World(), {"one": noisy(1)}, seconds=1)
     counted = [bool(n) for n in measured.laps.filter(pc.equal(measured.laps["arm"], ""))["switches"].to_pylist()]
     assert measured.said["interrupted"] == {"one": round(sum(counted) / len(counted), 3)}
-    (doubt,) = doubts({"toy": measured.said | {"inconclusive": False, "interrupted": {"one": 0.3, "two": 0.2}}})
+    (doubt,) = caveats({"toy": measured.said | {"inconclusive": False, "interrupted": {"one": 0.3, "two": 0.2}}})
     assert "more than a quarter of the laps of one;" in doubt
-    assert "'one' differs from itself" in next(doubts({"toy": measured.said | {"inconclusive": True}}))
+    assert "'one' differs from itself" in next(caveats({"toy": measured.said | {"inconclusive": True}}))
 
 
 def test_the_suite_may_name_the_reference() -> None:

@@ -45,7 +45,7 @@ class Wanted(NamedTuple):
         return Wanted(self.document, start, end, first, last) if start < end else None
 
 
-class Budgeted(Arranger):
+class BudgetedArranger(Arranger):
     """An arranger within a budget, counted by the tokenizer of `model`, or by a rule where there is none.
 
     Texts are taken in the order of the run. `overflow` says what becomes of one that does not fit whole: `cut` takes
@@ -88,7 +88,9 @@ class Budgeted(Arranger):
 class _Reader:
     """Takes the texts of one query after the other."""
 
-    def __init__(self, stage: Budgeted, corpus: Corpus, places: Places, wanted: Callable[[int], Wanted]) -> None:
+    def __init__(
+        self, stage: BudgetedArranger, corpus: Corpus, places: Places, wanted: Callable[[int], Wanted]
+    ) -> None:
         self.stage, self.places, self.wanted = stage, places, wanted
         self.ids, self.texts = corpus.table["id"], corpus.table["text"]
         self.within = lru_cache(HELD)(self._within)

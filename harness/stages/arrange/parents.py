@@ -10,10 +10,10 @@ from pydantic import Field
 
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
-from harness.stages.arrange.base import Budgeted, Wanted, spans_of
+from harness.stages.arrange.base import BudgetedArranger, Wanted, spans_of
 
 
-class Parents(Budgeted):
+class Parents(BudgetedArranger):
     """For each passage found its whole document, or a `window` around it; small passages find, large ones are read.
 
     Whole documents are what LangChain's ParentDocumentRetriever gives, windows what LlamaIndex's

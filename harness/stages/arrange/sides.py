@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from harness.artifacts.contexts import Context
-from harness.stages.arrange.base import Budgeted
+from harness.stages.arrange.base import BudgetedArranger
 
 
-class Sides(Budgeted):
+class Sides(BudgetedArranger):
     """Against what Liu et al. 2023, "Lost in the Middle" (arXiv 2307.03172), found of long contexts.
 
     It takes what `top` takes, in the order of LangChain's LongContextReorder: of five 1 3 5 4 2, of four 2 4 3 1.

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from harness.stages.arrange.base import Budgeted
+from harness.stages.arrange.base import BudgetedArranger
 
 
-class Top(Budgeted):
+class Top(BudgetedArranger):
     """What was found, in the order of the run."""

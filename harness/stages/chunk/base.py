@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from harness.stage import Chunker
 
 
-class Sized(Chunker):
+class SizedChunker(Chunker):
     """A chunker whose passages have a greatest size and may overlap; the unit is the chunker's own."""
 
     size: int = Field(ge=1)
@@ -18,7 +18,7 @@ class Sized(Chunker):
     """How much of a passage the next one repeats, at most."""
 
     @model_validator(mode="after")
-    def _moves_on(self) -> Sized:
+    def _moves_on(self) -> SizedChunker:
         if self.overlap >= self.size:
             raise ValueError(f"overlap: {self.overlap} must be less than size: {self.size}")
         return self

@@ -10,10 +10,10 @@ from harness.artifacts.model import Model
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
 from harness.stage import Runtime
-from harness.stages.chunk.base import Sized, trimmed, windows
+from harness.stages.chunk.base import SizedChunker, trimmed, windows
 
 
-class Recursive(Sized):
+class Recursive(SizedChunker):
     """The rule of LangChain's RecursiveCharacterTextSplitter; `size` and `overlap` count characters.
 
     A text is parted at the first of the `separators`; what is still too long at the next, and so on. A separator stays

@@ -10,7 +10,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
 from harness.stage import Runtime
-from harness.stages.chunk.base import Sized, trimmed, windows
+from harness.stages.chunk.base import SizedChunker, trimmed, windows
 
 BORDER = re.compile(
     r"""(?P<mark>[.!?…])["'”’)\]]*\s+(?=["'“‘(\[]*[^\W_a-z])  # a mark, then what begins like a sentence
@@ -27,7 +27,7 @@ LONGEST = 12
 """Characters before a full stop that are looked at for an abbreviation."""
 
 
-class Sentences(Sized):
+class Sentences(SizedChunker):
     """Passages of whole sentences; `size` and `overlap` count sentences, or words where `by` says so.
 
     A sentence ends at a full stop, a question or an exclamation mark that white space and a capital letter, a digit or

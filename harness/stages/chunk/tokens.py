@@ -11,10 +11,10 @@ from harness.artifacts.text import Corpus
 from harness.errors import UserError
 from harness.models.tokenizer import read, tokenizer_file
 from harness.stage import Runtime
-from harness.stages.chunk.base import Sized, windows
+from harness.stages.chunk.base import SizedChunker, windows
 
 
-class Tokens(Sized):
+class Tokens(SizedChunker):
     """Passages of `size` tokens of the model, each repeating the last `overlap` tokens of the one before.
 
     The rule of LangChain's TokenTextSplitter, but a passage is cut out of the text, not put together from its tokens.

@@ -11,7 +11,7 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 
 
-class Groups(NamedTuple):
+class PassageGroups(NamedTuple):
     """The passages that each query found, group by group: a group is one document of one query."""
 
     group: np.ndarray
@@ -24,7 +24,7 @@ class Groups(NamedTuple):
     """int64[groups]: where each group begins."""
 
 
-def collapse(run: Run, passages: Passages, score: Callable[[Groups], np.ndarray]) -> Run:
+def collapse(run: Run, passages: Passages, score: Callable[[PassageGroups], np.ndarray]) -> Run:
     """Return the run of the documents, whose scores float64[groups] `score` makes of those of their passages."""
     held = run.documents != NONE
     rows, found = np.nonzero(held)[0], run.documents[held]
@@ -34,7 +34,7 @@ def collapse(run: Run, passages: Passages, score: Callable[[Groups], np.ndarray]
     first = np.flatnonzero(np.r_[True, (np.diff(rows) != 0) | (np.diff(parents) != 0)][: len(rows)])
     sizes = np.diff(np.r_[first, len(rows)])
     group = np.repeat(np.arange(len(first)), sizes)
-    scores = score(Groups(group, found[order], run.scores[held][order].astype(np.float64), first))
+    scores = score(PassageGroups(group, found[order], run.scores[held][order].astype(np.float64), first))
     query = rows[first]
     place = np.arange(len(first)) - np.searchsorted(query, query)
     width = int(place.max(initial=-1)) + 1

@@ -9,7 +9,7 @@ import numpy as np
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.stage import Collapser, Runtime
-from harness.stages.collapse.base import Groups, collapse
+from harness.stages.collapse.base import PassageGroups, collapse
 
 
 class First(Collapser):
@@ -23,7 +23,7 @@ class First(Collapser):
         """The call collapses a Run of the passages."""
         starts = passages.starts
 
-        def earliest(groups: Groups) -> np.ndarray:
+        def earliest(groups: PassageGroups) -> np.ndarray:
             order = np.lexsort((starts[groups.passages], groups.group))
             found: np.ndarray = groups.scores[order[groups.borders]]
             return found

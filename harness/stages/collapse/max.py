@@ -9,7 +9,7 @@ import numpy as np
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.stage import Collapser, Runtime
-from harness.stages.collapse.base import Groups, collapse
+from harness.stages.collapse.base import PassageGroups, collapse
 
 
 class Max(Collapser):
@@ -20,7 +20,7 @@ class Max(Collapser):
         return lambda run: collapse(run, passages, best)
 
 
-def best(groups: Groups) -> np.ndarray:
+def best(groups: PassageGroups) -> np.ndarray:
     """Return the highest score of each group; the passages of one stand best first."""
     found: np.ndarray = groups.scores[groups.borders]
     return found

@@ -9,7 +9,7 @@ import numpy as np
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.stage import Collapser, Runtime
-from harness.stages.collapse.base import Groups, collapse
+from harness.stages.collapse.base import PassageGroups, collapse
 
 
 class Mean(Collapser):
@@ -23,7 +23,7 @@ class Mean(Collapser):
         return lambda run: collapse(run, passages, average)
 
 
-def average(groups: Groups) -> np.ndarray:
+def average(groups: PassageGroups) -> np.ndarray:
     """Return the mean score of each group."""
     found: np.ndarray = np.bincount(groups.group, groups.scores) / np.bincount(groups.group)
     return found

@@ -9,13 +9,13 @@ import numpy as np
 
 from harness.artifacts.base import Artifact
 from harness.artifacts.vectors import Vectors
-from harness.stage import Drafted, Runtime
+from harness.stage import DraftReader, Runtime
 
 UNIT = 1e-3
 """How far from 1 the length of a vector may lie that was brought to length 1."""
 
 
-class DraftMean(Drafted):
+class DraftMean(DraftReader):
     """Gao et al. 2023, https://arxiv.org/abs/2212.10496, equation 8: (f(d1) + … + f(dn) + f(q)) / (n + 1).
 
     Where all vectors of a query have length 1, so has its mean: vectors that an encoder normalises stay normalised.

@@ -11,10 +11,10 @@ from pydantic import Field
 from harness.artifacts.base import Artifact
 from harness.artifacts.drafts import Drafts, DraftTexts, pairs
 from harness.artifacts.text import SCHEMA, Queries
-from harness.stage import Drafted, Runtime
+from harness.stage import DraftReader, Runtime
 
 
-class DraftedQuery(Drafted):
+class DraftedQuery(DraftReader):
     """The text of a number, in the place of the query; `repeat_query` times the query itself stands before it."""
 
     gives: ClassVar[type[Artifact]] = Queries
@@ -26,7 +26,7 @@ class DraftedQuery(Drafted):
         return lambda drafts: Queries(table(drafts, self.number, self.repeat_query), drafts.rows)
 
 
-class DraftedDocument(Drafted):
+class DraftedDocument(DraftReader):
     """The text of a number, as a document."""
 
     gives: ClassVar[type[Artifact]] = DraftTexts

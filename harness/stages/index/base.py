@@ -8,7 +8,7 @@ from typing import Any
 from harness.artifacts.all_scores import AllScores
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
-from harness.search.postings import Asked, Postings
+from harness.search.postings import Postings, WeightedQueries
 from harness.stage import ExhaustiveSearcher, Runtime
 
 
@@ -27,6 +27,6 @@ class PostingsSearcher(ExhaustiveSearcher):
         postings, asked = Postings.of(index), self.reader(index)
         return lambda queries: postings.all_scores(asked(queries))
 
-    def reader(self, index: Index) -> Callable[[Any], Asked]:
+    def reader(self, index: Index) -> Callable[[Any], WeightedQueries]:
         """Return what turns queries into the lists that they ask for."""
         raise NotImplementedError

@@ -10,9 +10,9 @@ from pydantic import Field
 
 from harness.artifacts.index import Index
 from harness.artifacts.text import Corpus, Queries
-from harness.search.analyzer import Cutting
-from harness.search.lexicon import Collection, Lexicon, blocks, collect
-from harness.search.postings import Asked
+from harness.search.analyzer import Analyzer
+from harness.search.lexicon import Lexicon, TermIndex, blocks, collect
+from harness.search.postings import WeightedQueries
 from harness.stage import Indexer, Runtime
 from harness.stages.index.base import PostingsSearcher
 
@@ -21,7 +21,7 @@ BLOCK = 1_000_000
 Method = Literal["lucene", "robertson", "atire", "bm25l", "bm25+"]
 
 
-class Bm25Indexer(Indexer, Cutting):
+class Bm25Indexer(Indexer, Analyzer):
     """Weigh each term of each document once, so that a search only adds (Lù 2024, arXiv 2407.03618).
 
     The variants are those of Kamphuis et al. 2020, "Which BM25 Do You Mean?". k1 = 0.9 and b = 0.4 are Anserini's.
@@ -60,22 +60,22 @@ class Bm25Searcher(PostingsSearcher):
 
     takes: ClassVar = (Queries,)
 
-    def reader(self, index: Index) -> Callable[[Queries], Asked]:
+    def reader(self, index: Index) -> Callable[[Queries], WeightedQueries]:
         """Read the vocabulary; the call counts the terms of Queries."""
-        lexicon = Lexicon(Cutting.of(index.facts), index.arrays["vocabulary"])
+        lexicon = Lexicon(Analyzer.of(index.facts), index.arrays["vocabulary"])
         absent = np.asarray(index.arrays["absent"])
 
-        def read(queries: Queries) -> Asked:
+        def read(queries: Queries) -> WeightedQueries:
             found = lexicon.count(queries.texts)
             base = np.zeros(len(queries))
             rows = np.repeat(np.arange(len(queries)), np.diff(found.starts))
             np.add.at(base, rows, absent[found.terms] * found.times)
-            return Asked(found.starts, found.terms, found.times, base)
+            return WeightedQueries(found.starts, found.terms, found.times, base)
 
         return read
 
 
-def weigh(collection: Collection, stage: Bm25Indexer) -> tuple[np.ndarray, np.ndarray]:
+def weigh(collection: TermIndex, stage: Bm25Indexer) -> tuple[np.ndarray, np.ndarray]:
     """Return the weight of each posting, and the weight of each term in a document that lacks it.
 
     The second is 0 but for bm25l and bm25+; there the first is what the term adds to it, so that sums stay sparse.

@@ -10,7 +10,7 @@ import numpy as np
 from harness.artifacts.index import Index
 from harness.artifacts.sparse_vectors import SparseVectors
 from harness.errors import UserError
-from harness.search.postings import Asked
+from harness.search.postings import WeightedQueries
 from harness.stage import Indexer, Runtime
 from harness.stages.index.base import PostingsSearcher
 
@@ -47,15 +47,15 @@ class InvertedSearcher(PostingsSearcher):
 
     takes: ClassVar = (SparseVectors,)
 
-    def reader(self, index: Index) -> Callable[[SparseVectors], Asked]:
+    def reader(self, index: Index) -> Callable[[SparseVectors], WeightedQueries]:
         """The call takes the dimensions of the queries; UserError where they are not those of the documents."""
         expected = index.facts["dimensions"]
 
-        def read(queries: SparseVectors) -> Asked:
+        def read(queries: SparseVectors) -> WeightedQueries:
             if queries.width != expected:
                 raise UserError(f"{self.word()}: queries of {queries.width} dimensions meet documents of {expected}")
             if not np.isfinite(queries.weights).all():
                 raise UserError(f"{self.word()}: the vector of a query is not finite")
-            return Asked(queries.starts, queries.dimensions, queries.weights)
+            return WeightedQueries(queries.starts, queries.dimensions, queries.weights)
 
         return read

@@ -9,14 +9,14 @@ import numpy as np
 
 from harness.artifacts.index import Index
 from harness.artifacts.text import Corpus, Queries
-from harness.search.analyzer import Cutting
+from harness.search.analyzer import Analyzer
 from harness.search.lexicon import Lexicon, blocks, collect
-from harness.search.postings import Asked
+from harness.search.postings import WeightedQueries
 from harness.stage import Indexer, Runtime
 from harness.stages.index.base import PostingsSearcher
 
 
-class TfidfIndexer(Indexer, Cutting):
+class TfidfIndexer(Indexer, Analyzer):
     """Weigh a term by its count times `1 + ln((1 + documents) / (1 + documents with it))`; bring documents to length 1.
 
     These are the defaults of scikit-learn's TfidfVectorizer (smooth_idf, norm l2).
@@ -56,18 +56,18 @@ class TfidfSearcher(PostingsSearcher):
 
     takes: ClassVar = (Queries,)
 
-    def reader(self, index: Index) -> Callable[[Queries], Asked]:
+    def reader(self, index: Index) -> Callable[[Queries], WeightedQueries]:
         """Read the vocabulary; the call counts the terms of Queries."""
-        lexicon = Lexicon(Cutting.of(index.facts), index.arrays["vocabulary"])
+        lexicon = Lexicon(Analyzer.of(index.facts), index.arrays["vocabulary"])
         idf = np.asarray(index.arrays["idf"])
         sublinear = index.facts["sublinear_tf"]
 
-        def read(queries: Queries) -> Asked:
+        def read(queries: Queries) -> WeightedQueries:
             found = lexicon.count(queries.texts)
             weights = tempered(found.times, sublinear) * idf[found.terms]
             rows = np.repeat(np.arange(len(queries)), np.diff(found.starts))
             lengths = np.sqrt(np.bincount(rows, weights=weights**2, minlength=len(queries)))
-            return Asked(found.starts, found.terms, weights / lengths[rows])
+            return WeightedQueries(found.starts, found.terms, weights / lengths[rows])
 
         return read
 

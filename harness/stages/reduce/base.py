@@ -12,7 +12,7 @@ from harness.stage import Reducer
 from harness.stage.base import Side
 
 
-class Quantiser(Reducer):
+class QuantisingReducer(Reducer):
     """Documents' vectors to codes, and queries' vectors too where the suite says so."""
 
     queries: str

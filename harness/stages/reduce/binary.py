@@ -10,10 +10,10 @@ import numpy as np
 from harness.artifacts.vectors import BitVectors, Vectors
 from harness.errors import UserError
 from harness.stage import Runtime
-from harness.stages.reduce.base import Quantiser
+from harness.stages.reduce.base import QuantisingReducer
 
 
-class Binary(Quantiser):
+class Binary(QuantisingReducer):
     """Keep the sign of each coordinate: +1 where it is above 0, else -1.
 
     Eight of them stand in a byte, as sentence-transformers' `quantize_embeddings` packs them (precision `ubinary`).

@@ -10,13 +10,13 @@ import numpy as np
 from harness.artifacts.vectors import Int8Vectors, Vectors
 from harness.errors import UserError
 from harness.stage import Runtime
-from harness.stages.reduce.base import Quantiser
+from harness.stages.reduce.base import QuantisingReducer
 
 TOP = 127
 """The greatest code; -128 is not used, so that a vector and its negative have codes of one size."""
 
 
-class Int8(Quantiser):
+class Int8(QuantisingReducer):
     """Symmetric scalar quantisation: x becomes round(127 x / m), m the greatest absolute coordinate of all documents.
 
     One step for all dimensions (Jacob et al. 2018, arXiv 1712.05877, with zero point 0), so that a dot product of codes

@@ -63,9 +63,9 @@ class LanguageRewriter(ChatSettings, Rewriter):
         return self
 
     @property
-    def doubt(self) -> str | None:
+    def caveat(self) -> str | None:
         """An endpoint may be another tomorrow; weights of the suite are named by their content."""
-        return None if self.base_url is None else super().doubt
+        return None if self.base_url is None else super().caveat
 
     @property
     def service(self) -> bool:  # type: ignore[override]  # an endpoint's in general, here where one is named

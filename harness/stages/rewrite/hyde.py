@@ -6,7 +6,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
-from harness.stage import Use
+from harness.stage import DraftUse
 from harness.stages.rewrite.base import LanguageRewriter
 
 
@@ -36,9 +36,9 @@ class Hyde(LanguageRewriter):
         return self
 
     @property
-    def use(self) -> Use:
+    def use(self) -> DraftUse:
         """Each is encoded as a document, and the mean of their vectors is searched with."""
-        return Use("average", self.n, self.with_query)
+        return DraftUse("average", self.n, self.with_query)
 
     @property
     def answers(self) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from pydantic import Field
 
-from harness.stage import Use
+from harness.stage import DraftUse
 from harness.stages.rewrite.base import LanguageRewriter
 
 NUMBERED = re.compile(r"\s*(?:\d+\s*[.):]|[-*•])\s+(.*\S)")
@@ -35,9 +35,9 @@ class MultiQuery(LanguageRewriter):
     """That all wordings of a query have at most."""
 
     @property
-    def use(self) -> Use:
+    def use(self) -> DraftUse:
         """Each is searched with, and the runs are fused."""
-        return Use("fuse", self.n, self.with_query, k=self.k)
+        return DraftUse("fuse", self.n, self.with_query, k=self.k)
 
     def prompt(self, query: str) -> str:
         """Return what the model is asked about a query."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
-from harness.stage import Use
+from harness.stage import DraftUse
 from harness.stages.rewrite.base import LanguageRewriter
 
 
@@ -20,6 +20,6 @@ class Prompt(LanguageRewriter):
     repeat_query: int = Field(default=0, ge=0)
 
     @property
-    def use(self) -> Use:
+    def use(self) -> DraftUse:
         """It replaces the query."""
-        return Use("replace", repeat_query=self.repeat_query)
+        return DraftUse("replace", repeat_query=self.repeat_query)
