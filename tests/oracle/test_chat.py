@@ -14,7 +14,7 @@ from harness.meter import Bill
 from harness.models import endpoint
 from harness.models.chat import Answer, Chat, ChatSettings, each, written
 from harness.models.endpoint import BadAnswer
-from tests.served import KEY, Served, serve
+from tests.makers.served import KEY, Served, serve
 
 pytest.importorskip("openai")
 HELLO = [{"role": "system", "content": "be brief"}, {"role": "user", "content": "say three words"}]

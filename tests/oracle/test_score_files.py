@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip("pytrec_eval")
 
-from tests.adversarial import largest_difference, write_pair
+from tests.makers.adversarial import largest_difference, write_pair
 
 
 @pytest.mark.parametrize("first", range(0, 200, 50))

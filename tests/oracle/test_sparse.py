@@ -21,7 +21,7 @@ from harness.registry import STAGES
 from harness.stage import Runtime
 from harness.stages.encode.sparse import SparseEncoder
 from harness.stages.index.inverted import InvertedIndexer, InvertedSearcher
-from tests import sparse_models
+from tests.makers import sparse_models
 
 NAMED = [STAGES[name] for name in ("encode/sparse", "index/inverted", "search/inverted")]
 """A class learns its name when it is asked for."""

@@ -16,7 +16,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.errors import UserError
 from harness.registry import STAGES
 from harness.stage import Runtime
-from tests.static_model import TEXTS, rows, save_model2vec, save_sentence_transformer, tokenizer
+from tests.makers.static_model import TEXTS, rows, save_model2vec, save_sentence_transformer, tokenizer
 
 CORPUS = Corpus.of((f"d{i}", text) for i, text in enumerate(TEXTS))
 Saved = Callable[..., Path]

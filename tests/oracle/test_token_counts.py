@@ -21,9 +21,9 @@ from harness.record import tokens as token_counts
 from harness.stage.base import Side
 from harness.store import Store
 from tests.conftest import WORDS
-from tests.cross_encoders import save_cross_encoder
-from tests.served import KEY, Served, serve
-from tests.sparse_models import routed, splade, table
+from tests.makers.cross_encoders import save_cross_encoder
+from tests.makers.served import KEY, Served, serve
+from tests.makers.sparse_models import routed, splade, table
 
 TEXTS = ["red fox", "Red FOX and the lazy dog, unseen words!", "", " ".join(["red fox"] * 60)]
 VOCABULARY = dict.fromkeys(("red", "fox", "the", "lazy", "dog", "and"), 1.0)

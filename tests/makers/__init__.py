@@ -1,0 +1,1 @@
+"""Small models, servers and collections that tests make."""
