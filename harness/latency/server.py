@@ -23,6 +23,7 @@ from harness.latency.rate_search import OfferedRate, RateSearch, search_rate, ti
 from harness.latency.sampling import choose_queries
 from harness.latency.worker import SystemHandle
 from harness.results import LATENCY_SCHEMA
+from harness.results.latency_facts import ServerFacts
 from harness.results.left_out import LeftOut
 from harness.results.measured import Measured
 from harness.results.responses import response_figures
@@ -60,7 +61,7 @@ def measure_server(bench: Bench) -> Measured:
     table, lanes = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps]), {lane.system: lane for lane in bench.lanes}
     rows = [
         row(lanes[found.system], found.quantity, found.value, found.unit, None, found.n, found.low, found.high)
-        for found in response_figures(table, told)
+        for found in response_figures(table, ServerFacts.model_validate(told))
     ]
     return Measured(rows, table, told)
 

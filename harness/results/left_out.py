@@ -7,19 +7,19 @@ from typing import Any, NamedTuple
 
 
 class Unmeasured(NamedTuple):
-    """A quantity of a system, or of one stage of it, that has no number."""
+    """A quantity of a system, or of one of its stages, that has no number."""
 
     system: str
     stage: str | None
-    """None: the whole system."""
+    """The stage, or None for the whole system."""
     quantity: str | None
-    """None: all that the mode measures of the stage."""
+    """The quantity, or None for everything that the mode measures of the stage."""
     reason: str
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Systems and modes without any number, with the reason by their names, and single quantities without one."""
+    """Systems and modes without any number, each with its reason, and single quantities without one."""
 
     systems: dict[str, str] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
@@ -30,27 +30,28 @@ class LeftOut:
         return bool(self.systems or self.modes or self.quantities)
 
     def words(self) -> dict[str, Any]:
-        """Return it as run.json has it."""
-        quantities = [one._asdict() for one in self.quantities]
+        """Return the object of run.json."""
+        quantities = [entry._asdict() for entry in self.quantities]
         return {"systems": dict(self.systems), "modes": dict(self.modes), "quantities": quantities}
 
 
-def read_left_out(words: Any) -> LeftOut:
-    """Read it from run.json; what is not of its shape counts as nothing.
+def read_left_out(document: Any) -> LeftOut:
+    """Read the object of run.json; parts of another shape count as empty.
 
-    Older results have one mapping from names to reasons, whose names are taken as they are.
+    Older results have a single mapping from names to reasons; its names are taken as they are.
     """
-    if not isinstance(words, dict):
+    if not isinstance(document, dict):
         return LeftOut()
-    if not any(isinstance(words.get(part), dict | list) for part in ("systems", "modes", "quantities")):
-        return LeftOut(systems=_reasons(words))
-    entries = words.get("quantities")
-    quantities = [_unmeasured(one) for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
-    return LeftOut(_reasons(words.get("systems")), _reasons(words.get("modes")), quantities)
+    if not any(isinstance(document.get(part), dict | list) for part in ("systems", "modes", "quantities")):
+        return LeftOut(systems=_reasons(document))
+    entries = document.get("quantities")
+    objects = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
+    unmeasured = [_unmeasured(entry) for entry in objects]
+    return LeftOut(_reasons(document.get("systems")), _reasons(document.get("modes")), unmeasured)
 
 
-def _reasons(words: Any) -> dict[str, str]:
-    return {str(name): str(reason) for name, reason in words.items()} if isinstance(words, dict) else {}
+def _reasons(document: Any) -> dict[str, str]:
+    return {str(name): str(reason) for name, reason in document.items()} if isinstance(document, dict) else {}
 
 
 def _unmeasured(entry: dict[str, Any]) -> Unmeasured:

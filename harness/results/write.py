@@ -1,4 +1,4 @@
-"""Write a result folder: whole or not at all, and never over an existing one."""
+"""Write a result folder: completely or not at all, and never over an existing one."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ from harness.results.measurement import Measurement
 
 
 class RunFile(NamedTuple):
-    """What a system found on a data set; the ids are those of all queries and of the whole corpus, in their order."""
+    """The run of a system on a data set; the ids are those of all queries and of the whole corpus, in their order."""
 
     dataset: str
     system: str
@@ -45,7 +45,7 @@ class RunFile(NamedTuple):
 
 
 class PassageFiles(NamedTuple):
-    """What stands behind measures of passages: runs of passages, where these lie, and the gold spans."""
+    """The evidence for measures of passages: runs of passages, the positions of these passages, and the gold spans."""
 
     runs: list[RunFile]
     passages: pa.Table
@@ -65,30 +65,28 @@ def write_results(
     drafts: Mapping[str, Drafts] | None = None,
     latency: pa.Table | None = None,
 ) -> Path:
-    """Write a result folder whole and return it; `facts` become run.json, with `format` and `files` added.
+    """Write a result folder and return it; `facts` become run.json, with `format`, `files` and `manifest` added.
 
-    `drafts` are by the place of their file in the folder.
-
-    It is written beside its place under a temporary name and renamed at the end. Raises UserError where it is there
-    already: a result is never edited, a better one is added.
+    `drafts` are given by the path of their file in the folder. The folder is written under a temporary name and renamed
+    at the end. Raises UserError if it already exists: a result is never edited, a better one is added.
     """
     if folder.exists():
-        raise UserError(f"{relative(folder)} is there already; a result is written once and never edited")
+        raise UserError(f"{relative(folder)} already exists; a result is written once and never edited")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
-    draft.mkdir()
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
+    temporary.mkdir()
     try:
-        for place, written in (drafts or {}).items():
-            (draft / place).parent.mkdir(parents=True, exist_ok=True)
-            written.write(draft / place)
+        for path, draft in (drafts or {}).items():
+            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
+            draft.write(temporary / path)
         tables = {PER_QUERY: per_query, TAGS: tags, CONTEXTS: contexts, LATENCY: latency}
         if behind is not None:
             tables |= {SPANS: behind.spans, PASSAGES: behind.passages}
-        files = _write_trec(draft, list(runs), qrels or {}, behind.runs if behind else [])
-        _write_all(draft, {**facts, "files": files}, measurements, tables)
-        draft.rename(folder)
+        files = _write_trec(temporary, list(runs), qrels or {}, behind.runs if behind else [])
+        _write_all(temporary, {**facts, "files": files}, measurements, tables)
+        temporary.rename(folder)
     except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     return folder
 
@@ -107,27 +105,27 @@ def _write_all(
         if table is not None:
             schema = SCHEMAS[name]
             pq.write_table(table.select(schema.names).cast(schema), folder / name, compression="zstd")
-    said = {"format": FORMAT, **facts, "manifest": MANIFEST}
-    (folder / RUN).write_text(json.dumps(said, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    document = {"format": FORMAT, **facts, "manifest": MANIFEST}
+    (folder / RUN).write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     write_manifest(folder)
 
 
 def _write_trec(
     folder: Path, runs: list[RunFile], qrels: Mapping[str, Qrels], passages: list[RunFile]
 ) -> dict[str, Any]:
-    """Write the TREC files and say where each one lies (a name may be no name for a file), and what its lines are."""
+    """Write the TREC files; return their paths, which may differ from the names, and the checksums of their lines."""
     datasets = safe_names([*qrels, *(run.dataset for run in runs)])
     systems = safe_names(run.system for run in runs)
     files: dict[str, Any] = {"qrels": {}, "runs": {}}
-    for dataset, known in qrels.items():
-        files["qrels"][dataset] = place = f"qrels/{datasets[dataset]}.trec.gz"
+    for dataset, judgements in qrels.items():
+        files["qrels"][dataset] = path = f"qrels/{datasets[dataset]}.trec.gz"
         (folder / "qrels").mkdir(exist_ok=True)
-        write_qrels(folder / place, known)
-    for part, found in (("runs", runs), ("passages", passages)):
-        for dataset, system, query_ids, doc_ids, run in found:
-            place = f"{part}/{datasets[dataset]}/{systems[system]}.trec.gz"
-            files.setdefault(part, {}).setdefault(dataset, {})[system] = place
-            (folder / place).parent.mkdir(parents=True, exist_ok=True)
-            write_run(folder / place, run, query_ids, doc_ids, systems[system])
+        write_qrels(folder / path, judgements)
+    for part, members in (("runs", runs), ("passages", passages)):
+        for dataset, system, query_ids, doc_ids, run in members:
+            path = f"{part}/{datasets[dataset]}/{systems[system]}.trec.gz"
+            files.setdefault(part, {}).setdefault(dataset, {})[system] = path
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            write_run(folder / path, run, query_ids, doc_ids, systems[system])
     written = sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*.trec.gz"))
-    return files | {"sha256": {place: lines_checksum(folder / place) for place in written}}
+    return files | {"sha256": {path: lines_checksum(folder / path) for path in written}}
