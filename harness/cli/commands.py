@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import sys
 import warnings
-from collections.abc import Mapping
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -15,6 +14,7 @@ import typer
 from harness.errors import HarnessError, UserError
 
 if TYPE_CHECKING:
+    from harness.results.facts import RunFacts
     from harness.store import Store
 
 
@@ -47,6 +47,7 @@ class Kind(StrEnum):
     stages = "stages"
     models = "models"
     measures = "measures"
+    quantities = "quantities"
 
 
 def _version(asked: bool) -> None:
@@ -116,7 +117,7 @@ def run(
     pages = render([recorded], reports / recorded.suite / recorded.id)
     _show(summary(recorded))
     typer.echo(f"results: {recorded.folder}\nreport:  {next(page for page in pages if page.suffix == '.html')}")
-    raise typer.Exit(_verdict(recorded.run))
+    raise typer.Exit(_verdict(recorded.facts))
 
 
 @app.command()
@@ -155,7 +156,7 @@ def report(
 
     priced = load_prices(prices) if prices else None
     loaded = [Results.load(path) for path in runs]
-    folder = out or Path("reports") / loaded[0].run["suite"]["name"] / loaded[0].run["run"]
+    folder = out or Path("reports") / loaded[0].suite / loaded[0].id
     for page in render(loaded, folder, priced):
         typer.echo(page)
 
@@ -239,7 +240,7 @@ def data(
 
 @app.command("list")
 def list_(kind: Kind, as_json: AsJson = False) -> None:
-    """List what a suite can name."""
+    """List what a suite can name, and the quantities in its results."""
     from harness.cli.inventory import inventory
 
     found = inventory(kind.value)
@@ -335,10 +336,10 @@ def _command() -> str:
     return "harness " + shlex.join(sys.argv[1:])
 
 
-def _verdict(run: Mapping[str, Any]) -> int:
-    if run["status"] != "complete":
+def _verdict(facts: RunFacts) -> int:
+    if facts.status != "complete":
         return SOME_FAILED
-    return CHECK_FAILED if any(check["status"] != "met" for check in run["checks"]) else DONE
+    return CHECK_FAILED if any(check.status != "met" for check in facts.checks) else DONE
 
 
 def _show(item: Any) -> None:
