@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, row
 from harness.latency.energy_counters import Counter, Energy, find_counters, over
-from harness.latency.isolation import pinned_threads
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.sampling import choose_queries
 from harness.results import Measurement
@@ -34,7 +34,7 @@ def measure_energy(bench: Bench, sleep: Sleep = time.sleep, clock: Callable[[], 
     asked = random.permutation(choose_queries(bench.lanes[0].queries.texts, bench.words.queries, random)).tolist()
     taken: dict[str, list[float]] = {lane.system: [] for lane in bench.lanes}
     idle: list[float] = []
-    with pinned_threads(bench.runtime.threads):
+    with thread_pools(bench.runtime.threads):
         for _ in range(REPEATS):
             for place in random.permutation(len(bench.lanes)).tolist():
                 lane = bench.lanes[place]

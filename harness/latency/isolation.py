@@ -1,19 +1,10 @@
-"""Keep thread pools and the garbage collector from disturbing what is timed."""
+"""Keep the garbage collector from disturbing what is timed."""
 
 from __future__ import annotations
 
 import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
-
-
-@contextmanager
-def pinned_threads(threads: int) -> Iterator[None]:
-    """Hold the thread pools of BLAS and OpenMP, torch's and faiss's among them, at a number."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(limits=threads):
-        yield
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from typing import Any, NamedTuple, Protocol, Self
 import numpy as np
 
 from harness.errors import HarnessError
+from harness.execute.threads import ThreadPools, thread_pools
 
 ANSWERED, FAILED, TIMED_OUT = 0, 1, 2
 LEAD_NS = 20_000_000
@@ -155,36 +156,51 @@ def in_schedule_order(parts: list[list[Any]]) -> Responses:
 
 
 class Threads:
-    """Workers in this process, over one opened lane: for stages that leave Python's lock while they work."""
+    """Workers in this process, over one opened lane: for stages that leave Python's lock while they work.
+
+    Each worker has thread pools of `threads` threads.
+    """
 
     kind = "threads"
 
-    def __init__(self, answer: Answer, workers: int, clock: Clock | None = None) -> None:
-        self.answer, self.workers, self.clock = answer, workers, clock or WallClock()
+    def __init__(self, answer: Answer, workers: int, clock: Clock | None = None, *, threads: int = 1) -> None:
+        self.answer, self.workers, self.clock, self.threads = answer, workers, clock or WallClock(), threads
 
     def serve(self, schedule: Schedule) -> Responses:
-        """Answer a schedule."""
-        desk, start = RequestQueue(schedule, [0, 0], threading.Lock()), self.clock.now() + LEAD_NS
+        """Answer a schedule, which starts when the thread pools of all workers are set."""
+        desk, start = RequestQueue(schedule, [0, 0], threading.Lock()), [0]
+
+        def set_start() -> None:
+            start[0] = self.clock.now() + LEAD_NS
+
+        ready = threading.Barrier(self.workers, set_start)
+
+        def serve_part() -> list[Any]:
+            with thread_pools(self.threads):
+                ready.wait()
+                return work(self.answer, desk, start[0], self.clock)
+
         with ThreadPoolExecutor(self.workers) as pool:
-            parts = [pool.submit(work, self.answer, desk, start, self.clock) for _ in range(self.workers)]
+            parts = [pool.submit(serve_part) for _ in range(self.workers)]
             return in_schedule_order([part.result() for part in parts])
 
 
 class Processes:
     """Workers in processes of their own, each with a lane that it opened itself. To be used with `with`.
 
-    `opener` can be pickled, and gives what answers. HarnessError where a worker cannot open it, or dies.
+    `opener` can be pickled, and gives what answers; each worker has thread pools of `threads` threads. HarnessError
+    where a worker cannot open it, or dies.
     """
 
     kind = "processes"
 
-    def __init__(self, opener: Callable[[], Answer], workers: int) -> None:
+    def __init__(self, opener: Callable[[], Answer], workers: int, *, threads: int = 1) -> None:
         context = multiprocessing.get_context("spawn")
         self.counts = context.Array("q", 2)
         self.processes, self.ends = [], []
         for _ in range(workers):
             here, there = context.Pipe()
-            process = context.Process(target=_serve, args=(opener, self.counts, there), daemon=True)
+            process = context.Process(target=_serve, args=(opener, threads, self.counts, there), daemon=True)
             process.start()
             there.close()
             self.processes.append(process)
@@ -229,10 +245,16 @@ class Processes:
         return found
 
 
-def _serve(opener: Callable[[], Answer], counts: Any, end: Connection) -> None:
+def _serve(opener: Callable[[], Answer], threads: int, counts: Any, end: Connection) -> None:
     """Be a worker process: open, say so, and answer schedules until nobody is at the other end."""
+    with thread_pools(threads) as pools:
+        _answer_schedules(opener, pools, counts, end)
+
+
+def _answer_schedules(opener: Callable[[], Answer], pools: ThreadPools, counts: Any, end: Connection) -> None:
     try:
         answer = opener()
+        pools.update()
     except Exception as error:  # the other end says it, in its own words
         end.send(str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}")
         return

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.execute.local import Outcome, Progress
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench
 from harness.latency.cold_start import measure_cold
 from harness.latency.energy import measure_energy
@@ -61,7 +62,8 @@ def measure(
 def _of_dataset(
     plan: Plan, dataset: str, targets: list[Target], words: Latency, store: Store, runtime: Runtime
 ) -> Measured:
-    lanes, left = open_systems(plan, targets, store, runtime, services=words.services)
+    with thread_pools(runtime.threads):
+        lanes, left = open_systems(plan, targets, store, runtime, services=words.services)
     left_out = LeftOut(systems={system: reason for (_, system), reason in left.items()})
     opened = {lane.system for lane in lanes}
     there = tuple(target for target in targets if target.system in opened)

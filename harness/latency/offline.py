@@ -19,8 +19,9 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
 from harness.errors import HarnessError
 from harness.execute.local import reason_of
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, row
-from harness.latency.isolation import garbage_collection_off, pinned_threads
+from harness.latency.isolation import garbage_collection_off
 from harness.latency.opened_system import OpenedSystem, Opener, named
 from harness.latency.repeats import Parts, Rates, Workload, rates
 from harness.plan import Target
@@ -50,7 +51,7 @@ def measure_offline(bench: Bench) -> Measured:
     """
     works, said = _Works(bench), bench.words.offline
     pairs = list(zip(bench.lanes, bench.targets, strict=True))
-    with pinned_threads(bench.runtime.threads), garbage_collection_off():
+    with thread_pools(bench.runtime.threads), garbage_collection_off():
         for lane, target in pairs:
             works.add_queries(lane)
             works.add_documents(target)

@@ -10,11 +10,10 @@ from time import perf_counter_ns
 from typing import Any, NamedTuple
 
 from harness.errors import HarnessError
+from harness.execute.threads import environment
 from harness.latency.bench import Bench
 from harness.latency.opened_system import OpenedSystem
 from harness.stage import Node
-
-POOLS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
 
 
 class ProcessDied(HarnessError):
@@ -60,7 +59,7 @@ def ask(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **dict.fromkeys(POOLS, str(runtime.threads))},
+        env={**os.environ, **environment(runtime.threads)},
     )
     if done.returncode:
         last = [line for line in done.stderr.splitlines() if line.strip()][-1:]

@@ -81,17 +81,19 @@ def search_rate(
     said: Server,
     seed: int,
     opener: Callable[[], Answer],
+    threads: int,
     clock: Clock | None = None,
 ) -> RateSearch:
     """Offer the rates that the suite says, then search the highest that holds.
 
     `asked` are the rows of the queries, which come in turn; `opener` is what a worker process calls to get a lane of
-    its own. Each offer has a seed of its own, so that no pattern of arrivals decides them all.
+    its own, and each worker has thread pools of `threads` threads. Each offer has a seed of its own, so that no pattern
+    of arrivals decides them all.
     """
     laps = [lane.lap(row) for row in _cycle(asked, 2 * WARM)][WARM:]
     outside = _outside(lane, np.array([lap.spans for lap in laps]))
     capacity = said.workers * 1e9 / float(np.mean([lap.ns for lap in laps]))
-    with _crew(lane, said, outside, opener, clock) as crew:
+    with _crew(lane, said, outside, opener, threads, clock) as crew:
         served = RateSearch(crew.kind, outside)
 
         def offer(rate: float, *, whole: bool = False) -> bool:
@@ -131,10 +133,15 @@ def _outside(lane: OpenedSystem, spans: np.ndarray) -> float:
 
 
 def _crew(
-    lane: OpenedSystem, said: Server, outside: float, opener: Callable[[], Answer], clock: Clock | None
+    lane: OpenedSystem,
+    said: Server,
+    outside: float,
+    opener: Callable[[], Answer],
+    threads: int,
+    clock: Clock | None,
 ) -> AbstractContextManager[Workers]:
     """Let workers stand ready: one in a thread, several as the suite says or as suits the stages."""
     kind = said.by if said.by != "auto" else "threads" if said.workers == 1 or outside >= OUTSIDE else "processes"
     if kind == "threads":
-        return nullcontext(Threads(lane.lap, said.workers, clock))
-    return Processes(opener, said.workers)
+        return nullcontext(Threads(lane.lap, said.workers, clock, threads=threads))
+    return Processes(opener, said.workers, threads=threads)

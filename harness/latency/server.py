@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.errors import HarnessError
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, row
-from harness.latency.isolation import pinned_threads
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.rate_search import OfferedRate, RateSearch, search_rate, timeout_ms
 from harness.latency.sampling import choose_queries
@@ -44,8 +44,10 @@ def measure_server(bench: Bench) -> Measured:
     left_out = LeftOut()
     for lane in bench.lanes:
         try:
-            with pinned_threads(bench.runtime.threads), _garbage_of_requests_only():
-                served = search_rate(lane, asked, words.server, words.seed, SystemHandle.of(bench, lane))
+            with thread_pools(bench.runtime.threads), _garbage_of_requests_only():
+                served = search_rate(
+                    lane, asked, words.server, words.seed, SystemHandle.of(bench, lane), bench.runtime.threads
+                )
         except HarnessError as error:
             left_out.systems[lane.system] = str(error)
             continue

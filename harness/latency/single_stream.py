@@ -20,8 +20,9 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, row
-from harness.latency.isolation import garbage_collection_off, pinned_threads
+from harness.latency.isolation import garbage_collection_off
 from harness.latency.noise import Noise, between, read_counters, switches
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.sampling import blocks_of, choose_queries
@@ -80,7 +81,7 @@ def measure_single(bench: Bench, clock: Clock = time.perf_counter) -> Measured:
     """
     reference = next((lane for lane in bench.lanes if lane.system == bench.words.reference), bench.lanes[0])
     arms = [*map(Arm, bench.lanes), Arm(reference, AGAIN)]
-    with pinned_threads(bench.runtime.threads), garbage_collection_off():
+    with thread_pools(bench.runtime.threads), garbage_collection_off():
         session = Session(arms, bench.words, clock)
         warmth = session.warm_up()
         stopped = session.measure()

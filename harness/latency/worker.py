@@ -36,13 +36,10 @@ class SystemHandle:
 
     def __call__(self) -> Callable[[int], Lap]:
         """Open it. HarnessError where it cannot be."""
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
         alone = [escape(self.system)]
         plan, store = prepare_plan(self.suite, alone, [self.dataset], self.store, self.device, fetch=False)
         runtime = Runtime(self.device, self.threads)
         lanes, left_out = open_systems(plan, plan.targets, store, runtime, services=self.services)
         if not lanes:
             raise HarnessError("; ".join(left_out.values()))
-        threadpool_limits(limits=self.threads)
         return lanes[0].lap

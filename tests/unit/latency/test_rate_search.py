@@ -36,7 +36,7 @@ def lane_of(clock: FakeClock, took: Callable[[], int]) -> Any:
 
 def served(took: Callable[[FakeClock], Callable[[], int]], **words: Any) -> RateSearch:
     clock = FakeClock()
-    return search_rate(lane_of(clock, took(clock)), range(7), Server(**words), 0, never, clock)
+    return search_rate(lane_of(clock, took(clock)), range(7), Server(**words), 0, never, 1, clock)
 
 
 def exponential(rate: float) -> Callable[[FakeClock], Callable[[], int]]:
