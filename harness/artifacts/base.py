@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
+from copy import copy
 from itertools import pairwise
 from pathlib import Path
 from typing import Self
@@ -44,6 +45,14 @@ class Rows(Artifact):
     def __len__(self) -> int:
         """Count the rows."""
         return len(self.rows)
+
+    def at_rows(self, rows: range) -> Self:
+        """Return the same content as other rows of the whole, without copying; ValueError for more or fewer rows."""
+        if len(rows) != len(self):
+            raise ValueError(f"{len(self)} rows cannot be the rows {rows}")
+        moved = copy(self)
+        moved.rows = rows
+        return moved
 
     @abstractmethod
     def take(self, part: slice) -> Self:

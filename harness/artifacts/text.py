@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -174,23 +174,3 @@ class Corpus(Texts):
 
 class Queries(Texts):
     """The questions that are asked."""
-
-    unjudged = 0
-    """How many others their source holds, which nobody judged; known while it is read, and not saved."""
-
-    @classmethod
-    def judged(cls, pairs: Iterable[tuple[str, str]], wanted: Collection[str]) -> Self:
-        """Build from the (id, text) pairs whose id is wanted, and count the others. Raises what `of` raises."""
-        others = 0
-
-        def chosen() -> Iterator[tuple[str, str]]:
-            nonlocal others
-            for pair in pairs:
-                if pair[0] in wanted:
-                    yield pair
-                else:
-                    others += 1
-
-        queries = cls.of(chosen())
-        queries.unjudged = others
-        return queries

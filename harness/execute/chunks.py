@@ -90,9 +90,7 @@ class Chunks:
     def pieces(self) -> Iterator[Rows]:
         """Load one piece after the other."""
         for border in self.borders:
-            part = self.kind.load(self._place(border))
-            part.rows = range(border.start, border.stop)
-            yield part
+            yield self.kind.load(self._place(border)).at_rows(range(border.start, border.stop))
 
     def drop(self) -> None:
         """Delete the files, once the whole is in the store."""

@@ -191,23 +191,24 @@ def find_collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -
 
 def _take_in(dataset: Dataset, store: Store) -> dict[str, Any]:
     """Read a data set into the store, look at it, and say what was found. Judgements first: they are the shortest."""
-    contents, counts, nodes, unjudged = {}, {}, {}, []
+    contents, counts, nodes = {}, {}, {}
     for part in reversed(PARTS):
         artifact = dataset.part(part)
         if artifact is None:
             continue
         if not len(artifact):
             raise DataError(f"the data set {dataset.source!r} has no {part}")
-        if isinstance(artifact, Queries) and artifact.unjudged:
-            unjudged = [f"queries that nothing judges, which are not asked: {artifact.unjudged:,}"]
         contents[part], counts[part] = artifact.checksum(), len(artifact)
         nodes[part] = Node(PARTS[part](content=contents[part]))
         if nodes[part].fingerprint not in store:
             store.save(artifact, Entry(nodes[part].fingerprint, nodes[part].recipe, about=_about(dataset)))
+    notes = [*dataset.said(), *dataset.notes()]
+    if unjudged := dataset.unjudged_queries():
+        notes.append(f"queries that nothing judges, which are not asked: {unjudged:,}")
     return {
         "contents": contents,
         "counts": counts,
-        "notes": [*dataset.said(), *dataset.notes(), *unjudged],
+        "notes": notes,
         "origin": dataset.origin(),
         "ignore_identical_ids": dataset.ignore_identical_ids,
         "hygiene": _examine(dataset, nodes, store),

@@ -54,8 +54,7 @@ class SparseEncoder(TextEncoder):
             work = partial(embed, weights, side, self.max_active_dims.get(side, weights.max_active_dims))
             asked = texts.texts or [""]  # a model may know its width only after its first answer
             found = as_rows(list(batches(asked, side, self.prompt(weights, side), work)), len(asked))
-            found = found.take(slice(len(texts)))
-            found.rows = texts.rows
+            found = found.take(slice(len(texts))).at_rows(texts.rows)
             of_row = np.repeat(np.arange(len(texts)), np.diff(found.starts))
             refuse_nan(np.bincount(of_row, weights=found.weights, minlength=len(texts)), texts, self)
             return found

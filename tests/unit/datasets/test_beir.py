@@ -47,6 +47,7 @@ def test_a_collection_is_read(folder):
         "d2": "On nets They leak.",
     }
     assert (queries.ids, queries.texts) == (["q1", "q2"], ["why?", "how?"])
+    assert data.unjudged_queries() == 1
     assert list(data.qrels()) == [("q1", "d1", 1), ("q2", "7", -1), ("q2", "d2", 0)]
     assert data.at_hand
     assert data.references() is None

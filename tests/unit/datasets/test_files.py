@@ -62,6 +62,7 @@ def test_a_folder_of_three_files_is_read(tmp_path, ending):
             "3": f"A, B {docs['text'][2]}",
         }
         assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["why?", "how?"])
+        assert data.unjudged_queries() == 1
         assert list(data.qrels()) == [("q1", "d1", 1), ("q2", "3", 2), ("q2", "d2", 0)]
         assert data.at_hand
 

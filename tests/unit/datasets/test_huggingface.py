@@ -40,6 +40,7 @@ def test_a_folder_is_read(tmp_path):
     data = HuggingFace(path=write_repository(tmp_path / "hub", ONE))
     assert (data.corpus().ids, data.corpus().texts) == (["d1", "d2"], ["On nets They leak.", "plain"])
     assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["leaks?", "what is plain?"])
+    assert data.unjudged_queries() == 1
     assert [tuple(row) for row in data.qrels()] == [("q1", "d1", 2), ("q2", "d2", 0)]
     assert (data.notes(), data.origin(), data.at_hand) == ([], {}, True)
 

@@ -48,6 +48,7 @@ def test_a_task_is_read_as_mteb_loads_it(define):
     data = define("Plain")
     assert (data.corpus().ids, data.corpus().texts) == (["d1", "d2"], ["On nets They leak.", "plain"])
     assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["leaks?", "what is plain?"])
+    assert data.unjudged_queries() == 0, "mteb itself leaves them out"
     assert [tuple(row) for row in data.qrels()] == [("q1", "d1", 2), ("q2", "d2", 0)]
 
 
