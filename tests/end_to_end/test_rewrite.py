@@ -193,7 +193,7 @@ def test_a_prompt_too_long_for_the_model_is_an_error(tmp_path: Path) -> None:
     stage = STAGES["rewrite/prompt"](instruction="{query} vector", max_tokens=8)
     ask = stage.open(Runtime(), model)
     ask(QUERIES)
-    with pytest.raises(UserError, match="a prompt of 13 tokens and max_tokens: 8 are more than the 16"):
+    with pytest.raises(UserError, match="a prompt of 13 tokens plus max_tokens: 8 exceed the model's limit of 16"):
         ask(Queries.of([("q", "index " * 12)]))
 
 
@@ -243,7 +243,7 @@ def test_an_endpoint_writes_and_its_bill_is_kept(served: Served, monkeypatch: py
     assert set(served.keys) == {f"Bearer {KEY}"}
     paid = runtime.bill.total
     assert (paid.answers, paid.malformed) == (3, 1) and paid.tokens > 0 and paid.usd > 0
-    assert "known by its name alone" in stage.caveat and stage.service
+    assert "identified only by its name" in stage.caveat and stage.service
     local = STAGES["rewrite/hyde"]()
     assert local.caveat is None and not local.service
     assert stage.recipe["settings"]["precision"] is None and KEY not in json.dumps(stage.recipe)

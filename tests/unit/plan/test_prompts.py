@@ -156,7 +156,7 @@ def test_a_broken_configuration_is_named(harness: Harness, write_suite: Write, e
     systems = "  dense: [{encode: dense, model: e5}, {index: flat}]"
     done = harness("plan", write_suite(systems, head="models: {e5: {path: e5}}"))
     assert done.returncode == 2
-    assert "config_sentence_transformers.json is no JSON" in done.stderr and "Traceback" not in done.stderr
+    assert "config_sentence_transformers.json is not valid JSON" in done.stderr and "Traceback" not in done.stderr
 
 
 @needs_model
