@@ -146,7 +146,7 @@ class References(Table):
         rows = sorted(known)
         for before, after in pairwise(rows):
             if before.query_id == after.query_id:
-                raise DataError(f"references: the query {after.query_id!r} stands more than once")
+                raise DataError(f"references: the query {after.query_id!r} appears more than once")
         columns = list(zip(*rows, strict=True)) or [(), (), ()]
         return cls(pa.table([pa.array(c, f.type) for c, f in zip(columns, cls.schema, strict=True)], schema=cls.schema))
 

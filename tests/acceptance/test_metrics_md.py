@@ -221,7 +221,7 @@ def test_11_nan_infinity_and_repeated_ids_are_refused(tmp_path: Path, line: str,
     for wrong in (np.nan, np.inf, 1e39):
         with pytest.raises(ValueError, match="infinite"):
             Run.top(np.array([[1.0, wrong]]), 2)
-    with pytest.raises(DataError, match="the id 'a' stands more than once"):
+    with pytest.raises(DataError, match="the id 'a' appears more than once"):
         Corpus.of([("a", ""), ("a", "")])
 
 
