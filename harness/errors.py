@@ -83,7 +83,7 @@ class MissingLibrary(UserError):
 
 
 class StoreError(HarnessError):
-    """An artifact in the store that is missing, or is not what was saved: damaged, incomplete or with foreign files."""
+    """An artifact in the store that is missing, or is not what was saved: damaged, incomplete or with extra files."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
