@@ -14,7 +14,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from harness.execute.local import Outcome, execute
+from harness.execute.local import execute
+from harness.execute.outcome import Outcome
 from harness.execute.progress import Silent
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan

@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 
-from harness.execute.local import Progress, execute
-from harness.execute.progress import Reporter, Silent
+from harness.execute.local import execute
+from harness.execute.progress import Progress, Silent
+from harness.execute.reporter import Reporter
 from harness.latency.measure import measure, timed_targets
 from harness.latency.opened_system import held
 from harness.machine import default_device, threads

@@ -96,7 +96,7 @@ def run(
     from datetime import UTC, datetime
 
     from harness.api import carry_out
-    from harness.execute.progress import Reporter
+    from harness.execute.reporter import Reporter
     from harness.machine import default_device, threads
     from harness.plan.prepare import prepare_plan
     from harness.record.provenance import Invocation

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, PathFinder
 from types import ModuleType
@@ -66,13 +67,20 @@ class ThreadPools:
         self.modules = len(sys.modules)
 
     def _limit(self) -> None:
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-        self.previous.enter_context(threadpool_limits(limits=self.threads))
+        self.previous.enter_context(_native_pools(len(sys.modules)).limit(limits=self.threads))
 
     def _set(self, library: Any, threads: int) -> None:
         self.previous.callback(library.set_num_threads, library.get_num_threads())
         library.set_num_threads(threads)
+
+
+@lru_cache(maxsize=1)
+def _native_pools(modules: int) -> Any:
+    """Find the pools of BLAS and OpenMP in this process; others may have been loaded when `modules` changes."""
+    from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
+
+    del modules
+    return ThreadpoolController()
 
 
 class _ImportHook(MetaPathFinder):

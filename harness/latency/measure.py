@@ -8,7 +8,8 @@ from typing import Any
 
 import pyarrow as pa
 
-from harness.execute.local import Outcome, Progress
+from harness.execute.outcome import Outcome
+from harness.execute.progress import Progress
 from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench
 from harness.latency.cold_start import measure_cold

@@ -18,7 +18,7 @@ from harness.artifacts.base import Rows
 from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus
 from harness.errors import HarnessError
-from harness.execute.local import reason_of
+from harness.execute.outcome import reason_of
 from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, row
 from harness.latency.isolation import garbage_collection_off

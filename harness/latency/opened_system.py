@@ -17,7 +17,8 @@ import numpy as np
 from harness.artifacts.base import Rows
 from harness.artifacts.text import Queries
 from harness.errors import HarnessError
-from harness.execute.local import reason_of
+from harness.execute.inputs import load_input
+from harness.execute.outcome import reason_of
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.plan import Plan, Target, answer_nodes
 from harness.stage import ModelSource, Node, Runtime, Source
@@ -171,13 +172,9 @@ class Opener:
         return self.opened[name]
 
     def load(self, node: Node) -> Any:
-        """Load what a node gave: a model from where it lies, everything else from the store."""
+        """Load what a node gave, once."""
         if node.fingerprint not in self.loaded:
-            there = isinstance(node.stage, ModelSource)
-            found = (
-                self.plan.leaves.loader(node.fingerprint)() if there else self.store.load(node.fingerprint, node.gives)
-            )
-            self.loaded[node.fingerprint] = found
+            self.loaded[node.fingerprint] = load_input(node, self.plan.leaves, self.store)
         return self.loaded[node.fingerprint]
 
     def chosen(self, node: Node) -> Node:

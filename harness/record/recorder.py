@@ -15,7 +15,7 @@ from harness import machine
 from harness.artifacts.judgements import Qrels, References
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
-from harness.execute.local import Outcome
+from harness.execute.outcome import Outcome
 from harness.plan import Plan, Target
 from harness.plan.leaves import DatasetLeaf
 from harness.record import contexts as arranged

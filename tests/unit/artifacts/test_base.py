@@ -110,7 +110,7 @@ def test_find_gives_rows_and_nulls():
 
 
 def test_a_repeated_id_is_refused():
-    with pytest.raises(RepeatedId, match="corpus: the id 'b' stands more than once") as caught:
+    with pytest.raises(RepeatedId, match="corpus: the id 'b' appears more than once") as caught:
         Corpus.of([*PAIRS, ("b", "again")])
     assert caught.value.id == "b"
 
@@ -147,7 +147,7 @@ def test_references_read_back(tmp_path):
     again = References.load(tmp_path)
     assert again.tags() == {"easy": ["q1", "q2"], "long": ["q1"]}
     assert again.checksum() == references.checksum()
-    with pytest.raises(DataError, match="'q' stands more than once"):
+    with pytest.raises(DataError, match="'q' appears more than once"):
         References.of([QueryReference("q", [], []), QueryReference("q", ["x"], [])])
 
 

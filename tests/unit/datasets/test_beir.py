@@ -111,7 +111,7 @@ def test_a_title_of_a_query_is_not_its_text(folder):
         ('{"_id": "d9", "text": }', r"4:23: not JSON: Expecting value"),
         ('["d9", "x"]', "4: expected an object with '_id' and 'text', found a list"),
         ('{"id": "d9", "text": "x"}', r"4: the field '_id' is missing; did you mean 'id'\?"),
-        ('{"_id": "d9", "body": "x"}', "4: the field 'text' is missing; there is '_id', 'body'"),
+        ('{"_id": "d9", "body": "x"}', "4: the field 'text' is missing; known: '_id', 'body'"),
         ('{"_id": "d9", "text": null}', "4: the field 'text' should be a string, found null"),
         ('{"_id": "d9", "text": 3.5}', "4: the field 'text' should be a string, found the number 3.5"),
         ('{"_id": "d9", "text": "x", "title": ["x"]}', "4: the field 'title' should be a string, found a list"),

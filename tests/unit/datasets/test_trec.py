@@ -196,7 +196,7 @@ def test_what_is_missing_is_answered_with_what_is_there(folder):
     with pytest.raises(UserError, match=r"documents/old.Z is packed as .Z; expected plain text or gzip"):
         Trec(path=Path()).corpus()
     (folder / "qrels.txt").unlink()
-    with pytest.raises(UserError, match=r"no qrels in .*: say which it is \(`qrels: NAME`\); there is "):
+    with pytest.raises(UserError, match=r"no qrels in .*: say which it is \(`qrels: NAME`\); known: "):
         Trec(path=Path()).qrels()
 
 

@@ -47,7 +47,7 @@ WRONG = {
         "{reference: bm52}",
         "latency: the reference 'bm52' is no system that is timed; did you mean 'bm25'?",
     ),
-    "untimed reference": ("{systems: bm25, reference: tfidf}", "is no system that is timed; there is 'bm25'"),
+    "untimed reference": ("{systems: bm25, reference: tfidf}", "is no system that is timed; known: 'bm25'"),
     "mode": ("{modes: [singel]}", "modes: there is no mode 'singel'; did you mean 'single'?"),
     "mode alone": ("{modes: singel}", "modes: there is no mode 'singel'; did you mean 'single'?"),
     "mode twice": ("{modes: [single, server, single]}", "modes: the mode 'single' stands twice"),
