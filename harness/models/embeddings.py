@@ -27,7 +27,7 @@ class EmbeddingsSettings(EndpointSettings):
     encoding_format: Literal["base64", "float"] = "base64"
     """How numbers travel: their bits, or decimals where an endpoint knows no other way."""
     usd_per_1m_tokens: float | None = Field(default=None, ge=0)
-    """The price."""
+    """The price of tokens, in USD per million; None if it is unknown."""
 
 
 class Embeddings(Endpoint):

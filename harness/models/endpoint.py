@@ -51,7 +51,9 @@ class Budget(BaseModel):
 class EndpointSettings(BaseModel):
     """The settings of every stage that asks an endpoint; such a stage names this class before its role."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     inert: ClassVar[frozenset[str]] = frozenset({"key", "retries", "timeout_seconds", "budget"})
     prices: ClassVar[tuple[str, ...]]
@@ -69,6 +71,7 @@ class EndpointSettings(BaseModel):
     retries: int = Field(default=6, ge=0)
     """How often a request is sent again after 408, 409, 429, 5xx, silence or a wrong answer."""
     timeout_seconds: float = Field(default=60.0, gt=0)
+    """The maximum time for one request, in seconds."""
     budget: Budget = Budget()
     """What one run may pay to this model of this endpoint: `{usd: 2.5}`, `{tokens: 1000000}`, or both."""
 

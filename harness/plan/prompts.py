@@ -80,7 +80,7 @@ def prompts_of_plan(plan: Plan) -> list[tuple[StagePrompts, list[str]]]:
 
 def prompt_of(stage: Encoder, side: Side, model: ModelLeaf | None) -> Prompt:
     """Return the prompt of a side, read from the configuration of the model where that decides it."""
-    said = stage.said_prompt(side)
+    said = stage.prompt_setting(side)
     if model is None or said not in (OWN, SWAPPED):
         return Prompt(said, "suite")
     source = OWN if said == OWN else f"{OWN}, {SWAPPED}"

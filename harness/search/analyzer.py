@@ -40,7 +40,7 @@ class Analyzer(BaseModel):
     joined by a space. The order of these steps, and the n-grams, are those of scikit-learn's CountVectorizer.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     tokenizer: str = "word"
     """`word` (two or more letters, digits or underscores), `whitespace`, `char` or `char_wb` (n-grams of characters, of
@@ -48,10 +48,12 @@ class Analyzer(BaseModel):
     ngram_range: tuple[PositiveInt, PositiveInt] = (1, 1)
     """The shortest and the longest n-gram, of words or of characters."""
     lowercase: bool = True
+    """Whether a text is lower-cased before it is tokenised."""
     stemmer: Language | None = "english"
-    """None, and the default, for characters, which have no stem."""
+    """A Snowball stemmer by name; None for no stemming, the default for `char` and `char_wb`."""
     stopwords: Stopwords = "en"
-    """Compared without regard to case. None, and the default, for characters."""
+    """The words that are removed, whatever their case: "en" for Lucene's 33 English stop words, or a list of words.
+    None removes none, and is the default for `char` and `char_wb`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -1,4 +1,4 @@
-"""A stage placed in a plan, named by what it is and what it reads; and the nodes above it."""
+"""Nodes: stages with their inputs, and functions that walk from a node to everything that it is made from."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ from harness.stage.leaves import Source
 
 @dataclass(frozen=True)
 class Node:
-    """A stage with the nodes it reads. Equal chains are the same node, wherever they stand."""
+    """A stage and the nodes that it reads. Two nodes with the same stage and inputs have the same fingerprint."""
 
     stage: Stage
     stream: tuple[Node, ...] = ()
-    """What flows through, and is timed."""
+    """The inputs of the call, which is timed."""
     static: tuple[Node | None, ...] = ()
-    """What is held, and is opened once; in the order of `open`."""
+    """The inputs of `open`, in the order of its parameters; opened once."""
 
     @property
     def inputs(self) -> tuple[Node, ...]:
-        """All nodes it reads."""
+        """All nodes that it reads."""
         return (*self.stream, *(node for node in self.static if node))
 
     @property
     def name(self) -> str:
-        """The role and the word of the stage, as `role/word`."""
+        """The role and name of the stage, as `role/name`."""
         return f"{self.stage.role}/{self.stage.name}"
 
     @property
     def gives(self) -> type[Artifact]:
-        """The kind of artifact it makes."""
+        """The artifact type of its output."""
         return self.stage.gives
 
     @cached_property
     def recipe(self) -> dict[str, Any]:
-        """All that names the output."""
+        """Everything that the fingerprint covers: the stage's recipe and the fingerprints of its inputs."""
         if isinstance(self.stage, Source):
             return self.stage.recipe
         return self.stage.recipe | {
@@ -52,17 +52,17 @@ class Node:
 
     @cached_property
     def fingerprint(self) -> Fingerprint:
-        """The name of the output."""
+        """The identifier of the output in the store."""
         return fingerprint(self.recipe)
 
 
 def answer_nodes(run: Node) -> Iterator[Node]:
-    """Give what `walk` gives, without that by which parameters were chosen: other queries, perhaps other documents."""
+    """Yield what `walk` yields, except the nodes that were used only to choose parameters of a tuned fusion."""
     return walk(run, above=lambda node: node.stream if node.stage.role == "tune" else node.inputs)
 
 
 def walk(*ends: Node, above: Callable[[Node], tuple[Node, ...]] = lambda node: node.inputs) -> Iterator[Node]:
-    """Give every distinct node above the given ones and themselves, inputs before their users."""
+    """Yield `ends` and all nodes that they depend on, each once, inputs before the nodes that read them."""
     seen: set[Fingerprint] = set()
 
     def visit(node: Node) -> Iterator[Node]:

@@ -144,9 +144,9 @@ def test_neither_the_batch_nor_the_device_reaches_the_ranking(reduce: type) -> N
 def test_what_cannot_be_reduced_or_searched_is_refused() -> None:
     with pytest.raises(UserError, match="reduce: binary: the vectors have 12 dimensions, not a multiple of 8"):
         bits(normal(2, 12))
-    with pytest.raises(UserError, match="reduced vectors have no distances; use cosine or dot"):
+    with pytest.raises(UserError, match="reduced vectors have no distances; use 'cosine' or 'dot'"):
         ask(bits(normal(5, 8)), Vectors(normal(1, 8)), "euclidean", 2)
-    with pytest.raises(UserError, match="queries of 16 dimensions meet documents of 8"):
+    with pytest.raises(UserError, match="the queries have 16 dimensions, but the documents 8"):
         ask(bits(normal(5, 8)), Vectors(normal(1, 16)), "cosine", 2)
     with pytest.raises(UserError, match="reduce: int8: the vector of a document is not finite"):
         int8(normal(1, 8), np.full((1, 8), np.nan, np.float32))
