@@ -77,7 +77,7 @@ def walk(*ends: Node, above: Callable[[Node], tuple[Node, ...]] = lambda node: n
 
 
 def side_of(node: Node) -> Side:
-    """Return "query" where the work of a node is done for queries, "document" where it is done once for the corpus."""
+    """Return "query" if a node's work is done per query, and "document" if it is done once for the corpus."""
     while node.stream:
         node = node.stream[0]
     return "query" if node.gives is Queries else "document"
@@ -89,12 +89,12 @@ def read_as(encoder: Node) -> Side:
 
 
 def row_noun(node: Node) -> Literal["document", "passage"]:
-    """Return what one row of a node's output is made from; the node must be on the side of the documents."""
+    """Return the kind of text that each row of a node's output was made from; the node must be on the document side."""
     while not issubclass(node.gives, Corpus):
         node = node.stream[0]
     return "passage" if issubclass(node.gives, Passages) else "document"
 
 
 def unfiltered(run: Node) -> Node:
-    """Return the node of the run before a filter removed documents from it; the run itself where none did."""
+    """Return the run that a filter node reads; if `run` is not a filter node, return it unchanged."""
     return run.stream[0] if run.stage.role == "filter" else run

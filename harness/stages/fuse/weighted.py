@@ -64,13 +64,13 @@ def scaled(run: Run, normalization: Normalization) -> np.ndarray:
     0.5 if all scores are equal. rank: 1 - (rank - 1) / number of documents. `borda` depends on all runs and is not
     computed here.
     """
-    found = run.documents != NONE
-    scores: np.ndarray = np.where(found, run.scores, 0).astype(np.float64)
+    filled = run.documents != NONE
+    scores: np.ndarray = np.where(filled, run.scores, 0).astype(np.float64)
     if normalization == "none" or not scores.shape[1]:
         return scores
     if normalization == "rank":
-        return np.where(found, _points(run, _counts(run.documents)), 0)
-    return np.where(found, SCALES[normalization](scores, found), 0)
+        return np.where(filled, _points(run, _counts(run.documents)), 0)
+    return np.where(filled, SCALES[normalization](scores, filled), 0)
 
 
 def _counts(documents: np.ndarray, least: int = 1) -> np.ndarray:
@@ -86,49 +86,49 @@ Scale: TypeAlias = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """A function from scores and a mask of the places that contain a document to scaled scores."""
 
 
-def _low(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
-    low = scores.min(axis=1, keepdims=True, where=found, initial=np.inf)
+def _low(scores: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    low = scores.min(axis=1, keepdims=True, where=filled, initial=np.inf)
     return np.where(np.isfinite(low), low, 0)
 
 
-def _high(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
-    high = scores.max(axis=1, keepdims=True, where=found, initial=-np.inf)
+def _high(scores: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    high = scores.max(axis=1, keepdims=True, where=filled, initial=-np.inf)
     return np.where(np.isfinite(high), high, 0)
 
 
-def _minmax(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
-    low = _low(scores, found)
-    return np.asarray((scores - low) / np.maximum(_high(scores, found) - low, TINY))
+def _minmax(scores: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    low = _low(scores, filled)
+    return np.asarray((scores - low) / np.maximum(_high(scores, filled) - low, TINY))
 
 
-def _inverted(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
-    high = _high(scores, found)
-    return np.asarray((high - scores) / np.maximum(high - _low(scores, found), TINY))
+def _inverted(scores: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    high = _high(scores, filled)
+    return np.asarray((high - scores) / np.maximum(high - _low(scores, filled), TINY))
 
 
-def _max(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
-    return np.asarray(scores / np.maximum(_high(scores, found), TINY))
+def _max(scores: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    return np.asarray(scores / np.maximum(_high(scores, filled), TINY))
 
 
-def _sum(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
-    above = np.where(found, scores - _low(scores, found), 0)
+def _sum(scores: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    above = np.where(filled, scores - _low(scores, filled), 0)
     return np.asarray(above / np.maximum(above.sum(axis=1, keepdims=True), TINY))
 
 
-def _offsets(scores: np.ndarray, found: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _offsets(scores: np.ndarray, filled: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return the differences from the mean, the sums of their squares, and the numbers of documents."""
-    count = np.maximum(found.sum(axis=1, keepdims=True), 1)
-    offset = np.where(found, scores - scores.sum(axis=1, keepdims=True) / count, 0)
+    count = np.maximum(filled.sum(axis=1, keepdims=True), 1)
+    offset = np.where(filled, scores - scores.sum(axis=1, keepdims=True) / count, 0)
     return offset, (offset * offset).sum(axis=1, keepdims=True), count
 
 
-def _zscore(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
-    offset, squares, count = _offsets(scores, found)
+def _zscore(scores: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    offset, squares, count = _offsets(scores, filled)
     return np.asarray(offset / np.maximum(np.sqrt(squares / count), TINY))
 
 
-def _dbsf(scores: np.ndarray, found: np.ndarray) -> np.ndarray:
-    offset, squares, count = _offsets(scores, found)
+def _dbsf(scores: np.ndarray, filled: np.ndarray) -> np.ndarray:
+    offset, squares, count = _offsets(scores, filled)
     deviation = np.sqrt(squares / np.maximum(count - 1, 1))
     return np.asarray(0.5 + offset / (6 * np.where(deviation > 0, deviation, np.inf)))
 
