@@ -41,9 +41,9 @@ class ChatSettings(EndpointSettings):
     parallel: int = Field(default=4, ge=1)
     """How many requests are in progress at once."""
     usd_per_1m_input_tokens: float | None = Field(default=None, ge=0)
-    """The price of a million input tokens in US dollars."""
+    """The price of input tokens, in USD per million; None if it is unknown."""
     usd_per_1m_output_tokens: float | None = Field(default=None, ge=0)
-    """The price of a million output tokens in US dollars."""
+    """The price of output tokens, in USD per million; None if it is unknown."""
 
 
 class Answer(NamedTuple):

@@ -27,7 +27,7 @@ class EmbeddingsSettings(EndpointSettings):
     encoding_format: Literal["base64", "float"] = "base64"
     """How numbers are sent: `base64` of their bits, or `float` decimals for an endpoint that supports nothing else."""
     usd_per_1m_tokens: float | None = Field(default=None, ge=0)
-    """The price of a million tokens in US dollars."""
+    """The price of tokens, in USD per million; None if it is unknown."""
 
 
 class Embeddings(Endpoint):

@@ -53,7 +53,9 @@ class Budget(BaseModel):
 class EndpointSettings(BaseModel):
     """The settings of a stage that calls an endpoint; the stage lists this base class before its role."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     inert: ClassVar[frozenset[str]] = frozenset({"key", "retries", "timeout_seconds", "budget"})
     prices: ClassVar[tuple[str, ...]]
@@ -71,7 +73,7 @@ class EndpointSettings(BaseModel):
     retries: int = Field(default=6, ge=0)
     """How often a request is sent again after status 408, 409, 429 or 5xx, no answer, or an invalid one."""
     timeout_seconds: float = Field(default=60.0, gt=0)
-    """How long one attempt waits for an answer."""
+    """The maximum time for one request, in seconds."""
     budget: Budget = Budget()
     """The most that one run may spend on this model at this endpoint: `{usd: 2.5}`, `{tokens: 1000000}`, or both."""
 

@@ -43,7 +43,7 @@ class Analyzer(BaseModel):
     joined by spaces. The order of these steps and the n-grams are those of scikit-learn's CountVectorizer.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
 
     tokenizer: str = "word"
     """The tokenizer: `word` (two or more letters, digits or underscores), `whitespace`, `char` or `char_wb` (character
@@ -51,11 +51,12 @@ class Analyzer(BaseModel):
     ngram_range: tuple[PositiveInt, PositiveInt] = (1, 1)
     """The lengths of the shortest and the longest n-gram, in words or characters."""
     lowercase: bool = True
-    """Whether text is lower-cased first."""
+    """Whether a text is lower-cased before it is tokenised."""
     stemmer: Language | None = "english"
-    """The Snowball stemmer; None, also the default for character n-grams, disables stemming."""
+    """A Snowball stemmer by name; None for no stemming, the default for `char` and `char_wb`."""
     stopwords: Stopwords = "en"
-    """The stop words, compared case-insensitively; None, also the default for character n-grams, removes none."""
+    """The words that are removed, whatever their case: "en" for Lucene's 33 English stop words, or a list of words.
+    None removes none, and is the default for `char` and `char_wb`."""
 
     @model_validator(mode="before")
     @classmethod

@@ -56,7 +56,7 @@ def nodes(plan: Plan, system: str) -> list[Node]:
 
 
 def words(plan: Plan, system: str) -> list[str]:
-    return [f"{node.stage.role}/{node.stage.name}" for node in nodes(plan, system) if node.stage.role != "source"]
+    return [node.name for node in nodes(plan, system) if node.stage.role != "source"]
 
 
 def test_drafts_are_lines_that_a_person_can_read(tmp_path: Path) -> None:
@@ -159,10 +159,13 @@ def test_wrong_wiring_is_refused_with_the_types(
     ("step", "message"),
     [
         ("{rewrite: hyde}", "'rewrite: hyde' needs a model: model: NAME, or base_url and model of an endpoint"),
-        ("{rewrite: hyde, base_url: 'http://x/v1'}", "base_url and model of an OpenAI-compatible endpoint, both"),
+        (
+            "{rewrite: hyde, base_url: 'http://x/v1'}",
+            "set both base_url and model of an OpenAI-compatible endpoint, or neither",
+        ),
         ("{rewrite: hyde, model: gpt}", "the suite has no model 'gpt'"),
         ("{rewrite: prompt, model: lm}", "'rewrite: prompt' needs the setting 'instruction'"),
-        ("{rewrite: prompt, model: lm, instruction: Keywords}", "an instruction holds {query}, .*'Keywords'"),
+        ("{rewrite: prompt, model: lm, instruction: Keywords}", "an instruction must contain {query}, .*'Keywords'"),
         ("{rewrite: hyde, model: lm, temperature: 0}", "at temperature: 0 all n: 8 drafts would be the same"),
         ("{rewrite: hyde, model: lm, drafts: 4}", "'rewrite: hyde' has no setting 'drafts'"),
         ("{rewrite: hide, model: lm}", "there is no 'rewrite: hide'; did you mean 'hyde'"),

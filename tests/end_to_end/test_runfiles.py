@@ -90,4 +90,4 @@ def test_ids_of_another_collection_are_a_failure_and_no_zero(tmp_path, harness, 
     (tmp_path / "theirs.trec").write_text("q000 Q0 elsewhere 1 1 t\n")
     done = harness("run", write_suite(systems=f"{BASE}  theirs: [{{runfile: theirs.trec}}]\n"))
     assert done.returncode == 4
-    assert "the corpus holds no document of the run file" in done.stderr
+    assert "none of the documents in the run file, such as " in done.stderr

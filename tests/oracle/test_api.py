@@ -247,7 +247,7 @@ def test_a_run_that_met_its_budget_goes_on_where_it_stood(served: Served, harnes
         ("base_url: 'http://u:SECRET@h/v1', model: m", "base_url is http"),
         ("base_url: 'http://h/v1?key=SECRET', model: m", "base_url is http"),
         ("base_url: 'http://h/v1', model: m, budget: {usd: 1}", "needs a price"),
-        ("base_url: 'http://h/v1', model: m, prompts: swapped", "tells no prompts"),
+        ("base_url: 'http://h/v1', model: m, prompts: swapped", "does not report its model's prompts"),
         ("base_url: 'http://h/v1'", "needs the setting 'model'"),
         ("base_url: 'http://h/v1', model: m, tokens: 3", "no setting 'tokens'"),
     ],

@@ -218,7 +218,7 @@ def test_what_cannot_be_is_refused() -> None:
             ask(name, index, normal(2, 3), 5)
         with pytest.raises(UserError, match="query is not finite"):
             ask(name, index, bad, 5)
-    with pytest.raises(UserError, match="needs an index made with 'keep_vectors: true'"):
+    with pytest.raises(UserError, match="needs an index built with 'keep_vectors: true'"):
         ask("binary", make("binary", "dot", normal(50)), normal(2), 5, rescore="full")
 
 

@@ -180,7 +180,7 @@ def test_a_reranker_orders_the_head_as_the_index_and_leaves_the_rest_beneath() -
 
 def test_queries_of_another_width_are_refused() -> None:
     index = STAGES["index/late"]().open(Runtime())(DOCUMENTS)  # type: ignore[attr-defined]
-    with pytest.raises(UserError, match="queries of 8 dimensions meet documents of 24"):
+    with pytest.raises(UserError, match="the queries have 8 dimensions, but the documents 24"):
         STAGES["search/late"](depth=3).open(Runtime(), index)(made([2], 1, 8))  # type: ignore[attr-defined]
 
 

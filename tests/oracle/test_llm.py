@@ -244,8 +244,8 @@ def test_only_what_can_change_an_order_names_it() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("window: 10, stride: 10", "the stride is less than the window"),
-        ("prompt: 'order {passages}'", "says where to put {query}"),
+        ("window: 10, stride: 10", "the stride must be less than the window"),
+        ("prompt: 'order {passages}'", "a prompt must contain {query}"),
         ("budget: {usd: 1}, usd_per_1m_input_tokens: 1", "needs a price: set usd_per_1m_output_tokens"),
         ("key: 'sk-SECRET'", "key: .*should match pattern"),
         ("stridee: 3", "did you mean 'stride'"),

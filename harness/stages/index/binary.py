@@ -1,4 +1,8 @@
-"""Vectors as bits, one a dimension, compared by how many differ, ranked again if asked for; indexer and searcher."""
+"""Vectors as bits, one per dimension, compared by Hamming distance and optionally rescored: indexer and searcher.
+
+faiss counts the bits that differ; `harness.search.approximate` checks vectors and rescores, `harness.search.exact` and
+`similarity` rank on a GPU. The file format of an index is in `harness.artifacts.index`.
+"""
 
 from __future__ import annotations
 
@@ -22,18 +26,18 @@ Rescore = Literal["query", "full"]
 
 
 class BinaryIndexer(Indexer):
-    """Keep whether a coordinate is above 0 (Charikar 2002); `keep_vectors` keeps the vectors too, for `rescore: full`.
-
-    They are memory-mapped and only those of candidates are read, so they take room on the disk and little in memory.
-    """
+    """Keeps the sign of each coordinate as one bit (Charikar 2002), to be searched by Hamming distance."""
 
     takes: ClassVar = (Vectors,)
     exact: ClassVar[bool] = False
     similarity: Similarity = "cosine"
+    """The similarity by which candidates are rescored."""
     keep_vectors: bool = False
+    """Whether the index contains the full vectors too, for `rescore: full`. They are memory-mapped and only those of
+    candidates are read, so they take disk space but little memory."""
 
     def open(self, runtime: Runtime) -> Callable[[Vectors], Index]:
-        """The call keeps the bits; UserError for a vector that is not finite."""
+        """The call builds the index. Raises UserError if a vector is not finite."""
 
         def index(vectors: Vectors) -> Index:
             array = accepted(self.word(), vectors, self.similarity)
@@ -46,19 +50,24 @@ class BinaryIndexer(Indexer):
 
 
 class BinarySearcher(Searcher):
-    """Rank by the cosine of the sign vectors, 1 - 2h/d for h of d bits that differ; or rank the best of these again.
+    """Ranks documents by the Hamming distance of their bits, and optionally rescores the best.
 
-    `rescore: query` ranks the `candidates` best (or `depth`, where that is more) by the query's own vector against the
-    signs at length 1 (Yamada, Asai and Hajishirzi 2021, arXiv 2106.00882); `full` by both full vectors.
+    Scores are the cosine of the sign vectors, 1 - 2h/d if h of d bits differ.
     """
 
     takes: ClassVar = (Vectors,)
     releases_gil: ClassVar[bool] = True
     rescore: Rescore | None = None
+    """How candidates are rescored: `query` compares the query's full vector with the document's signs, scaled to length
+    1 (Yamada, Asai and Hajishirzi 2021, arXiv 2106.00882), and `full` compares both full vectors; None does not."""
     candidates: int = Field(default=400, ge=1)
+    """The number of documents per query that are rescored, or `depth` if that is larger."""
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
-        """Hold the bits, on a GPU as ±1 by torch; UserError if full vectors are wanted and the index has none."""
+        """Load the bits, or on a GPU the signs as ±1 in torch; the call searches with Vectors.
+
+        Raises UserError for `rescore: full` if the index has no full vectors.
+        """
         word, similarity, width = self.word(), index.facts["similarity"], index.facts["dimensions"]
         bits = np.asarray(index.arrays["bits"])
         first = self.depth if self.rescore is None else max(self.candidates, self.depth)
@@ -80,14 +89,14 @@ class BinarySearcher(Searcher):
         return search
 
     def _documents(self, index: Index, bits: np.ndarray) -> Documents | None:
-        """Return what the candidates are ranked by again."""
+        """Return the documents' vectors for rescoring; None without it."""
         similarity, width = index.facts["similarity"], index.facts["dimensions"]
         if self.rescore is None:
             return None
         if self.rescore == "query":
             return stored(lambda rows: signs(bits[rows], width) / np.sqrt(width), len(bits), width, similarity)
         if "vectors" not in index.arrays:
-            raise UserError(f"{self.word()}: 'rescore: full' needs an index made with 'keep_vectors: true'")
+            raise UserError(f"{self.word()}: 'rescore: full' needs an index built with 'keep_vectors: true'")
         return Documents(np.asarray(index.arrays["vectors"]), np.empty(0), similarity)
 
 
@@ -95,14 +104,14 @@ Find = Callable[[np.ndarray, range], Run]
 
 
 def by_bits(word: str, bits: np.ndarray, width: int, depth: int) -> Find:
-    """Count the bits that differ, by faiss; ties at the border are settled as everywhere."""
+    """Return a search with faiss by the number of bits that differ; document ids decide ties at the boundary."""
     faiss = library(f"'{word}'")
     held = faiss.IndexBinaryFlat(8 * bits.shape[1])
     held.add(np.ascontiguousarray(bits))
 
-    def ask(queries: np.ndarray, wanted: int) -> Candidates:
-        differ, found = held.search(np.packbits(queries > 0, axis=1), wanted)
-        return Candidates(found.astype(np.int32), np.where(found < 0, -np.inf, width - 2.0 * differ).astype(np.float32))
+    def ask(queries: np.ndarray, count: int) -> Candidates:
+        differ, rows = held.search(np.packbits(queries > 0, axis=1), count)
+        return Candidates(rows.astype(np.int32), np.where(rows < 0, -np.inf, width - 2.0 * differ).astype(np.float32))
 
     def find(queries: np.ndarray, rows: range) -> Run:
         pool = settled(ask, queries, min(depth, len(bits)), np.zeros(len(queries), np.float32), len(bits))
@@ -112,7 +121,7 @@ def by_bits(word: str, bits: np.ndarray, width: int, depth: int) -> Find:
 
 
 def by_signs(bits: np.ndarray, width: int, depth: int, device: str, threads: int, halved: Callable[[], None]) -> Find:
-    """Multiply sign vectors by torch: their product is a whole number, so the ranking is that of the bits."""
+    """Return a search with torch by the products of sign vectors, which are integers and so rank as the bits do."""
     vectors = signs(bits, width)
     products: Products = on_device(Documents(vectors, np.full(len(bits), float(width)), "dot"), device, threads, halved)
 
@@ -124,7 +133,7 @@ def by_signs(bits: np.ndarray, width: int, depth: int, device: str, threads: int
 
 
 def cosines(pool: Candidates, width: int, depth: int, rows: range) -> Run:
-    """Rank by products of sign vectors, over the dimensions: the cosine of the signs."""
+    """Return the Run of candidates by the cosine of the sign vectors: their product divided by the dimensions."""
     scores = np.where(pool.documents == NONE, -np.inf, pool.products / np.float32(max(width, 1)))
     return Run.top(scores.astype(np.float32), depth, documents=pool.documents, rows=rows)
 

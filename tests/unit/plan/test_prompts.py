@@ -165,7 +165,7 @@ def test_what_is_stated_is_what_the_encoder_puts_there(e5: Path, said: str) -> N
     stage = STAGES["encode/dense"](precision="fp32", prompts=said)
     weights = load("SentenceTransformer", Model(str(e5)), stage, Runtime())  # type: ignore[arg-type]
     for side in SIDES:
-        own = choose(stage.said_prompt(side), side, *of_folder(e5))  # type: ignore[attr-defined]
+        own = choose(stage.prompt_setting(side), side, *of_folder(e5))  # type: ignore[attr-defined]
         assert (stage.prompt(weights, side) or "") == (own or "")  # type: ignore[attr-defined]
     (e5 / "config_sentence_transformers.json").write_text("{}")
     bare = load("SentenceTransformer", Model(str(e5)), stage, Runtime())  # type: ignore[arg-type]
