@@ -117,7 +117,7 @@ class Made:
                 "again": {"ratio": 1.05, "low": 1.03, "high": 1.07}
                 if self.inconclusive
                 else {"ratio": 1.002, "low": 0.994, "high": 1.01},
-                "left_out": self.left_out.words(),
+                "left_out": self.left_out.as_dict(),
                 "threads": 1,
                 "device": "cpu",
                 "energy": "n/a: this machine lets nobody read its counters",
