@@ -12,7 +12,7 @@ from pathlib import Path
 from harness.execute.local import Progress, execute
 from harness.execute.progress import Reporter, Silent
 from harness.latency.measure import measure, timed_targets
-from harness.latency.opened_system import held
+from harness.latency.target_stages import stored_inputs
 from harness.machine import default_device, threads
 from harness.plan import Plan
 from harness.plan.prepare import prepare_plan
@@ -64,7 +64,7 @@ def carry_out(
 ) -> Results:
     """Make what the plan owes, time what the suite says, record it under `results`, and return what was recorded."""
     words = plan.suite.latency if latency else None
-    needed = [node for target in timed_targets(plan, words) for node in held(target)] if words else []
+    needed = [node for target in timed_targets(plan, words) for node in stored_inputs(target)] if words else []
     outcome = execute(plan, store, job.runtime, progress, needed)
     measured = measure(plan, outcome, words, store, job.runtime, progress) if words else None
     return Results.load(record(plan, outcome, store, job, results, measured))

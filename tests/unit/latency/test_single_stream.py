@@ -17,7 +17,8 @@ from harness.fingerprint import Fingerprint
 from harness.latency.bench import Bench
 from harness.latency.opened_system import Lap, LapFailed, OpenedSystem
 from harness.latency.sampling import blocks_of, choose_queries
-from harness.latency.single_stream import is_steady, measure_single
+from harness.latency.single_stream import measure_single
+from harness.latency.single_stream_session import is_steady
 from harness.record.warnings import latency_warnings as caveats
 from harness.results import LATENCY_SCHEMA
 from harness.results.laps import figures
@@ -42,13 +43,13 @@ class World:
 
 @dataclass(frozen=True, eq=False)
 class Planted(OpenedSystem):
-    """A lane whose laps are known."""
+    """A system whose laps are known."""
 
     world: World = field(default_factory=World)
     milliseconds: Callable[[int], float] = lambda row: 1.0
 
     @property
-    def stages(self) -> tuple[str, ...]:
+    def stage_names(self) -> tuple[str, ...]:
         return ("encode/planted", "search/planted")
 
     def lap(self, row: int) -> Lap:
@@ -63,9 +64,9 @@ def noisy(seed: int, spread: float = 0.05, factor: float = 1.0) -> Callable[[int
     return lambda row: float(factor * (1 + row % 13) * random.lognormal(0, spread))
 
 
-def run(world: World, lanes: dict[str, Callable[[int], float]], **words: Any) -> Measured:
-    planted = [Planted("toy", name, Fingerprint(name), QUERIES, (), None, world, ms) for name, ms in lanes.items()]
-    bench = Bench(None, None, Runtime(), Latency(**words), "toy", (), tuple(planted))  # type: ignore[arg-type]
+def run(world: World, systems: dict[str, Callable[[int], float]], **settings: Any) -> Measured:
+    planted = [Planted("toy", name, Fingerprint(name), QUERIES, (), None, world, ms) for name, ms in systems.items()]
+    bench = Bench(None, None, Runtime(), Latency(**settings), "toy", (), tuple(planted))  # type: ignore[arg-type]
     return measure_single(bench, world.clock)
 
 
@@ -110,14 +111,14 @@ def test_planted_ratios_are_found_and_the_twin_is_the_noise_floor() -> None:
         assert row.low is not None and row.high is not None and row.low <= true <= row.high
         assert row.value == pytest.approx(true, rel=0.03) and row.stage is None and row.unit == ""
     assert value(measured, "one", "latency_ratio") is None
-    said = measured.said
-    assert said["reference"] == "one" and not said["inconclusive"]
-    assert value(measured, "one", "latency_noise_floor") == said["noise_floor"]
-    assert said["again"]["low"] <= 1 <= said["again"]["high"]
+    facts = measured.said
+    assert facts["reference"] == "one" and not facts["inconclusive"]
+    assert value(measured, "one", "latency_noise_floor") == facts["noise_floor"]
+    assert facts["again"]["low"] <= 1 <= facts["again"]["high"]
 
 
 def test_a_twin_that_differs_makes_the_measurement_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.latency.single_stream.paired_ratio", lambda *_: Estimate(1.1, 1.09, 1.11, 200))
+    monkeypatch.setattr("harness.latency.single_stream_session.paired_ratio", lambda *_: Estimate(1.1, 1.09, 1.11, 200))
     measured = run(World(), {"one": noisy(1)})
     assert measured.said["inconclusive"]
     assert measured.said["again"] == {"ratio": 1.1, "low": 1.09, "high": 1.11}
@@ -181,7 +182,7 @@ def test_figures_follow_from_the_laps_alone() -> None:
 
 def test_laps_that_other_work_interrupted_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     left = iter(range(10**9))
-    monkeypatch.setattr("harness.latency.single_stream.switches", lambda: next(left) // 4)
+    monkeypatch.setattr("harness.latency.single_stream_session.involuntary_switches", lambda: next(left) // 4)
     measured = run(World(), {"one": noisy(1)}, seconds=1)
     counted = [bool(n) for n in measured.laps.filter(pc.equal(measured.laps["arm"], ""))["switches"].to_pylist()]
     assert measured.said["interrupted"] == {"one": round(sum(counted) / len(counted), 3)}
