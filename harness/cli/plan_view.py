@@ -107,7 +107,7 @@ def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
         "stages": [
             {
                 "fingerprint": prospect.node.fingerprint,
-                "stage": f"{prospect.node.stage.role}/{prospect.node.stage.name}",
+                "stage": prospect.node.name,
                 "title": describe_node(prospect.node),
                 "settings": prospect.node.stage.model_dump(mode="json"),
                 "rows": prospect.rows,

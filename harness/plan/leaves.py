@@ -161,6 +161,11 @@ class Leaves:
         leaf = self._find(name)
         return leaf.about if leaf else None
 
+    def model_of(self, node: Node) -> ModelLeaf | None:
+        """Return the model of the suite that a node loads; None where it loads none."""
+        loaded = {above.fingerprint for above in node.static if above is not None}
+        return next((model for model in self.models.values() if model.node.fingerprint in loaded), None)
+
 
 def find_leaves(
     datasets: Mapping[str, Dataset], models: Mapping[str, ModelSpec], base: Path, store: Store, *, fetch: bool
