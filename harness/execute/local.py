@@ -15,7 +15,8 @@ from harness.artifacts.base import Artifact, Rows
 from harness.artifacts.model import Model
 from harness.errors import HarnessError
 from harness.execute.chunks import Chunks
-from harness.fingerprint import Fingerprint
+from harness.execute.threads import ThreadPools, thread_pools
+from harness.fingerprint import Fingerprint, fingerprint
 from harness.meter import Cost, peak_rss_bytes, timed
 from harness.plan import Plan
 from harness.stage import ModelSource, Node, Runtime, Source
@@ -60,12 +61,13 @@ def execute(plan: Plan, store: Store, runtime: Runtime, progress: Progress, besi
 
     A stage that fails is a failure of the systems behind it and of no other; nothing is raised for it.
     """
-    loop = _Loop(plan, store, runtime, progress)
-    for node in (*(node for target in plan.targets for node in target.outputs), *besides):
-        try:
-            loop.ensure(node)
-        except StageFailed as error:
-            loop.outcome.failed.setdefault(node.fingerprint, str(error))
+    with thread_pools(runtime.threads) as pools:
+        loop = _Loop(plan, store, runtime, progress, pools)
+        for node in (*(node for target in plan.targets for node in target.outputs), *besides):
+            try:
+                loop.ensure(node)
+            except StageFailed as error:
+                loop.outcome.failed.setdefault(node.fingerprint, str(error))
     return loop.outcome
 
 
@@ -77,11 +79,12 @@ def reason_of(node: Node, error: Exception) -> str:
 
 
 class _Loop:
-    def __init__(self, plan: Plan, store: Store, runtime: Runtime, progress: Progress) -> None:
-        self.plan, self.store, self.runtime, self.progress = plan, store, runtime, progress
+    def __init__(self, plan: Plan, store: Store, runtime: Runtime, progress: Progress, pools: ThreadPools) -> None:
+        self.plan, self.store, self.runtime, self.progress, self.pools = plan, store, runtime, progress, pools
         self.outcome = Outcome()
         self.settled: set[Fingerprint] = set()
         self.held: dict[Fingerprint, Artifact] = {}
+        self.scorers: dict[Fingerprint, Callable[..., Any]] = {}
         self.noted: set[Fingerprint] = set()
 
     def ensure(self, node: Node) -> None:
@@ -182,8 +185,17 @@ class _Loop:
         return opened
 
     def open(self, node: Node, static: list[Any]) -> Callable[..., Any]:
-        """Open a stage; each role declares its own arguments, in the order of `static`."""
+        """Open a stage; each role declares its own arguments, in the order of `static`.
+
+        Scorers that hold the same things are opened once: what they resolve serves every system of a data set.
+        """
+        name = fingerprint({"stage": node.stage.recipe, "static": node.recipe["static"]})
+        if name in self.scorers:
+            return self.scorers[name]
         call: Callable[..., Any] = node.stage.open(self.runtime, *static)  # type: ignore[attr-defined]
+        self.pools.update()
+        if node.stage.role == "score":
+            self.scorers[name] = call
         return call
 
     def load(self, node: Node) -> Artifact:

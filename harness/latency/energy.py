@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, row
 from harness.latency.energy_counters import Counter, Energy, energy_during, find_counters
-from harness.latency.isolation import pinned_threads
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.sampling import choose_queries
 from harness.results import Measurement
@@ -35,7 +35,7 @@ def measure_energy(bench: Bench, sleep: Sleep = time.sleep, clock: Callable[[], 
     queries = random.permutation(rows).tolist()
     joules: dict[str, list[float]] = {opened.system: [] for opened in bench.systems}
     idle_watts: list[float] = []
-    with pinned_threads(bench.runtime.threads):
+    with thread_pools(bench.runtime.threads):
         for _ in range(REPEATS):
             for place in random.permutation(len(bench.systems)).tolist():
                 opened = bench.systems[place]

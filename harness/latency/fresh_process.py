@@ -11,12 +11,10 @@ from time import perf_counter_ns
 from typing import Any
 
 from harness.errors import HarnessError
+from harness.execute.threads import environment
 from harness.fingerprint import Fingerprint
 from harness.latency.bench import Bench
 from harness.latency.opened_system import OpenedSystem
-
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMEXPR_NUM_THREADS")
-"""The environment variables from which libraries take the size of their thread pools."""
 
 
 class ProcessDied(HarnessError):
@@ -58,7 +56,7 @@ def run_fresh_process(
         capture_output=True,
         text=True,
         check=False,
-        env={**os.environ, **dict.fromkeys(THREAD_VARIABLES, str(runtime.threads))},
+        env={**os.environ, **environment(runtime.threads)},
     )
     if done.returncode:
         last = [line for line in done.stderr.splitlines() if line.strip()][-1:]

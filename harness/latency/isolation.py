@@ -1,4 +1,4 @@
-"""Keeps thread pools and the garbage collector from disturbing what is timed, and restores both afterwards."""
+"""Keeps the garbage collector from disturbing what is timed, and restores its switches afterwards."""
 
 from __future__ import annotations
 
@@ -51,13 +51,4 @@ def existing_objects_frozen() -> Iterator[None]:
 def garbage_collection_off() -> Iterator[None]:
     """Collect garbage only on request; a request is quick, because existing objects are excluded."""
     with existing_objects_frozen(), collection_paused:
-        yield
-
-
-@contextmanager
-def pinned_threads(threads: int) -> Iterator[None]:
-    """Limit the thread pools of BLAS and OpenMP to `threads` threads; those of torch and faiss are among them."""
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    with threadpool_limits(limits=threads):
         yield

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from harness.execute.local import Outcome, Progress
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench
 from harness.latency.cold_start import measure_cold
 from harness.latency.energy import measure_energy
@@ -62,7 +63,8 @@ def measure(
 def _measure_dataset(
     plan: Plan, dataset: str, targets: list[Target], settings: Latency, store: Store, runtime: Runtime
 ) -> Measured:
-    systems, reasons = open_systems(plan, targets, store, runtime, services=settings.services)
+    with thread_pools(runtime.threads):
+        systems, reasons = open_systems(plan, targets, store, runtime, services=settings.services)
     left_out = LeftOut(systems={system: reason for (_, system), reason in reasons.items()})
     names = {opened.system for opened in systems}
     timed = tuple(target for target in targets if target.system in names)

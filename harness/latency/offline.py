@@ -17,8 +17,9 @@ import numpy as np
 from harness.artifacts.base import Rows
 from harness.errors import HarnessError
 from harness.execute.local import reason_of
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, row
-from harness.latency.isolation import garbage_collection_off, pinned_threads
+from harness.latency.isolation import garbage_collection_off
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.opener import Opener, refuse_service
 from harness.latency.repeats import Parts, Rates, Workload, rates
@@ -50,7 +51,7 @@ def measure_offline(bench: Bench) -> Measured:
     """
     workloads, settings = _Workloads(bench), bench.settings.offline
     pairs = list(zip(bench.systems, bench.targets, strict=True))
-    with pinned_threads(bench.runtime.threads), garbage_collection_off():
+    with thread_pools(bench.runtime.threads), garbage_collection_off():
         for opened, target in pairs:
             workloads.add_queries(opened)
             workloads.add_documents(target)

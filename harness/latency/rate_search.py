@@ -72,17 +72,19 @@ def search_rate(
     settings: Server,
     seed: int,
     opener: AnswerOpener,
+    threads: int,
     clock: Clock | None = None,
 ) -> RateSearch:
     """Offer the rates that the suite lists, then search for the highest rate that holds.
 
     The queries in `rows` are asked in rotation; `opener` is what a worker process opens a system of its own with. Each
-    offer has its own seed, so the result does not depend on a single pattern of arrivals.
+    worker has thread pools of `threads` threads. Each offer has its own seed, so the result does not depend on a single
+    pattern of arrivals.
     """
     laps = [opened.lap(row) for row in _rotate(rows, 2 * WARM_UP_LAPS)][WARM_UP_LAPS:]
     outside_gil = _outside_gil(opened, np.array([lap.spans for lap in laps]))
     capacity = settings.workers * 1e9 / float(np.mean([lap.ns for lap in laps]))
-    with _start_workers(opened, settings, outside_gil, opener, clock) as workers:
+    with _start_workers(opened, settings, outside_gil, opener, threads, clock) as workers:
         search = RateSearch(workers.kind, outside_gil)
 
         def offer(rate: float, *, to_the_end: bool = False) -> bool:
@@ -126,12 +128,17 @@ def _outside_gil(opened: OpenedSystem, spans: np.ndarray) -> float:
 
 
 def _start_workers(
-    opened: OpenedSystem, settings: Server, outside_gil: float, opener: AnswerOpener, clock: Clock | None
+    opened: OpenedSystem,
+    settings: Server,
+    outside_gil: float,
+    opener: AnswerOpener,
+    threads: int,
+    clock: Clock | None,
 ) -> AbstractContextManager[Workers]:
     """Start the workers: a single one as a thread, several as the suite says or as suits the stages."""
     kind = settings.by
     if kind == "auto":
         kind = "threads" if settings.workers == 1 or outside_gil >= MIN_SHARE_OUTSIDE_GIL else "processes"
     if kind == "threads":
-        return nullcontext(Threads(opened.lap, settings.workers, clock))
+        return nullcontext(Threads(opened.lap, settings.workers, clock, threads=threads))
     return Processes(opener, settings.workers)

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.errors import HarnessError
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, figure_rows
-from harness.latency.isolation import existing_objects_frozen, pinned_threads
+from harness.latency.isolation import existing_objects_frozen
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.rate_search import OfferedRate, RateSearch, search_rate, timeout_ms
 from harness.latency.sampling import choose_queries
@@ -41,10 +42,10 @@ def measure_server(bench: Bench) -> Measured:
     systems: dict[str, Any] = {}
     left_out = LeftOut()
     for opened in bench.systems:
-        handle = SystemHandle.of(bench, opened)
+        handle, threads = SystemHandle.of(bench, opened), bench.runtime.threads
         try:
-            with pinned_threads(bench.runtime.threads), existing_objects_frozen():
-                search = search_rate(opened, rows, settings.server, settings.seed, handle)
+            with thread_pools(threads), existing_objects_frozen():
+                search = search_rate(opened, rows, settings.server, settings.seed, handle, threads)
         except HarnessError as error:
             left_out.systems[opened.system] = str(error)
             continue

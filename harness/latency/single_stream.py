@@ -6,8 +6,9 @@ import math
 import time
 from typing import Any
 
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench, figure_rows
-from harness.latency.isolation import garbage_collection_off, pinned_threads
+from harness.latency.isolation import garbage_collection_off
 from harness.latency.single_stream_session import Arm, Clock, Session
 from harness.results.laps import AGAIN, figures
 from harness.results.measured import Measured
@@ -21,7 +22,7 @@ def measure_single(bench: Bench, clock: Clock = time.perf_counter) -> Measured:
     wanted = bench.settings.reference
     reference = next((opened for opened in bench.systems if opened.system == wanted), bench.systems[0])
     arms = [*map(Arm, bench.systems), Arm(reference, AGAIN)]
-    with pinned_threads(bench.runtime.threads), garbage_collection_off():
+    with thread_pools(bench.runtime.threads), garbage_collection_off():
         session = Session(arms, bench.settings, clock)
         warm_up = session.warm_up()
         stopped = session.measure()

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Self
 
 from harness.errors import HarnessError
+from harness.execute.threads import thread_pools
 from harness.latency.bench import Bench
-from harness.latency.isolation import existing_objects_frozen, pinned_threads
+from harness.latency.isolation import existing_objects_frozen
 from harness.latency.opened_system import Lap, OpenedSystem
 from harness.latency.opener import open_systems
 from harness.plan.prepare import prepare_plan
@@ -53,8 +54,10 @@ class SystemHandle:
         only = [escape(self.system)]
         plan, store = prepare_plan(self.suite, only, [self.dataset], self.store, self.device, fetch=False)
         runtime = Runtime(self.device, self.threads)
-        systems, left_out = open_systems(plan, plan.targets, store, runtime, services=self.services)
-        if not systems:
-            raise HarnessError("; ".join(left_out.values()))
-        with pinned_threads(self.threads), existing_objects_frozen():
-            yield systems[0].lap
+        with thread_pools(self.threads) as pools:
+            systems, left_out = open_systems(plan, plan.targets, store, runtime, services=self.services)
+            if not systems:
+                raise HarnessError("; ".join(left_out.values()))
+            pools.update()
+            with existing_objects_frozen():
+                yield systems[0].lap

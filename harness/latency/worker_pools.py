@@ -12,9 +12,11 @@ from multiprocessing.connection import Connection
 from typing import Any, Protocol, Self
 
 from harness.errors import HarnessError
+from harness.execute.threads import thread_pools
 from harness.latency.load_generator import (
     Answer,
     Clock,
+    Completed,
     RequestQueue,
     Responses,
     Schedule,
@@ -40,18 +42,32 @@ class Workers(Protocol):
 
 
 class Threads:
-    """Threads of this process that share one opened system, for stages that release the GIL."""
+    """Threads of this process that share one opened system, for stages that release the GIL.
+
+    Each worker has thread pools of `threads` threads.
+    """
 
     kind = "threads"
 
-    def __init__(self, answer: Answer, workers: int, clock: Clock | None = None) -> None:
-        self.answer, self.workers, self.clock = answer, workers, clock or WallClock()
+    def __init__(self, answer: Answer, workers: int, clock: Clock | None = None, *, threads: int = 1) -> None:
+        self.answer, self.workers, self.clock, self.threads = answer, workers, clock or WallClock(), threads
 
     def serve(self, schedule: Schedule) -> Responses:
-        """Answer a schedule."""
-        queue, start = RequestQueue(schedule, [0, 0], threading.Lock()), self.clock.now() + LEAD_NS
+        """Answer a schedule, which starts when the thread pools of all workers are set."""
+        queue, start = RequestQueue(schedule, [0, 0], threading.Lock()), [0]
+
+        def set_start() -> None:
+            start[0] = self.clock.now() + LEAD_NS
+
+        ready = threading.Barrier(self.workers, set_start)
+
+        def run_worker() -> list[Completed]:
+            with thread_pools(self.threads):
+                ready.wait()
+                return serve_queue(self.answer, queue, start[0], self.clock)
+
         with ThreadPoolExecutor(self.workers) as pool:
-            parts = [pool.submit(serve_queue, self.answer, queue, start, self.clock) for _ in range(self.workers)]
+            parts = [pool.submit(run_worker) for _ in range(self.workers)]
             return in_schedule_order([part.result() for part in parts])
 
 

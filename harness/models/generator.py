@@ -32,7 +32,6 @@ class Generator:
 
         self.torch: Any = torch
         self.device, self.word = runtime.device, word
-        torch.set_num_threads(runtime.threads)
         where: dict[str, Any] = {
             "revision": model.revision,
             "trust_remote_code": model.trust_remote_code,

@@ -47,7 +47,6 @@ def load(kind: str, model: Model | None, stage: HasPrecision, runtime: Runtime) 
 
     if model is None:
         raise UserError(f"{stage.word()} needs a model")
-    torch.set_num_threads(runtime.threads)
     kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     try:
         with silence():

@@ -72,10 +72,9 @@ def build(
     return Index({ENGINE: faiss.serialize_index(empty)}, facts | {"longest": float(lengths.max(initial=0))})
 
 
-def opened(word: str, index: Index, threads: int) -> Any:
-    """Read an index of faiss into memory; its searches use that many threads from now on."""
+def opened(word: str, index: Index) -> Any:
+    """Read an index of faiss into memory."""
     faiss = library(f"'{word}'")
-    faiss.omp_set_num_threads(threads)
     return faiss.deserialize_index(np.asarray(index.arrays[ENGINE]))
 
 
@@ -110,7 +109,7 @@ def search_lists(
 
     On a GPU faiss searches where it can; MissingLibrary where faiss was built without.
     """
-    held = opened(word, index, threads)
+    held = opened(word, index)
     held.make_direct_map()
     held.nprobe = min(nprobe, held.nlist)
     most = index.facts["documents"]

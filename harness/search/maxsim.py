@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.artifacts.run import NONE
 from harness.artifacts.token_vectors import TokenVectors
+from harness.search.full_precision import full_precision
 
 DOCUMENT_TOKENS = 8192
 """Tokens of documents that are held in float32 together."""
@@ -29,14 +30,10 @@ class MaxSim:
     memory-mapped; another device holds all of them where it has room, else those in hand are copied to it.
     """
 
-    def __init__(
-        self, documents: TokenVectors, device: str, threads: int, halved: Callable[[], None] = lambda: None
-    ) -> None:
+    def __init__(self, documents: TokenVectors, device: str, halved: Callable[[], None] = lambda: None) -> None:
         """`halved` is called where memory does not suffice, and less is done at a time."""
         import torch
 
-        torch.set_num_threads(threads)
-        torch.set_float32_matmul_precision("highest")  # TF32 keeps 10 bits of each factor
         self.torch, self.device, self.halved = torch, device, halved
         self.starts = documents.starts
         self.vectors = tensor(documents.array)
@@ -62,7 +59,9 @@ class MaxSim:
             held = self._held(documents)
             lengths = np.diff(self.starts[documents.start : documents.stop + 1])
             for rows in _groups(queries.starts, QUERY_TOKENS):
-                found = maxima(asked[_tokens(queries.starts, rows)] @ held.T, lengths)
+                with full_precision:
+                    products = asked[_tokens(queries.starts, rows)] @ held.T
+                found = maxima(products, lengths)
                 scores[rows, documents] = _sums(found, np.diff(queries.starts[rows.start : rows.stop + 1]))
             return
         except self.torch.cuda.OutOfMemoryError:
@@ -101,7 +100,9 @@ class MaxSim:
             held = self._held(slice(document, document + 1))
             mine = [asked[row] for row in rows[same]]
             tokens = self.torch.cat(mine, out=self._room("queries", sum(map(len, mine)), held.shape[1]))
-            products = self.torch.mm(tokens, held.T, out=self._room("products", len(tokens), len(held)))
+            room = self._room("products", len(tokens), len(held))
+            with full_precision:
+                products = self.torch.mm(tokens, held.T, out=room)
             best.append(products.amax(dim=1) if len(held) else tokens.new_full((len(tokens),), EMPTY))
         found = self.torch.cat(best).cpu().numpy()[:, None]
         scores.reshape(-1)[places] = _sums(found, np.diff(queries.starts)[rows])[:, 0]
@@ -122,7 +123,9 @@ class MaxSim:
             lengths = np.diff(self.starts)[documents]
             rows = np.arange(lengths.sum()) + np.repeat(self.starts[documents] - np.cumsum(lengths) + lengths, lengths)
             held = self.vectors[self.torch.from_numpy(rows).to(self.vectors.device)].to(self.device).float()
-            return maxima_there(tokens @ held.T, lengths).double().sum(dim=0)
+            with full_precision:
+                products = tokens @ held.T
+            return maxima_there(products, lengths).double().sum(dim=0)
         except self.torch.cuda.OutOfMemoryError:
             if len(documents) < 2:
                 raise

@@ -8,6 +8,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from harness.artifacts.index import Index
+from harness.search.full_precision import full_precision
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 FEW = 4
@@ -147,7 +148,6 @@ class DeviceProducts(Products):
 
         super().__init__(documents)
         self.halved = halved
-        torch.set_float32_matmul_precision("highest")  # TF32 would err by more than the margin
         self.torch, self.device = torch, device
         self.room = None if device == "cpu" else ROOM
         self.lack = (torch.cuda.OutOfMemoryError,)
@@ -176,7 +176,8 @@ class DeviceProducts(Products):
     def times(self, queries: np.ndarray, part: slice) -> Any:
         """Multiply on the device."""
         held = self.put(self.documents.floats(part)) if self.vectors is None else self.vectors[part]
-        return self.put(queries) @ held.T
+        with full_precision:  # TF32 would err by more than the margin
+            return self.put(queries) @ held.T
 
     def kth(self, products: Any, depth: int) -> np.ndarray:
         """Select on the device."""
@@ -190,13 +191,8 @@ class DeviceProducts(Products):
 
 
 def on_device(documents: Documents, device: str, threads: int, halved: Callable[[], None] = lambda: None) -> Products:
-    """Return products on a device; on the CPU with that many threads of the BLAS, from now on."""
-    if device != "cpu":
-        return DeviceProducts(documents, device, halved)
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    threadpool_limits(limits=threads, user_api="blas")
-    return Products(documents, threads)
+    """Return products on a device; on the CPU, `threads` is how many of them the BLAS has."""
+    return Products(documents, threads) if device == "cpu" else DeviceProducts(documents, device, halved)
 
 
 def kth(products: np.ndarray, depth: int) -> np.ndarray:

@@ -38,8 +38,8 @@ class RanxFuser(Fuser):
 
     def open(self, runtime: Runtime) -> Callable[..., Run]:
         """Import ranx and have it compile what is needed; the call takes one Run a chain. MissingLibrary without it."""
+        del runtime  # ranx uses the threads of numba
         library()
-        _limit_threads(runtime.threads)
 
         def call(*runs: Run) -> Run:
             weights = weights_of(getattr(self, "weights", None), runs, self.word())
@@ -87,12 +87,6 @@ class WeightedRanxFuser(RanxFuser):
 
     weights: tuple[float, ...] | None = None
     """One a run, in the order of `of`; 1 each by default."""
-
-
-def _limit_threads(count: int) -> None:
-    from numba import config, set_num_threads
-
-    set_num_threads(max(1, min(count, vars(config)["NUMBA_NUM_THREADS"])))
 
 
 def _renumbered(run: Run, documents: np.ndarray) -> Run:

@@ -62,7 +62,7 @@ class BinarySearcher(Searcher):
         word, similarity, width = self.word(), index.facts["similarity"], index.facts["dimensions"]
         bits = np.asarray(index.arrays["bits"])
         first = self.depth if self.rescore is None else max(self.candidates, self.depth)
-        find = by_bits(word, bits, width, first, runtime.threads)
+        find = by_bits(word, bits, width, first)
         if runtime.device != "cpu":
             find = by_signs(bits, width, first, runtime.device, runtime.threads, runtime.bill.halve)
         documents = self._documents(index, bits)
@@ -94,10 +94,9 @@ class BinarySearcher(Searcher):
 Find = Callable[[np.ndarray, range], Run]
 
 
-def by_bits(word: str, bits: np.ndarray, width: int, depth: int, threads: int) -> Find:
+def by_bits(word: str, bits: np.ndarray, width: int, depth: int) -> Find:
     """Count the bits that differ, by faiss; ties at the border are settled as everywhere."""
     faiss = library(f"'{word}'")
-    faiss.omp_set_num_threads(threads)
     held = faiss.IndexBinaryFlat(8 * bits.shape[1])
     held.add(np.ascontiguousarray(bits))
 

@@ -79,8 +79,10 @@ class HnswSearcher(Searcher):
         facts, arrays = index.facts, index.arrays
         similarity, width = facts["similarity"], facts["dimensions"]
         beam = min(max(self.efSearch, self.depth), facts["distinct"])
-        read = faiss_graph if facts["engine"] == "faiss" else usearch_graph
-        ask, fetch = read(self.word(), index, beam, runtime.threads)
+        if facts["engine"] == "faiss":
+            ask, fetch = faiss_graph(self.word(), index, beam)
+        else:
+            ask, fetch = usearch_graph(self.word(), index, beam, runtime.threads)
         found = Distinct(np.empty((0, width)), np.asarray(arrays["starts"]), np.asarray(arrays["members"]))
         place = np.empty(len(found.members), np.int64)
         place[found.members] = np.repeat(np.arange(facts["distinct"]), np.diff(found.starts))
@@ -99,9 +101,9 @@ class HnswSearcher(Searcher):
 Fetch = Callable[[np.ndarray], np.ndarray]
 
 
-def faiss_graph(word: str, index: Index, beam: int, threads: int) -> tuple[Ask, Fetch]:
+def faiss_graph(word: str, index: Index, beam: int) -> tuple[Ask, Fetch]:
     """Open a graph of faiss."""
-    faiss, graph = library(f"'{word}'"), opened(word, index, threads)
+    faiss, graph = library(f"'{word}'"), opened(word, index)
     parameters = faiss.SearchParametersHNSW(efSearch=beam)
 
     def ask(queries: np.ndarray, wanted: int) -> Candidates:

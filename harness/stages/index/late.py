@@ -43,7 +43,7 @@ class LateSearcher(Searcher):
     def open(self, runtime: Runtime, index: Index) -> Callable[[TokenVectors], Run]:
         """Map the index; the call answers TokenVectors."""
         documents = TokenVectors(index.arrays["vectors"], np.asarray(index.arrays["starts"]))
-        maxsim = MaxSim(documents, runtime.device, runtime.threads, runtime.bill.halve)
+        maxsim = MaxSim(documents, runtime.device, runtime.bill.halve)
         step = max(1, SCORES // max(len(documents), 1))
 
         def search(queries: TokenVectors) -> Run:

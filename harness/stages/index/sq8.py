@@ -42,7 +42,7 @@ class Sq8Searcher(Searcher):
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
         """Read the codes into memory; on a GPU torch holds the vectors that they stand for, and ranks alike."""
         word, facts = self.word(), index.facts
-        held = opened(word, index, runtime.threads)
+        held = opened(word, index)
         if runtime.device == "cpu" or not facts["documents"]:
 
             def ask(queries: np.ndarray, wanted: int) -> Candidates:

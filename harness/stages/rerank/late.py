@@ -18,7 +18,7 @@ class LateRescorer(Rescorer):
 
     def open(self, runtime: Runtime, documents: TokenVectors, queries: TokenVectors) -> Callable[[Run], Run]:
         """Map the vectors; the call reorders a Run, whose `rows` are rows of `queries`."""
-        maxsim = MaxSim(documents, runtime.device, runtime.threads, runtime.bill.halve)
+        maxsim = MaxSim(documents, runtime.device, runtime.bill.halve)
 
         def rerank(run: Run) -> Run:
             candidates = run.documents[:, : self.depth]

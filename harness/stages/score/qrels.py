@@ -12,7 +12,7 @@ from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.measures.evaluate import evaluate
-from harness.measures.judgements import resolve
+from harness.measures.judgements import Judgements, resolve
 from harness.measures.parse import parse, provider
 from harness.stage import Runtime, Scorer
 
@@ -34,13 +34,12 @@ class QrelsScorer(Scorer):
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
         """Resolve the judgements; the call scores a Run, whose `rows` are rows of `queries`."""
-        judgements = resolve(corpus, queries, qrels)
+        return self.scoring(resolve(corpus, queries, qrels))
+
+    def scoring(self, judgements: Judgements) -> Callable[[Run], Scores]:
+        """Return the function that scores a Run against judgements."""
         measure = parse(self.measure)
-
-        def score(run: Run) -> Scores:
-            return Scores(evaluate([measure], run, judgements)[self.measure], run.rows)
-
-        return score
+        return lambda run: Scores(evaluate([measure], run, judgements)[self.measure], run.rows)
 
 
 class CeilingScorer(QrelsScorer):
@@ -51,5 +50,5 @@ class CeilingScorer(QrelsScorer):
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
         """Resolve the judgements; the call orders a Run anew and scores it. What nobody judged counts as grade 0."""
         judgements = resolve(corpus, queries, qrels)
-        score = super().open(runtime, corpus, queries, qrels)
+        score = self.scoring(judgements)
         return lambda run: score(judgements.best(run, self.depth))

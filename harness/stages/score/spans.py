@@ -13,7 +13,7 @@ from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.errors import UserError
 from harness.measures.evaluate import evaluate_spans
-from harness.measures.gold_spans import resolve_spans
+from harness.measures.gold_spans import Gold
 from harness.measures.parse import of_spans, parse, provider
 from harness.stage import Runtime, SpanScorer
 
@@ -39,7 +39,10 @@ class SpansScorer(SpanScorer):
         self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
     ) -> Callable[[Run], Scores]:
         """Resolve the spans; the call scores a Run of the passages, whose `rows` are rows of `queries`."""
-        gold = resolve_spans(passages, corpus, queries, spans)
+        return self.scoring(Gold.of(passages, corpus, queries, spans))
+
+    def scoring(self, gold: Gold) -> Callable[[Run], Scores]:
+        """Return the function that scores a Run of the passages of `gold`."""
         measure = parse(self.measure)
         return lambda run: Scores(evaluate_spans([measure], run, gold)[self.measure], run.rows)
 
@@ -53,6 +56,6 @@ class PassageCeilingScorer(SpansScorer):
         self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
     ) -> Callable[[Run], Scores]:
         """Resolve the spans; the call orders a Run anew and scores it."""
-        judgements = resolve_spans(passages, corpus, queries, spans).judgements
-        score = super().open(runtime, passages, corpus, queries, spans)
-        return lambda run: score(judgements.best(run, self.depth))
+        gold = Gold.of(passages, corpus, queries, spans)
+        score = self.scoring(gold)
+        return lambda run: score(gold.judgements.best(run, self.depth))

@@ -35,7 +35,7 @@ def fake_system(clock: FakeClock, took: Callable[[], int]) -> Any:
 
 def served(took: Callable[[FakeClock], Callable[[], int]], **settings: Any) -> RateSearch:
     clock = FakeClock()
-    return search_rate(fake_system(clock, took(clock)), range(7), Server(**settings), 0, never, clock)
+    return search_rate(fake_system(clock, took(clock)), range(7), Server(**settings), 0, never, 1, clock)
 
 
 def exponential(rate: float) -> Callable[[FakeClock], Callable[[], int]]:
