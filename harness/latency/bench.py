@@ -4,10 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from harness import machine
 from harness.latency.opened_system import OpenedSystem
 from harness.plan import Plan, Target
-from harness.results import Measurement
 from harness.stage import Runtime
 from harness.store import Store
 from harness.suite.latency import Latency
@@ -25,29 +23,3 @@ class Bench:
     targets: tuple[Target, ...]
     """Of the lanes, in their order."""
     lanes: tuple[OpenedSystem, ...]
-
-
-def row(
-    lane: OpenedSystem,
-    quantity: str,
-    value: float,
-    unit: str,
-    stage: str | None = None,
-    n: int | None = None,
-    low: float | None = None,
-    high: float | None = None,
-) -> Measurement:
-    """Return a number about a lane, or a stage of it, as it stands in measurements.jsonl."""
-    return Measurement(
-        dataset=lane.dataset,
-        system=lane.system,
-        stage=stage,
-        quantity=quantity,
-        value=value,
-        unit=unit,
-        n=n,
-        low=low,
-        high=high,
-        fingerprint=lane.run,
-        machine=machine.describe().id,
-    )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.process import ProcessDied, ask
 from harness.results import Measurement
@@ -60,4 +60,4 @@ def _starts(lane: OpenedSystem, took: list[dict[str, float]]) -> Iterator[Measur
     for part, seconds in columns.items():
         found = median_interval(seconds)
         ends = (found.low, found.high) if len(took) >= REPEATS else (None, None)
-        yield row(lane, f"cold_{part}", found.value, "s", n=found.n, low=ends[0], high=ends[1])
+        yield Measurement.of(lane, f"cold_{part}", found.value, "s", n=found.n, low=ends[0], high=ends[1])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.energy_counters import Counter, Energy, find_counters, over
 from harness.latency.isolation import pinned_threads
 from harness.latency.opened_system import OpenedSystem
@@ -64,4 +64,4 @@ def a_query(
 
 def _rows(lane: OpenedSystem, joules: np.ndarray) -> Iterator[Measurement]:
     found = median_interval(joules)
-    yield row(lane, "energy_j_per_query", found.value, "J", n=found.n, low=found.low, high=found.high)
+    yield Measurement.of(lane, "energy_j_per_query", found.value, "J", n=found.n, low=found.low, high=found.high)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from harness.errors import HarnessError
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.opened_system import OpenedSystem, Opener, named, online
 from harness.latency.process import StageTask, _memory
 from harness.plan import Target
@@ -16,6 +16,7 @@ from harness.results import Measurement
 from harness.results.left_out import LeftOut, Unmeasured
 from harness.results.measured import Measured
 from harness.stage import Source
+from harness.stage.node import query_side_name
 
 QUERIES = 100
 """Queries that a stage on their side answers while its memory is watched."""
@@ -58,15 +59,16 @@ def measure_memory(bench: Bench) -> Measured:
 
 def works(lane: OpenedSystem, target: Target, opener: Opener) -> Iterator[StageTask]:
     """Give the stages of a system, those on the side of the documents first. HarnessError where the store lost some."""
-    for stage, node in named(target).items():
+    documents = named(target)
+    for stage, node in documents.items():
         there = len(opener.load(node.stream[0]))
         yield StageTask(stage, node, min(node.stage.chunk_rows, there) if node.stage.rowwise else there)
     nodes = [node for node in online(target.answer, opener.chosen) if not isinstance(node.stage, Source)]
     for stage, node in zip(lane.stages, nodes, strict=True):
-        yield StageTask(stage, node, min(QUERIES, len(lane.queries)))
+        yield StageTask(query_side_name(stage, documents), node, min(QUERIES, len(lane.queries)))
 
 
 def _bytes(lane: OpenedSystem, work: StageTask, took: dict[str, Any]) -> Iterator[Measurement]:
     for name in ("peak_rss", "peak_pss", "peak_gpu", "gpu_by_driver"):
         if took.get(name):
-            yield row(lane, f"{name}_bytes", took[name], "bytes", work.stage, n=work.rows)
+            yield Measurement.of(lane, f"{name}_bytes", took[name], "bytes", stage=work.stage, n=work.rows)

@@ -17,7 +17,7 @@ import numpy as np
 from harness.artifacts.base import Rows
 from harness.errors import HarnessError
 from harness.execute.local import reason_of
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.isolation import garbage_collection_off, pinned_threads
 from harness.latency.opened_system import OpenedSystem, Opener, named
 from harness.latency.repeats import Parts, Rates, Workload, rates
@@ -160,4 +160,4 @@ def _answering(lane: OpenedSystem, size: int) -> Callable[[slice], Parts]:
 
 
 def _row(lane: OpenedSystem, stage: str | None, quantity: str, rate: Rate, unit: str) -> Measurement:
-    return row(lane, quantity, rate.value, unit, stage, rate.n, rate.low, rate.high)
+    return Measurement.of(lane, quantity, rate.value, unit, stage=stage, n=rate.n, low=rate.low, high=rate.high)

@@ -70,8 +70,8 @@ class OpenedSystem:
 
     dataset: str
     system: str
-    run: Fingerprint
-    """The name of what its quality was measured on."""
+    fingerprint: Fingerprint
+    """The fingerprint of the run that its quality was measured on."""
     queries: Queries
     steps: tuple[OpenedStage, ...]
     wait: Callable[[], object] | None

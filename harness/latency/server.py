@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.errors import HarnessError
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.isolation import pinned_threads
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.rate_search import OfferedRate, RateSearch, search_rate, timeout_ms
@@ -58,11 +58,7 @@ def measure_server(bench: Bench) -> Measured:
     settings = words.server.model_dump(mode="json") | {"timeout_ms": timeout_ms(words.server), "seed": words.seed}
     told = {**settings, "systems": said, "left_out": left_out.words()}
     table, lanes = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps]), {lane.system: lane for lane in bench.lanes}
-    rows = [
-        row(lanes[found.system], found.quantity, found.value, found.unit, None, found.n, found.low, found.high)
-        for found in response_figures(table, told)
-    ]
-    return Measured(rows, table, told)
+    return Measured(list(response_figures(table, told, lanes)), table, told)
 
 
 @contextmanager

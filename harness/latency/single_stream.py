@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.isolation import garbage_collection_off, pinned_threads
 from harness.latency.noise import Noise, between, read_counters, switches
 from harness.latency.opened_system import OpenedSystem
@@ -86,10 +86,7 @@ def measure_single(bench: Bench, clock: Clock = time.perf_counter) -> Measured:
         stopped = session.measure()
     laps = session.table()
     lanes = {lane.system: lane for lane in bench.lanes}
-    rows = [
-        row(lanes[found.system], found.quantity, found.value, found.unit, found.stage, found.n, found.low, found.high)
-        for found in figures(laps, reference.system)
-    ]
+    rows = list(figures(laps, reference.system, lanes))
     twin = session.ratio(session.traces[-1])
     wanted = bench.words.reference
     said = {

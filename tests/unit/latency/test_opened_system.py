@@ -103,7 +103,7 @@ def test_equal_stages_share_what_is_opened(write_suite: Write) -> None:
 def test_a_lap_ends_with_what_a_reader_gets(write_suite: Write) -> None:
     plan, store = executed(write_suite(SYSTEMS + "  read: [{from: bm25}, {arrange: top, tokens: 50}]\n"))
     lane, target = lanes_of(plan, store)["read"], plan.targets[-1]
-    assert lane.stages == ("search/bm25", "arrange/top") and lane.run == target.run.fingerprint
+    assert lane.stages == ("search/bm25", "arrange/top") and lane.fingerprint == target.run.fingerprint
     node = target.chain.contexts
     assert node is not None
     found, kept = lane.batch(slice(2, 4)), store.load(node.fingerprint, node.gives).take(slice(2, 4))
