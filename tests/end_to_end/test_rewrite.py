@@ -289,5 +289,5 @@ def test_a_lap_has_its_drafts_written_anew_and_an_endpoint_is_left_out(
     for _ in range(2):
         lane.lap(3)
     assert len(written) == 2 and len(set(written)) == 1
-    found, run = lane.batch(slice(0, 5)), store.load(lane.run, Run)
+    found, run = lane.batch(slice(0, 5)), store.load(lane.fingerprint, Run)
     assert (found.documents == run.documents[:5]).all()

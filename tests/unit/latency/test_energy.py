@@ -87,7 +87,7 @@ class Machine:
 
 def bench(machine: Machine) -> Any:
     lane = SimpleNamespace(
-        dataset="toy", system="a", run="f" * 64, lap=machine.lap, queries=SimpleNamespace(texts=["x", "yy"])
+        dataset="toy", system="a", fingerprint="f" * 64, lap=machine.lap, queries=SimpleNamespace(texts=["x", "yy"])
     )
     return SimpleNamespace(lanes=(lane,), words=Latency(), dataset="toy", runtime=Runtime())
 
