@@ -47,9 +47,9 @@ def run(
     """
     started = datetime.now(UTC)
     place = Path(store) if store is not None else None
-    plan, opened = prepare_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
     runtime, priced = Runtime(default_device(device), threads()), load_prices(Path(prices)) if prices else None
     job = Invocation(started, f"harness.run({str(suite)!r})", runtime, priced)
+    plan, opened = prepare_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
     with nullcontext(Silent()) if quiet else Reporter(sys.stderr) as progress:
         recorded = carry_out(plan, opened, job, Path(results), progress, latency=latency)
     if reports is not None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.fresh_process import ProcessDied, run_fresh_process
 from harness.latency.opened_system import OpenedSystem
 from harness.results import Measurement
@@ -65,4 +65,4 @@ def _rows(opened: OpenedSystem, starts: list[dict[str, float]]) -> Iterator[Meas
     for part, seconds in columns.items():
         median = median_interval(seconds)
         low, high = (median.low, median.high) if len(starts) >= REPEATS else (None, None)
-        yield row(opened, f"cold_{part}", median.value, "s", n=median.n, low=low, high=high)
+        yield Measurement.of(opened, f"cold_{part}", median.value, "s", n=median.n, low=low, high=high)

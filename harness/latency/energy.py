@@ -8,7 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from harness.execute.threads import thread_pools
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.energy_counters import Counter, Energy, energy_during, find_counters
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.sampling import choose_queries
@@ -66,4 +66,4 @@ def joules_per_query(
 
 def _measurement(opened: OpenedSystem, joules: np.ndarray) -> Measurement:
     median = median_interval(joules)
-    return row(opened, "energy_j_per_query", median.value, "J", n=median.n, low=median.low, high=median.high)
+    return Measurement.of(opened, "energy_j_per_query", median.value, "J", n=median.n, low=median.low, high=median.high)

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.errors import HarnessError
 from harness.fingerprint import Fingerprint
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.fresh_process import run_fresh_process
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.opener import Opener, refuse_service
@@ -19,6 +19,7 @@ from harness.results import Measurement
 from harness.results.left_out import LeftOut, Unmeasured
 from harness.results.measured import Measured
 from harness.stage import Node
+from harness.stage.node import query_side_name
 
 QUERIES = 100
 """How many queries a stage on the query side answers while its memory is measured."""
@@ -69,11 +70,12 @@ def measure_memory(bench: Bench) -> Measured:
 
 def stage_tasks(opened: OpenedSystem, target: Target, opener: Opener) -> Iterator[StageTask]:
     """Yield the stages of a system, the document side first. Raises HarnessError if the store has lost an input."""
-    for stage, node in document_stages(target).items():
+    documents = document_stages(target)
+    for stage, node in documents.items():
         count = len(opener.load(node.stream[0]))
         yield StageTask(stage, node, min(node.stage.chunk_rows, count) if node.stage.rowwise else count)
     for stage, node in zip(opened.stage_names, opener.query_nodes(target), strict=True):
-        yield StageTask(stage, node, min(QUERIES, len(opened.queries)))
+        yield StageTask(query_side_name(stage, documents), node, min(QUERIES, len(opened.queries)))
 
 
 def _peaks(bench: Bench, opened: OpenedSystem, task: StageTask) -> dict[str, Any]:
@@ -84,4 +86,4 @@ def _peaks(bench: Bench, opened: OpenedSystem, task: StageTask) -> dict[str, Any
 def _rows(opened: OpenedSystem, task: StageTask, peaks: dict[str, Any]) -> Iterator[Measurement]:
     for name in ("peak_rss", "peak_pss", "peak_gpu", "gpu_by_driver"):
         if peaks.get(name):
-            yield row(opened, f"{name}_bytes", peaks[name], "bytes", stage=task.stage, n=task.rows)
+            yield Measurement.of(opened, f"{name}_bytes", peaks[name], "bytes", stage=task.stage, n=task.rows)

@@ -18,7 +18,7 @@ from harness.artifacts.base import Rows
 from harness.errors import HarnessError
 from harness.execute.local import reason_of
 from harness.execute.threads import thread_pools
-from harness.latency.bench import Bench, row
+from harness.latency.bench import Bench
 from harness.latency.isolation import garbage_collection_off
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.opener import Opener, refuse_service
@@ -181,4 +181,4 @@ def _answer_in_batches(opened: OpenedSystem, size: int) -> Callable[[slice], Par
 
 
 def _row(opened: OpenedSystem, stage: str | None, quantity: str, rate: Rate, unit: str) -> Measurement:
-    return row(opened, quantity, rate.value, unit, stage=stage, n=rate.n, low=rate.low, high=rate.high)
+    return Measurement.of(opened, quantity, rate.value, unit, stage=stage, n=rate.n, low=rate.low, high=rate.high)

@@ -11,9 +11,10 @@ from harness.errors import HarnessError
 from harness.execute.local import reason_of
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.latency.opened_system import Call, OpenedStage, OpenedSystem, Untimed
-from harness.latency.target_stages import distinct_names, query_nodes
+from harness.latency.target_stages import query_nodes
 from harness.plan import Plan, Target
 from harness.stage import Node, Runtime
+from harness.stage.node import stage_names
 from harness.statistics.cross_validation import choose
 from harness.store import Store
 
@@ -54,10 +55,11 @@ class Opener:
             refuse_service(node, services=services)
         places = {target.chain.queries.fingerprint: 0}
         stages: list[OpenedStage] = []
-        for name, node in zip(distinct_names(nodes), nodes, strict=True):
+        names = stage_names(nodes)
+        for node in nodes:
             inputs = tuple(places[self.selected(above).fingerprint] for above in node.stream)
             releases_gil = node.stage.releases_gil or node.stage.service
-            stages.append(OpenedStage(name, self.open_stage(node), inputs, releases_gil))
+            stages.append(OpenedStage(names[node.fingerprint], self.open_stage(node), inputs, releases_gil))
             places[node.fingerprint] = len(stages)
         queries = self.load(target.chain.queries)
         return OpenedSystem(target.dataset, target.system, target.run.fingerprint, queries, tuple(stages), self.wait)

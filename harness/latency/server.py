@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 
 from harness.errors import HarnessError
 from harness.execute.threads import thread_pools
-from harness.latency.bench import Bench, figure_rows
+from harness.latency.bench import Bench
 from harness.latency.isolation import existing_objects_frozen
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.rate_search import OfferedRate, RateSearch, search_rate, timeout_ms
@@ -62,7 +62,7 @@ def measure_server(bench: Bench) -> Measured:
         "left_out": left_out.as_dict(),
     }
     table = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps])
-    return Measured(figure_rows(bench.systems, response_figures(table, facts)), table, facts)
+    return Measured(list(response_figures(table, facts, bench.by_name)), table, facts)
 
 
 def _facts(search: RateSearch) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from harness.execute.threads import thread_pools
-from harness.latency.bench import Bench, figure_rows
+from harness.latency.bench import Bench
 from harness.latency.isolation import garbage_collection_off
 from harness.latency.single_stream_session import Arm, Clock, Session
 from harness.results.laps import AGAIN, figures
@@ -42,7 +42,7 @@ def measure_single(bench: Bench, clock: Clock = time.perf_counter) -> Measured:
         "interrupted": session.interrupted(),
         "again": {"ratio": again.value, "low": _finite(again.low), "high": _finite(again.high)},
     }
-    return Measured(figure_rows(bench.systems, figures(laps, reference.system)), laps, facts)
+    return Measured(list(figures(laps, reference.system, bench.by_name)), laps, facts)
 
 
 def _finite(number: float) -> float | None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 
 from harness.fingerprint import Fingerprint
 from harness.plan import Target, answer_nodes
 from harness.stage import ModelSource, Node, Source
-from harness.stage.node import side_of
+from harness.stage.node import side_of, stage_names
 
 
 def query_nodes(last: Node, selected: Callable[[Node], Node]) -> list[Node]:
@@ -33,7 +32,8 @@ def query_nodes(last: Node, selected: Callable[[Node], Node]) -> list[Node]:
 def document_stages(target: Target) -> dict[str, Node]:
     """Return the stages of a system that work on documents, by distinct name, inputs before their users."""
     nodes = [node for node in answer_nodes(target.run) if node.stream and side_of(node) == "document"]
-    return dict(zip(distinct_names(nodes), nodes, strict=True))
+    names = stage_names(nodes)
+    return {names[node.fingerprint]: node for node in nodes}
 
 
 def stored_inputs(target: Target) -> Iterator[Node]:
@@ -41,13 +41,3 @@ def stored_inputs(target: Target) -> Iterator[Node]:
     for node in answer_nodes(target.answer):
         if side_of(node) == "query":
             yield from (above for above in node.static if above and not isinstance(above.stage, ModelSource))
-
-
-def distinct_names(nodes: Iterable[Node]) -> list[str]:
-    """Return the name of each node, `role/word`; the second node of a name gets `#2`, the third `#3`."""
-    counts: Counter[str] = Counter()
-    names = []
-    for node in nodes:
-        counts[node.name] += 1
-        names.append(node.name if counts[node.name] == 1 else f"{node.name}#{counts[node.name]}")
-    return names

@@ -118,7 +118,7 @@ def test_what_cannot_be_timed_is_named(write_suite: Write, tmp_path: Path) -> No
     said = results.part("latency")["toy"]
     assert said["left_out"] == LeftOut(systems={"file": "a run file has no latency"}).as_dict()
     assert said["reference"] == "bm25"
-    assert "latency on toy: 'file' could not be timed; the reference is 'bm25'" in results.run["warnings"]
+    assert "latency on toy: 'file' could not be timed; the reference is 'bm25' instead" in results.run["warnings"]
     alone = run(write_suite("  file: [{runfile: other.trec}]", head="latency: {seconds: 0.8}"))
     assert alone.part("latency")["toy"]["left_out"] == said["left_out"]
     assert not len(alone.latency()) and verify(alone.folder).differs == []

@@ -80,7 +80,7 @@ def test_the_memory_of_every_stage(bench: Bench) -> None:
     found = measure_memory(bench)
     dense = ["encode/hashing", "reduce/truncate", "index/flat"]
     stages = [row.stage for row in found.rows if row.quantity == "peak_rss_bytes" and row.system == "dense"]
-    assert stages == [*dense, "encode/hashing", "reduce/truncate", "search/flat"]
+    assert stages == [*dense, "encode/hashing of queries", "reduce/truncate of queries", "search/flat"]
     rows = [(one["stage"], one["rows"]) for one in found.said["rows"] if one["system"] == "dense"]
     measured = [(row.stage, row.n) for row in found.rows if row.quantity == "peak_rss_bytes" and row.system == "dense"]
     assert rows == measured, "the documents of an encoder are not taken for its queries"
