@@ -184,7 +184,7 @@ def measure(plan: Plan, store: Store, second: str, seed: int, seconds: float) ->
     row = next(row for row in measured.rows if row.quantity == "latency_ratio")
     value, low, high = (math.nan if number is None else number for number in (row.value, row.low, row.high))
     ratio = Estimate(value, low, high, row.n or 0)
-    facts: dict[str, Any] = dict(measured.said)
+    facts: dict[str, Any] = dict(measured.facts)
     return Comparison(ratio, facts["noise_floor"] or np.inf, facts["inconclusive"], facts["blocks"])
 
 

@@ -56,7 +56,7 @@ def measure_cold(bench: Bench) -> Measured:
         "plan_seconds": {name: float(np.median([s["plan"] for s in each])) for name, each in starts.items() if each},
         "left_out": left_out.as_dict(),
     }
-    return Measured(rows, said=facts)
+    return Measured(rows, facts=facts)
 
 
 def _rows(opened: OpenedSystem, starts: list[dict[str, float]]) -> Iterator[Measurement]:

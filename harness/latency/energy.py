@@ -29,7 +29,7 @@ def measure_energy(bench: Bench, sleep: Sleep = time.sleep, clock: Callable[[], 
     """
     found = find_counters()
     if not found.counters:
-        return Measured(said={"status": found.status})
+        return Measured(facts={"status": found.status})
     random = np.random.default_rng(bench.settings.seed)
     rows = choose_queries(bench.systems[0].queries.texts, bench.settings.queries, random)
     queries = random.permutation(rows).tolist()
@@ -44,7 +44,7 @@ def measure_energy(bench: Bench, sleep: Sleep = time.sleep, clock: Callable[[], 
                 joules[opened.system].append(joules_per_query(opened, queries, found.counters, idle, clock))
     measurements = [_measurement(opened, np.array(joules[opened.system])) for opened in bench.systems]
     facts = {"status": found.status, "missing": found.missing, "idle_watts": float(np.median(idle_watts))}
-    return Measured(measurements, said=facts)
+    return Measured(measurements, facts=facts)
 
 
 def joules_per_query(

@@ -56,7 +56,7 @@ def measure(
     return Measured(
         [row for part in parts.values() for row in part.rows],
         pa.concat_tables(laps) if laps else Measured().laps,
-        {dataset: part.said for dataset, part in parts.items()},
+        {dataset: part.facts for dataset, part in parts.items()},
     )
 
 
@@ -73,9 +73,9 @@ def _measure_dataset(
     total = Measured()
     for mode in settings.modes:
         bench, measured = _measure_mode(mode, bench, left_out)
-        facts |= measured.said if mode == "single" else {mode: measured.said}
+        facts |= measured.facts if mode == "single" else {mode: measured.facts}
         total = Measured([*total.rows, *measured.rows], pa.concat_tables([total.laps, measured.laps]))
-    return replace(total, said=facts | {"left_out": left_out.as_dict()})
+    return replace(total, facts=facts | {"left_out": left_out.as_dict()})
 
 
 def _measure_mode(mode: str, bench: Bench, left_out: LeftOut) -> tuple[Bench, Measured]:

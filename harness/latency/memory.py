@@ -65,7 +65,7 @@ def measure_memory(bench: Bench) -> Measured:
             processed.append({"system": opened.system, "stage": task.stage, "rows": task.rows})
     facts: dict[str, Any] = {"rows": processed, "left_out": left_out.as_dict()}
     base = [each["base_rss"] for each in peaks.values() if each.get("base_rss")]
-    return Measured(rows, said=facts | ({"base_rss_bytes": int(np.median(base))} if base else {}))
+    return Measured(rows, facts=facts | ({"base_rss_bytes": int(np.median(base))} if base else {}))
 
 
 def stage_tasks(opened: OpenedSystem, target: Target, opener: Opener) -> Iterator[StageTask]:

@@ -70,7 +70,7 @@ def measure_offline(bench: Bench) -> Measured:
         "rows_a_repeat": [entry for pair in pairs for entry in workloads.rows_per_repeat(*pair, by_key)],
         "left_out": workloads.left_out.as_dict(),
     }
-    return Measured(rows, said=facts)
+    return Measured(rows, facts=facts)
 
 
 class _Workloads:

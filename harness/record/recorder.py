@@ -39,7 +39,7 @@ def record(
     values = QueryValues(made)
     rows = [*_rows(made, values), *(measured.rows if measured else [])]
     run_files, rewritten = fit_run_files(made), list(rewritten_queries(made))
-    cautions = warnings(made, rows, run_files, measured.said if measured else {})
+    cautions = warnings(made, rows, run_files, measured.facts if measured else {})
     run_id, folder, ended = _free_folder(root / plan.suite.name, plan)
     facts = {
         "run": run_id,
@@ -47,7 +47,7 @@ def record(
         "runfiles": [run_file_facts(made, run_file) for run_file in run_files],
         "tuned": tuned_parameters(made),
         "rewritten": [queries.facts for queries in rewritten],
-        **({"latency": measured.said} if measured else {}),
+        **({"latency": measured.facts} if measured else {}),
     }
     contents = Contents(
         facts=facts,

@@ -56,8 +56,8 @@ def test_cold_starts_are_really_made(bench: Bench) -> None:
         *parts, total = (row.value or 0 for row in found.rows if row.system == system)
         assert all(part > 0 for part in parts) and total == pytest.approx(sum(parts), rel=0.5)
     assert {row.n for row in found.rows} == {2} and {row.low for row in found.rows} == {None}
-    assert found.said["left_out"] == LeftOut().as_dict() and set(found.said["plan_seconds"]) == {"bm25", "dense"}
-    json.dumps(found.said)
+    assert found.facts["left_out"] == LeftOut().as_dict() and set(found.facts["plan_seconds"]) == {"bm25", "dense"}
+    json.dumps(found.facts)
 
 
 def test_starts_become_medians_with_their_interval(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,22 +81,22 @@ def test_the_memory_of_every_stage(bench: Bench) -> None:
     dense = ["encode/hashing", "reduce/truncate", "index/flat"]
     stages = [row.stage for row in found.rows if row.quantity == "peak_rss_bytes" and row.system == "dense"]
     assert stages == [*dense, "encode/hashing of queries", "reduce/truncate of queries", "search/flat"]
-    rows = [(one["stage"], one["rows"]) for one in found.said["rows"] if one["system"] == "dense"]
+    rows = [(one["stage"], one["rows"]) for one in found.facts["rows"] if one["system"] == "dense"]
     measured = [(row.stage, row.n) for row in found.rows if row.quantity == "peak_rss_bytes" and row.system == "dense"]
     assert rows == measured, "the documents of an encoder are not taken for its queries"
-    base = found.said["base_rss_bytes"]
+    base = found.facts["base_rss_bytes"]
     for row in found.rows:
         assert row.quantity in ("peak_rss_bytes", "peak_pss_bytes") and row.unit == "bytes"
         assert row.value and 10e6 < row.value < 4e9
         assert row.quantity == "peak_pss_bytes" or row.value >= base * 0.9
-    assert found.said["left_out"] == LeftOut().as_dict()
+    assert found.facts["left_out"] == LeftOut().as_dict()
 
 
 def test_a_process_that_dies_leaves_out_its_system(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bench.plan.suite.file.write_text("no suite any more")
     found = measure_cold(bench)
-    assert found.rows == [] and set(found.said["left_out"]["systems"]) == {"bm25", "dense"}
-    assert "a suite is a mapping" in found.said["left_out"]["systems"]["bm25"]
+    assert found.rows == [] and set(found.facts["left_out"]["systems"]) == {"bm25", "dense"}
+    assert "a suite is a mapping" in found.facts["left_out"]["systems"]["bm25"]
     assert measure_memory(bench).rows == []
 
 
@@ -111,7 +111,7 @@ def test_a_process_that_dies_late_leaves_out_its_system(bench: Bench, monkeypatc
 
     monkeypatch.setattr(cold_start, "run_fresh_process", start)
     found = measure_cold(bench)
-    assert found.said["left_out"] == LeftOut(systems={"dense": "killed"}).as_dict()
+    assert found.facts["left_out"] == LeftOut(systems={"dense": "killed"}).as_dict()
     assert {row.system for row in found.rows} == {"bm25"}
     assert (started.count("bm25"), started.count("dense")) == (3, 2)
 
@@ -132,14 +132,14 @@ def test_a_stage_whose_process_dies_is_named_for_each_system_that_has_it(
     monkeypatch.setattr(memory, "run_fresh_process", work)
     found = measure_memory(bench)
     missing = [Unmeasured(system, "index/bm25", None, "killed") for system in ("one", "two")]
-    assert found.said["left_out"] == LeftOut(quantities=missing).as_dict()
+    assert found.facts["left_out"] == LeftOut(quantities=missing).as_dict()
     assert measured.count("index/bm25") == 1 and "index/bm25" not in {row.stage for row in found.rows}
 
 
 def test_what_the_store_lost_leaves_out_its_systems(bench: Bench) -> None:
     bench.store.remove(bench.targets[0].chain.corpus.fingerprint)
     found = measure_memory(bench)
-    assert found.rows == [] and set(found.said["left_out"]["systems"]) == {"bm25", "dense"}
+    assert found.rows == [] and set(found.facts["left_out"]["systems"]) == {"bm25", "dense"}
 
 
 def test_an_arranger_works_alone_whatever_else_the_suite_holds(write_suite: Write) -> None:
@@ -150,7 +150,7 @@ def test_an_arranger_works_alone_whatever_else_the_suite_holds(write_suite: Writ
     bench = benched(suite, ["read*"])
     found = measure_memory(bench)
     stages = [row.stage for row in found.rows if row.quantity == "peak_rss_bytes"]
-    assert stages == ["index/bm25", "search/bm25", "arrange/top"] and found.said["left_out"] == LeftOut().as_dict()
+    assert stages == ["index/bm25", "search/bm25", "arrange/top"] and found.facts["left_out"] == LeftOut().as_dict()
     assert run_fresh_process(bench, bench.systems[0])["first_query"] > 0
 
 

@@ -99,10 +99,10 @@ def test_the_idle_share_is_taken_off(monkeypatch: pytest.MonkeyPatch) -> None:
     (row,) = found.rows
     assert (row.quantity, row.unit, row.n) == ("energy_j_per_query", "J", 6)
     assert row.value == pytest.approx(2.0) and row.low == pytest.approx(2.0)
-    assert found.said["idle_watts"] == pytest.approx(10.0) and found.said["status"] == "made"
+    assert found.facts["idle_watts"] == pytest.approx(10.0) and found.facts["status"] == "made"
 
 
 def test_without_counters_there_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(energy_mode, "find_counters", lambda: FoundCounters([], ["no counter"]))
     found = energy_mode.measure_energy(bench(Machine()))
-    assert found.rows == [] and found.said == {"status": "n/a: no counter"}
+    assert found.rows == [] and found.facts == {"status": "n/a: no counter"}
