@@ -58,7 +58,7 @@ def plan_of(
     prompt: str = "",
     systems: str = SYSTEMS,
 ) -> Plan:
-    """Write the suite and lay its plan."""
+    """Write the suite and return its plan."""
     path = folder / "sharing.yaml"
     path.write_text(SUITE.format(data=data.resolve(), prompt=prompt, measures=measures, systems=systems))
     suite = load_suite(path, device=default_device())

@@ -147,6 +147,15 @@ class Leaves:
             raise KeyError(name)
         return leaf.load
 
+    def load_output(self, node: Node, store: Store) -> Artifact:
+        """Return the output of a node: a model from where its weights are, anything else from the store.
+
+        Raises UserError for a model that could not be resolved.
+        """
+        if isinstance(node.stage, ModelSource):
+            return self.loader(node.fingerprint)()
+        return store.load(node.fingerprint, node.gives)
+
     def about(self, name: Fingerprint) -> dict[str, Any] | None:
         """Return what a leaf is called, for people; None for what is no leaf."""
         leaf = self._find(name)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
@@ -98,3 +99,25 @@ def row_noun(node: Node) -> Literal["document", "passage"]:
 def unfiltered(run: Node) -> Node:
     """Return the run that a filter node reads; if `run` is not a filter node, return it unchanged."""
     return run.stream[0] if run.stage.role == "filter" else run
+
+
+def stage_names(nodes: Iterable[Node]) -> dict[Fingerprint, str]:
+    """Return the name of each node within its system: `role/word`, and `role/word#2` for a second one on its side."""
+    names: dict[Fingerprint, str] = {}
+    counts: Counter[tuple[Side, str]] = Counter()
+    for node in nodes:
+        key = (side_of(node), node.name)
+        counts[key] += 1
+        names[node.fingerprint] = node.name if counts[key] == 1 else f"{node.name}#{counts[key]}"
+    return names
+
+
+def query_side_name(name: str, document_side: Iterable[str]) -> str:
+    """Return the name of a stage on the query side where it is listed together with stages of the document side.
+
+    >>> documents = ["encode/dense", "index/flat"]
+    >>> query_side_name("encode/dense#2", documents), query_side_name("search/flat", documents)
+    ('encode/dense#2 of queries', 'search/flat')
+    """
+    shared = {other.split("#")[0] for other in document_side}
+    return f"{name} of queries" if name.split("#")[0] in shared else name

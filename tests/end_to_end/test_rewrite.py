@@ -19,7 +19,7 @@ from harness.artifacts.text import Queries
 from harness.errors import SuiteError, UserError
 from harness.execute.local import execute
 from harness.execute.progress import Silent
-from harness.latency.opened_system import open_systems
+from harness.latency.opener import open_systems
 from harness.models.generator import Generator
 from harness.plan import Plan, answer_nodes
 from harness.plan.prepare import prepare_plan
@@ -286,11 +286,11 @@ def test_a_lap_has_its_drafts_written_anew_and_an_endpoint_is_left_out(
 
     monkeypatch.setattr(Generator, "write", watched)
     plan, store = laid(suite)
-    (lane,), left_out = open_systems(plan, plan.targets, store, Runtime())
-    assert not lane.steps[lane.stages.index("rewrite/hyde")].outside
+    (system,), left_out = open_systems(plan, plan.targets, store, Runtime())
+    assert not system.stages[system.stage_names.index("rewrite/hyde")].releases_gil
     assert left_out["toy", "served"].startswith("'rewrite: hyde' calls a service")
     for _ in range(2):
-        lane.lap(3)
+        system.lap(3)
     assert len(written) == 2 and len(set(written)) == 1
-    found, run = lane.batch(slice(0, 5)), store.load(lane.run, Run)
+    found, run = system.batch(slice(0, 5)), store.load(system.fingerprint, Run)
     assert (found.documents == run.documents[:5]).all()

@@ -62,8 +62,8 @@ def test_what_the_data_set_lacks_is_counted(tmp_path, harness, write_suite, othe
     assert found.value("toy", "theirs", "missing_queries") == 1
     assert found.value("toy", "bm25", "missing_queries") == 0
     warnings = " ".join(found.run["warnings"])
-    assert "has 1 lines with documents that the corpus does not hold" in warnings
-    assert "has 1 queries that the data set does not" in warnings
+    assert "has 1 lines with documents that are not in the corpus" in warnings
+    assert "has 1 queries that are not in the data set" in warnings
     assert found.run["runfiles"][0]["unknown_documents"] == 1
 
 

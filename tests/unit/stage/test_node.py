@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from harness.registry import STAGES
-from harness.stage import CorpusSource, Node, QueriesSource
-from harness.stage.node import row_noun, side_of, unfiltered
+from harness.stage import CorpusSource, Node, QueriesSource, answer_nodes
+from harness.stage.node import query_side_name, row_noun, side_of, stage_names, unfiltered
 
 CORPUS, QUERIES = Node(CorpusSource(content="c")), Node(QueriesSource(content="q"))
 PASSAGES = Node(STAGES["chunk/sentences"](size=2), (CORPUS,))
@@ -48,3 +48,20 @@ def test_a_run_is_taken_from_before_its_filter() -> None:
     filtered = Node(STAGES["filter/identical_ids"](depth=2), (SEARCH,), (CORPUS, QUERIES))
     assert unfiltered(filtered) is SEARCH
     assert unfiltered(SEARCH) is SEARCH
+
+
+def test_the_second_stage_of_a_name_is_numbered_on_each_side() -> None:
+    other = Node(STAGES["encode/hashing"](dim=16), (CORPUS,))
+    second = Node(STAGES["search/flat"](depth=3), SEARCH.stream, (Node(INDEXER, (other,)),))
+    fused = Node(STAGES["fuse/rrf"](depth=3), (SEARCH, second))
+    names = stage_names(node for node in answer_nodes(fused) if node.stream)
+    assert names[SEARCH.stream[0].fingerprint] == "encode/hashing", "its documents do not count"
+    documents = ["encode/hashing", "encode/hashing#2", "index/flat", "index/flat#2"]
+    queries = ["encode/hashing", "fuse/rrf", "search/flat", "search/flat#2"]
+    assert sorted(names.values()) == sorted([*documents, *queries])
+
+
+def test_a_stage_of_both_sides_says_when_it_worked_on_queries() -> None:
+    documents = ["encode/hashing", "encode/hashing#2", "index/flat"]
+    assert query_side_name("encode/hashing", documents) == "encode/hashing of queries"
+    assert query_side_name("search/flat", documents) == "search/flat"
