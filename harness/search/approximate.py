@@ -23,11 +23,11 @@ SPARE = 64
 SLACK = 16
 """How many times the rounding error of one product the engines may err, which sum from tables and residuals."""
 
-Ask = Callable[[np.ndarray, int], Candidates]
+FindCandidates = Callable[[np.ndarray, int], Candidates]
 """Returns the best candidates, best first, for queries float32[n, dimensions] and a number of candidates."""
 
 
-class Stored:
+class StoredVectors:
     """Vectors inside an engine that are read by row like an array, as `exact.exact` needs them."""
 
     dtype = np.dtype(np.float32)
@@ -46,13 +46,15 @@ class Stored:
         return np.asarray(vectors, np.float32).reshape(*documents.shape, self.shape[1])
 
 
-def stored(fetch: Callable[[np.ndarray], np.ndarray], count: int, dimensions: int, similarity: Similarity) -> Documents:
-    """Return documents whose vectors are inside an engine; see `Stored`."""
-    vectors: Any = Stored(fetch, count, dimensions)
+def stored_documents(
+    fetch: Callable[[np.ndarray], np.ndarray], count: int, dimensions: int, similarity: Similarity
+) -> Documents:
+    """Return documents whose vectors are inside an engine; see `StoredVectors`."""
+    vectors: Any = StoredVectors(fetch, count, dimensions)
     return Documents(vectors, np.empty(0), similarity)
 
 
-def accepted(word: str, vectors: Vectors, similarity: Similarity) -> np.ndarray:
+def document_vectors(word: str, vectors: Vectors, similarity: Similarity) -> np.ndarray:
     """Return document vectors prepared for the similarity. Raises UserError, with the row, if one is not finite."""
     array = prepared(vectors.array, similarity)
     finite = np.isfinite(array).all(axis=1)
@@ -61,7 +63,7 @@ def accepted(word: str, vectors: Vectors, similarity: Similarity) -> np.ndarray:
     return array
 
 
-def asked(word: str, queries: Vectors, width: int, similarity: Similarity) -> np.ndarray:
+def query_vectors(word: str, queries: Vectors, width: int, similarity: Similarity) -> np.ndarray:
     """Return query vectors prepared for the similarity.
 
     Raises UserError if their dimensions differ from `width`, the documents', or if one is not finite.
@@ -74,7 +76,7 @@ def asked(word: str, queries: Vectors, width: int, similarity: Similarity) -> np
     return array
 
 
-def by_block(queries: np.ndarray, rows: range, most: int, answer: Callable[[np.ndarray, range], Run]) -> Run:
+def search_in_blocks(queries: np.ndarray, rows: range, most: int, answer: Callable[[np.ndarray, range], Run]) -> Run:
     """Answer queries block by block; without queries, or if `most` documents are 0, return an empty run."""
     if not len(queries) or not most:
         return Run(np.empty((len(queries), 0), np.int32), np.empty((len(queries), 0), np.float32), rows)
@@ -96,7 +98,7 @@ def slack(queries: np.ndarray, longest: float, similarity: Similarity) -> np.nda
     return bound
 
 
-def settled(ask: Ask, queries: np.ndarray, depth: int, margin: np.ndarray, most: int) -> Candidates:
+def find_enough(find: FindCandidates, queries: np.ndarray, depth: int, margin: np.ndarray, most: int) -> Candidates:
     """Request candidates until no other document can be among the first `depth` by exact score.
 
     That holds for a query once its last candidate is more than `margin` below the one at place `depth`, or all `most`
@@ -104,7 +106,7 @@ def settled(ask: Ask, queries: np.ndarray, depth: int, margin: np.ndarray, most:
     not depend on the others.
     """
     count = min(depth + SPARE, most)
-    pool = ask(queries, count)
+    pool = find(queries, count)
     rows = np.arange(len(queries))
     while True:
         border = pool.products[rows, min(depth, count) - 1] - margin[rows]
@@ -113,7 +115,7 @@ def settled(ask: Ask, queries: np.ndarray, depth: int, margin: np.ndarray, most:
         if count == most or not len(rows):
             return pool
         count = min(4 * count, most)
-        deeper = ask(queries[rows], count)
+        deeper = find(queries[rows], count)
         pool = _widened(pool, count)
         pool.documents[rows], pool.products[rows] = deeper
 
@@ -151,7 +153,7 @@ def distinct(array: np.ndarray) -> Distinct:
     return Distinct(array[first[order]], starts, np.argsort(groups, kind="stable").astype(np.int32))
 
 
-def expanded(pool: Candidates, groups: Distinct, depth: int) -> Candidates:
+def expand_duplicates(pool: Candidates, groups: Distinct, depth: int) -> Candidates:
     """Replace each vector by its documents: at most `depth`, those that rank first among equals."""
     sizes = np.minimum(np.diff(groups.starts), depth)
     rows, columns = np.nonzero(pool.documents != NONE)

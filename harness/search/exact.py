@@ -91,7 +91,7 @@ def _nearest(products: Products, queries: np.ndarray, depth: int, rows: range) -
 def _block_size(products: Products, count: int) -> int:
     """Return how many documents are compared with `count` queries at a time."""
     documents, scores = products.documents, products.room or SCORES
-    if documents.whole:
+    if documents.is_float32:
         return scores // count
     converted = CONVERTED if products.room is None else products.room // 4
     return min(scores // count, converted // max(documents.dimensions, 1))

@@ -17,7 +17,16 @@ from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import MissingLibrary, UserError
-from harness.search.approximate import Ask, accepted, asked, by_block, rank, settled, slack, stored
+from harness.search.approximate import (
+    FindCandidates,
+    document_vectors,
+    find_enough,
+    query_vectors,
+    rank,
+    search_in_blocks,
+    slack,
+    stored_documents,
+)
 from harness.search.exact import Candidates, nearest
 from harness.search.similarity import Documents, Similarity, on_device
 
@@ -27,7 +36,7 @@ ENGINE = "engine"
 """The array of an index that holds the bytes of a library, which may differ between its versions."""
 
 
-def library(why: str) -> Any:
+def import_faiss(why: str) -> Any:
     """Import faiss. Raises MissingLibrary if it is not installed."""
     try:
         import faiss
@@ -58,8 +67,8 @@ def build(
     `make(faiss, dimensions, metric)` returns the empty index. Raises UserError if there are fewer than `least` vectors,
     or if one of them is not finite, besides what `make` raises.
     """
-    faiss = library(f"'{word}'")
-    array = accepted(word, vectors, similarity)
+    faiss = import_faiss(f"'{word}'")
+    array = document_vectors(word, vectors, similarity)
     count, dimensions = array.shape
     if count < least:
         raise UserError(f"{word}: these settings need at least {least} vectors for training, found {count}")
@@ -73,32 +82,34 @@ def build(
     return Index({ENGINE: faiss.serialize_index(empty)}, facts | {"longest": float(lengths.max(initial=0))})
 
 
-def opened(word: str, index: Index) -> Any:
+def open_index(word: str, index: Index) -> Any:
     """Read an index of faiss into memory."""
-    faiss = library(f"'{word}'")
+    faiss = import_faiss(f"'{word}'")
     return faiss.deserialize_index(np.asarray(index.arrays[ENGINE]))
 
 
-def candidates(distances: np.ndarray, documents: np.ndarray, similarity: Similarity) -> Candidates:
+def as_candidates(distances: np.ndarray, documents: np.ndarray, similarity: Similarity) -> Candidates:
     """Return the result of a search in faiss as candidates: products descend, and are -inf in empty places."""
     products = -distances if similarity == "euclidean" else distances
     rows = documents.astype(np.int32)
     return Candidates(rows, np.where(rows < 0, -np.inf, products).astype(np.float32))
 
 
-def exhaustive(word: str, depth: int, index: Index, engine: Any, ask: Ask, most: int) -> Callable[[Vectors], Run]:
-    """Return a search that ranks the best of all documents that `ask` looks at by the vectors inside the engine."""
+def exhaustive(
+    word: str, depth: int, index: Index, engine: Any, find: FindCandidates, most: int
+) -> Callable[[Vectors], Run]:
+    """Return a search that ranks the best of all documents that `find` looks at by the vectors inside the engine."""
     facts = index.facts
     similarity, count, dimensions = facts["similarity"], facts["documents"], facts["dimensions"]
-    documents = stored(engine.reconstruct_batch, count, dimensions, similarity)
+    documents = stored_documents(engine.reconstruct_batch, count, dimensions, similarity)
 
     def answer(queries: np.ndarray, rows: range) -> Run:
         margin = slack(queries, facts["longest"], similarity)
-        pool = settled(ask, queries, min(depth, most), margin, most)
+        pool = find_enough(find, queries, min(depth, most), margin, most)
         return rank(documents, queries, pool, depth, rows)
 
     def search(queries: Vectors) -> Run:
-        return by_block(asked(word, queries, dimensions, similarity), queries.rows, most, answer)
+        return search_in_blocks(query_vectors(word, queries, dimensions, similarity), queries.rows, most, answer)
 
     return search
 
@@ -110,18 +121,18 @@ def search_lists(
 
     On a GPU faiss searches where it can. Raises MissingLibrary there if faiss was built without GPU support.
     """
-    lists = opened(word, index)
+    lists = open_index(word, index)
     lists.make_direct_map()
     lists.nprobe = min(nprobe, lists.nlist)
     most = index.facts["documents"]
     if device != "cpu":
-        ask, most = _on_gpu(word, lists, index.facts["similarity"], device), min(most, MOST_ON_GPU)
+        find, most = _on_gpu(word, lists, index.facts["similarity"], device), min(most, MOST_ON_GPU)
     else:
-        ask = _in_lists(lists, index.facts["similarity"], threads)
-    return exhaustive(word, depth, index, lists, ask, most)
+        find = _in_lists(lists, index.facts["similarity"], threads)
+    return exhaustive(word, depth, index, lists, find, most)
 
 
-def _in_lists(lists: Any, similarity: Similarity, threads: int) -> Ask:
+def _in_lists(lists: Any, similarity: Similarity, threads: int) -> FindCandidates:
     """Choose the lists by exact scores, so that a query finds the same lists alone and in a batch.
 
     Of equal centroids faiss filled the first. Here the last row wins a tie, so the centroids are compared in reverse.
@@ -131,18 +142,18 @@ def _in_lists(lists: Any, similarity: Similarity, threads: int) -> Ask:
     euclidean = similarity == "euclidean"
     products = on_device(Documents(centroids, squares, "euclidean" if euclidean else "dot"), "cpu", threads)
 
-    def ask(queries: np.ndarray, count: int) -> Candidates:
+    def find(queries: np.ndarray, count: int) -> Candidates:
         near = nearest(products, queries, lists.nprobe, range(len(queries)))
         coarse = near.scores**2 if euclidean else near.scores
         chosen = lists.nlist - 1 - near.documents.astype(np.int64)
         distances, documents = lists.search_preassigned(queries, count, chosen, coarse)
-        return candidates(distances, documents, similarity)
+        return as_candidates(distances, documents, similarity)
 
-    return ask
+    return find
 
 
-def _on_gpu(word: str, lists: Any, similarity: Similarity, device: str) -> Ask:
-    faiss = library(f"'{word}'")
+def _on_gpu(word: str, lists: Any, similarity: Similarity, device: str) -> FindCandidates:
+    faiss = import_faiss(f"'{word}'")
     if not getattr(faiss, "get_num_gpus", int)():
         raise MissingLibrary("faiss for GPUs", "gpu", f"'{word}' on {device}")
     resources = faiss.StandardGpuResources()
@@ -150,8 +161,8 @@ def _on_gpu(word: str, lists: Any, similarity: Similarity, device: str) -> Ask:
     gpu_lists.resources = resources  # must live as long as the lists
     gpu_lists.nprobe = lists.nprobe
 
-    def ask(queries: np.ndarray, count: int) -> Candidates:
+    def find(queries: np.ndarray, count: int) -> Candidates:
         distances, documents = gpu_lists.search(queries, count)
-        return candidates(distances, documents, similarity)
+        return as_candidates(distances, documents, similarity)
 
-    return ask
+    return find

@@ -43,7 +43,7 @@ class Documents(NamedTuple):
         return int(self.vectors.shape[1]) * (8 if self.vectors.dtype == np.uint8 else 1)
 
     @property
-    def whole(self) -> bool:
+    def is_float32(self) -> bool:
         """Whether the vectors are stored as float32, in which they are compared."""
         return self.vectors.dtype == np.float32
 
@@ -52,7 +52,7 @@ class Documents(NamedTuple):
         vectors = floats(self.vectors[which])
         return vectors if self.lengths is None else vectors / self.lengths[which][..., None]
 
-    def asked(self, queries: np.ndarray) -> np.ndarray:
+    def prepare_queries(self, queries: np.ndarray) -> np.ndarray:
         """Return queries as they are compared, float32[queries, dimensions].
 
         Bits stand for +1 and -1, so all documents have the same length; for cosine the queries are divided by it.
@@ -158,11 +158,11 @@ class DeviceProducts(Products):
         self.room = None if device == "cpu" else ROOM
         self.lack = (torch.cuda.OutOfMemoryError,)
         self.halves = None if self.halves is None else self.put(self.halves)
-        self.vectors = self.held(documents)
+        self.vectors = self._move(documents)
 
-    def held(self, documents: Documents) -> Any:
+    def _move(self, documents: Documents) -> Any:
         """Return all vectors on the device; None if they are reduced or do not fit."""
-        if not documents.whole:
+        if not documents.is_float32:
             return None
         try:
             return self.put(documents.vectors)

@@ -135,7 +135,7 @@ def test_neither_the_batch_nor_the_device_reaches_the_ranking(reduce: type) -> N
     whole = search(Vectors(queries))
     alone = Run.join([search(Vectors(queries[i : i + 1], range(i, i + 1))) for i in range(40)])
     opened = Documents.of(index)
-    by_torch = nearest(DeviceProducts(opened, "cpu"), opened.asked(queries), 30, range(40))
+    by_torch = nearest(DeviceProducts(opened, "cpu"), opened.prepare_queries(queries), 30, range(40))
     for other in (alone, by_torch):
         np.testing.assert_array_equal(whole.documents, other.documents)
         np.testing.assert_array_equal(whole.scores, other.scores)

@@ -16,9 +16,16 @@ from harness.artifacts.index import Index
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import UserError
-from harness.search.approximate import accepted, asked, by_block, rank, settled, stored
+from harness.search.approximate import (
+    document_vectors,
+    find_enough,
+    query_vectors,
+    rank,
+    search_in_blocks,
+    stored_documents,
+)
 from harness.search.exact import Candidates, nearest
-from harness.search.faiss_index import library
+from harness.search.faiss_index import import_faiss
 from harness.search.similarity import Documents, Products, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
@@ -40,7 +47,7 @@ class BinaryIndexer(Indexer):
         """The call builds the index. Raises UserError if a vector is not finite."""
 
         def index(vectors: Vectors) -> Index:
-            array = accepted(self.word(), vectors, self.similarity)
+            array = document_vectors(self.word(), vectors, self.similarity)
             arrays = {"bits": np.packbits(array > 0, axis=1)}
             if self.keep_vectors:
                 arrays["vectors"] = array
@@ -71,20 +78,20 @@ class BinarySearcher(Searcher):
         word, similarity, width = self.word(), index.facts["similarity"], index.facts["dimensions"]
         bits = np.asarray(index.arrays["bits"])
         first = self.depth if self.rescore is None else max(self.candidates, self.depth)
-        find = by_bits(word, bits, width, first)
+        search_signs = by_bits(word, bits, width, first)
         if runtime.device != "cpu":
-            find = by_signs(bits, width, first, runtime.device, runtime.threads, runtime.bill.halve)
+            search_signs = by_signs(bits, width, first, runtime.device, runtime.threads, runtime.bill.halve)
         documents = self._documents(index, bits)
 
         def answer(queries: np.ndarray, rows: range) -> Run:
-            run = find(queries, rows)
+            run = search_signs(queries, rows)
             if documents is None:
                 return run
             pool = Candidates(run.documents, run.scores)
             return rank(documents, queries, pool, self.depth, rows)
 
         def search(queries: Vectors) -> Run:
-            return by_block(asked(word, queries, width, similarity), queries.rows, len(bits), answer)
+            return search_in_blocks(query_vectors(word, queries, width, similarity), queries.rows, len(bits), answer)
 
         return search
 
@@ -94,42 +101,47 @@ class BinarySearcher(Searcher):
         if self.rescore is None:
             return None
         if self.rescore == "query":
-            return stored(lambda rows: signs(bits[rows], width) / np.sqrt(width), len(bits), width, similarity)
+            return stored_documents(
+                lambda rows: signs(bits[rows], width) / np.sqrt(width), len(bits), width, similarity
+            )
         if "vectors" not in index.arrays:
             raise UserError(f"{self.word()}: 'rescore: full' needs an index built with 'keep_vectors: true'")
         return Documents(np.asarray(index.arrays["vectors"]), np.empty(0), similarity)
 
 
-Find = Callable[[np.ndarray, range], Run]
+SearchSigns = Callable[[np.ndarray, range], Run]
+"""Returns the run of query vectors float32[n, dimensions] with their rows."""
 
 
-def by_bits(word: str, bits: np.ndarray, width: int, depth: int) -> Find:
+def by_bits(word: str, bits: np.ndarray, width: int, depth: int) -> SearchSigns:
     """Return a search with faiss by the number of bits that differ; document ids decide ties at the boundary."""
-    faiss = library(f"'{word}'")
-    held = faiss.IndexBinaryFlat(8 * bits.shape[1])
-    held.add(np.ascontiguousarray(bits))
+    faiss = import_faiss(f"'{word}'")
+    engine = faiss.IndexBinaryFlat(8 * bits.shape[1])
+    engine.add(np.ascontiguousarray(bits))
 
-    def ask(queries: np.ndarray, count: int) -> Candidates:
-        differ, rows = held.search(np.packbits(queries > 0, axis=1), count)
+    def find(queries: np.ndarray, count: int) -> Candidates:
+        differ, rows = engine.search(np.packbits(queries > 0, axis=1), count)
         return Candidates(rows.astype(np.int32), np.where(rows < 0, -np.inf, width - 2.0 * differ).astype(np.float32))
 
-    def find(queries: np.ndarray, rows: range) -> Run:
-        pool = settled(ask, queries, min(depth, len(bits)), np.zeros(len(queries), np.float32), len(bits))
+    def search(queries: np.ndarray, rows: range) -> Run:
+        pool = find_enough(find, queries, min(depth, len(bits)), np.zeros(len(queries), np.float32), len(bits))
         return cosines(pool, width, depth, rows)
 
-    return find
+    return search
 
 
-def by_signs(bits: np.ndarray, width: int, depth: int, device: str, threads: int, halved: Callable[[], None]) -> Find:
+def by_signs(
+    bits: np.ndarray, width: int, depth: int, device: str, threads: int, halved: Callable[[], None]
+) -> SearchSigns:
     """Return a search with torch by the products of sign vectors, which are integers and so rank as the bits do."""
     vectors = signs(bits, width)
     products: Products = on_device(Documents(vectors, np.full(len(bits), float(width)), "dot"), device, threads, halved)
 
-    def find(queries: np.ndarray, rows: range) -> Run:
+    def search(queries: np.ndarray, rows: range) -> Run:
         run = nearest(products, signs(np.packbits(queries > 0, axis=1), width), depth, rows)
         return cosines(Candidates(run.documents, run.scores), width, depth, rows)
 
-    return find
+    return search
 
 
 def cosines(pool: Candidates, width: int, depth: int, rows: range) -> Run:

@@ -100,7 +100,7 @@ class FlatSearcher(ExhaustiveSearcher):
         dimensions, expected = queries.dimensions, documents.dimensions
         if dimensions != expected:
             raise UserError(f"{self.word()}: the queries have {dimensions} dimensions, but the documents {expected}")
-        vectors = documents.asked(queries.array)
+        vectors = documents.prepare_queries(queries.array)
         if not np.isfinite(vectors).all():
             raise UserError(f"{self.word()}: the vector of a query is not finite")
         return vectors

@@ -17,9 +17,19 @@ from harness.artifacts.index import Index
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import MissingLibrary
-from harness.search.approximate import Ask, Distinct, accepted, asked, by_block, distinct, expanded, rank, stored
+from harness.search.approximate import (
+    Distinct,
+    FindCandidates,
+    distinct,
+    document_vectors,
+    expand_duplicates,
+    query_vectors,
+    rank,
+    search_in_blocks,
+    stored_documents,
+)
 from harness.search.exact import Candidates
-from harness.search.faiss_index import ENGINE, candidates, library, metric, one_thread, opened
+from harness.search.faiss_index import ENGINE, as_candidates, import_faiss, metric, one_thread, open_index
 from harness.search.similarity import Similarity
 from harness.stage import Indexer, Runtime, Searcher
 
@@ -51,7 +61,7 @@ class HnswIndexer(Indexer):
         """
 
         def index(vectors: Vectors) -> Index:
-            array = accepted(self.word(), vectors, self.similarity)
+            array = document_vectors(self.word(), vectors, self.similarity)
             groups = distinct(array)
             graph = self._faiss(groups.vectors) if self.engine == "faiss" else self._usearch(groups.vectors)
             arrays = {ENGINE: graph, "starts": groups.starts, "members": groups.members}
@@ -61,7 +71,7 @@ class HnswIndexer(Indexer):
         return index
 
     def _faiss(self, vectors: np.ndarray) -> np.ndarray:
-        faiss = library(f"'{self.word()}'")
+        faiss = import_faiss(f"'{self.word()}'")
         graph = faiss.IndexHNSWFlat(vectors.shape[1], self.M, metric(faiss, self.similarity))
         graph.hnsw.efConstruction = self.efConstruction
         with one_thread():
@@ -93,20 +103,20 @@ class HnswSearcher(Searcher):
         similarity, width = facts["similarity"], facts["dimensions"]
         beam = min(max(self.efSearch, self.depth), facts["distinct"])
         if facts["engine"] == "faiss":
-            ask, fetch = faiss_graph(self.word(), index, beam)
+            find, fetch = faiss_graph(self.word(), index, beam)
         else:
-            ask, fetch = usearch_graph(self.word(), index, beam, runtime.threads)
+            find, fetch = usearch_graph(self.word(), index, beam, runtime.threads)
         found = Distinct(np.empty((0, width)), np.asarray(arrays["starts"]), np.asarray(arrays["members"]))
         place = np.empty(len(found.members), np.int64)
         place[found.members] = np.repeat(np.arange(facts["distinct"]), np.diff(found.starts))
-        by_document = stored(lambda rows: fetch(place[rows]), len(place), width, similarity)
+        by_document = stored_documents(lambda rows: fetch(place[rows]), len(place), width, similarity)
 
         def answer(queries: np.ndarray, rows: range) -> Run:
-            pool = expanded(ask(queries, beam), found, self.depth)
+            pool = expand_duplicates(find(queries, beam), found, self.depth)
             return rank(by_document, queries, pool, self.depth, rows)
 
         def search(queries: Vectors) -> Run:
-            return by_block(asked(self.word(), queries, width, similarity), queries.rows, beam, answer)
+            return search_in_blocks(query_vectors(self.word(), queries, width, similarity), queries.rows, beam, answer)
 
         return search
 
@@ -114,32 +124,32 @@ class HnswSearcher(Searcher):
 Fetch = Callable[[np.ndarray], np.ndarray]
 
 
-def faiss_graph(word: str, index: Index, beam: int) -> tuple[Ask, Fetch]:
+def faiss_graph(word: str, index: Index, beam: int) -> tuple[FindCandidates, Fetch]:
     """Open a graph of faiss; return its search, and the function that returns stored vectors by their numbers."""
-    faiss, graph = library(f"'{word}'"), opened(word, index)
+    faiss, graph = import_faiss(f"'{word}'"), open_index(word, index)
     parameters = faiss.SearchParametersHNSW(efSearch=beam)
 
-    def ask(queries: np.ndarray, count: int) -> Candidates:
+    def find(queries: np.ndarray, count: int) -> Candidates:
         distances, documents = graph.search(queries, count, params=parameters)
-        return candidates(distances, documents, index.facts["similarity"])
+        return as_candidates(distances, documents, index.facts["similarity"])
 
-    return ask, graph.reconstruct_batch
+    return find, graph.reconstruct_batch
 
 
-def usearch_graph(word: str, index: Index, beam: int, threads: int) -> tuple[Ask, Fetch]:
+def usearch_graph(word: str, index: Index, beam: int, threads: int) -> tuple[FindCandidates, Fetch]:
     """Open a memory-mapped graph of usearch; return the same two functions as `faiss_graph`."""
     facts = index.facts
     graph = usearch(word, facts["dimensions"], facts["similarity"], facts["M"], beam=beam)
     graph.view(np.asarray(index.arrays[ENGINE]))
 
-    def ask(queries: np.ndarray, count: int) -> Candidates:
+    def find(queries: np.ndarray, count: int) -> Candidates:
         matches: Any = graph.search(queries, count, threads=threads)
         keys, distances = np.atleast_2d(matches.keys).astype(np.int64), np.atleast_2d(matches.distances)
         counts: Any = getattr(matches, "counts", keys.shape[1])  # absent for a single query
         keys[np.arange(keys.shape[1]) >= np.reshape(counts, (-1, 1))] = NONE
-        return candidates(distances, keys, "euclidean")  # usearch returns distances for every similarity
+        return as_candidates(distances, keys, "euclidean")  # usearch returns distances for every similarity
 
-    return ask, lambda rows: np.vstack(graph.get(rows))
+    return find, lambda rows: np.vstack(graph.get(rows))
 
 
 def usearch(word: str, dimensions: int, similarity: Similarity, M: int, building: int = 0, beam: int = 0) -> Any:  # noqa: N803

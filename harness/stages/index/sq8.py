@@ -14,9 +14,9 @@ import numpy as np
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
-from harness.search.approximate import asked
+from harness.search.approximate import query_vectors
 from harness.search.exact import Candidates, nearest
-from harness.search.faiss_index import build, candidates, exhaustive, opened
+from harness.search.faiss_index import as_candidates, build, exhaustive, open_index
 from harness.search.similarity import Documents, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
@@ -50,22 +50,22 @@ class Sq8Searcher(Searcher):
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
         """Load the codes into memory, or on a GPU the decoded vectors into torch; the call searches with Vectors."""
         word, facts = self.word(), index.facts
-        held = opened(word, index)
+        engine = open_index(word, index)
         if runtime.device == "cpu" or not facts["documents"]:
 
-            def ask(queries: np.ndarray, count: int) -> Candidates:
-                distances, documents = held.search(queries, count)
-                return candidates(distances, documents, facts["similarity"])
+            def find(queries: np.ndarray, count: int) -> Candidates:
+                distances, documents = engine.search(queries, count)
+                return as_candidates(distances, documents, facts["similarity"])
 
-            return exhaustive(word, self.depth, index, held, ask, facts["documents"])
-        vectors = held.reconstruct_n(0, facts["documents"])
+            return exhaustive(word, self.depth, index, engine, find, facts["documents"])
+        vectors = engine.reconstruct_n(0, facts["documents"])
         squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
         products = on_device(
             Documents(vectors, squares, facts["similarity"]), runtime.device, runtime.threads, runtime.bill.halve
         )
 
         def search(queries: Vectors) -> Run:
-            array = asked(word, queries, facts["dimensions"], facts["similarity"])
+            array = query_vectors(word, queries, facts["dimensions"], facts["similarity"])
             return nearest(products, array, self.depth, queries.rows)
 
         return search
