@@ -70,7 +70,7 @@ def candidates(corpus: Corpus, queries: Queries, runtime: Runtime) -> Run:
 def whole(documents: TokenVectors, queries: TokenVectors, pairs: int, runtime: Runtime) -> None:
     """Score every query against every document; hold a sample against two loops in float64."""
     start = time.perf_counter()
-    scores = MaxSim(documents, runtime.device, runtime.threads).every(queries)
+    scores = MaxSim(documents, runtime.device).every(queries)
     seconds = time.perf_counter() - start
     rng, worst = np.random.default_rng(7), 0.0
     for query, document in zip(
@@ -98,7 +98,7 @@ def rerank(documents: TokenVectors, queries: TokenVectors, run: Run, rounds: int
     sample = slice(0, 30)
     held = {int(d): tensor(documents.tokens(d)).float() for d in np.unique(run.documents[sample]) if d != NONE}
     asked = [tensor(queries.tokens(row)).float() for row in range(len(queries))]
-    maxsim = MaxSim(documents, runtime.device, runtime.threads)
+    maxsim = MaxSim(documents, runtime.device)
 
     def ours() -> np.ndarray:
         return maxsim.some(queries, run.documents)

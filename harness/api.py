@@ -9,10 +9,11 @@ from datetime import UTC, datetime
 from os import PathLike
 from pathlib import Path
 
-from harness.execute.local import Progress, execute
-from harness.execute.progress import Reporter, Silent
+from harness.execute.local import execute
+from harness.execute.progress import Progress, Silent
+from harness.execute.reporter import Reporter
 from harness.latency.measure import measure, timed_targets
-from harness.latency.opened_system import held
+from harness.latency.target_stages import stored_inputs
 from harness.machine import default_device, threads
 from harness.plan import Plan
 from harness.plan.prepare import prepare_plan
@@ -47,9 +48,9 @@ def run(
     """
     started = datetime.now(UTC)
     place = Path(store) if store is not None else None
-    plan, opened = prepare_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
     runtime, priced = Runtime(default_device(device), threads()), load_prices(Path(prices)) if prices else None
     job = Invocation(started, f"harness.run({str(suite)!r})", runtime, priced)
+    plan, opened = prepare_plan(Path(suite), _words(only), _words(datasets), place, device, fetch=True)
     with nullcontext(Silent()) if quiet else Reporter(sys.stderr) as progress:
         recorded = carry_out(plan, opened, job, Path(results), progress, latency=latency)
     if reports is not None:
@@ -64,7 +65,7 @@ def carry_out(
 ) -> Results:
     """Make what the plan owes, time what the suite says, record it under `results`, and return what was recorded."""
     words = plan.suite.latency if latency else None
-    needed = [node for target in timed_targets(plan, words) for node in held(target)] if words else []
+    needed = [node for target in timed_targets(plan, words) for node in stored_inputs(target)] if words else []
     outcome = execute(plan, store, job.runtime, progress, needed)
     measured = measure(plan, outcome, words, store, job.runtime, progress) if words else None
     return Results.load(record(plan, outcome, store, job, results, measured))

@@ -96,7 +96,7 @@ def run(
     from datetime import UTC, datetime
 
     from harness.api import carry_out
-    from harness.execute.progress import Reporter
+    from harness.execute.reporter import Reporter
     from harness.machine import default_device, threads
     from harness.plan.prepare import prepare_plan
     from harness.record.provenance import Invocation
@@ -107,8 +107,8 @@ def run(
 
     started = datetime.now(UTC)
     priced = load_prices(prices) if prices else None
-    plan, opened = prepare_plan(suite, only, dataset, store, device.value, fetch=True)
     job = Invocation(started, _command(), Runtime(default_device(device.value), threads()), priced)
+    plan, opened = prepare_plan(suite, only, dataset, store, device.value, fetch=True)
     with Reporter(sys.stderr) as progress:
         recorded = carry_out(plan, opened, job, results, progress, latency=not no_latency)
     for reason in dict.fromkeys(row.reason for row in recorded.measurements if row.failed):

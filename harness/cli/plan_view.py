@@ -13,7 +13,7 @@ from harness.meter import duration
 from harness.plan import Plan
 from harness.plan.dry_run import Prospect, total
 from harness.plan.prompts import StagePrompts, prompts_of_plan
-from harness.record.warnings import stage_warnings as caveats
+from harness.record.warnings import model_warnings, stage_warnings
 from harness.stage.describe import describe_node, describe_side
 
 
@@ -87,9 +87,8 @@ def _notes(plan: Plan) -> Iterator[str]:
     for model in plan.leaves.models.values():
         if not model.at_hand:
             yield f"the model {model.name!r} ({model.spec.path}) is not here: it is fetched when the suite runs"
-        if not model.pinned:
-            yield f"the model {model.name!r} is unpinned: give its revision, so that nobody gets other weights"
-    yield from caveats(plan)
+    yield from model_warnings(plan)
+    yield from stage_warnings(plan)
 
 
 def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
@@ -107,7 +106,7 @@ def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
         "stages": [
             {
                 "fingerprint": prospect.node.fingerprint,
-                "stage": f"{prospect.node.stage.role}/{prospect.node.stage.name}",
+                "stage": prospect.node.name,
                 "title": describe_node(prospect.node),
                 "settings": prospect.node.stage.model_dump(mode="json"),
                 "rows": prospect.rows,

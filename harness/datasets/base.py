@@ -66,6 +66,10 @@ class Dataset(BaseModel):
     def qrels(self) -> Qrels:
         """Load the judgements of this split."""
 
+    def unjudged_queries(self) -> int:
+        """Count the queries of the source that this split does not judge, and that `queries` therefore leaves out."""
+        return 0
+
     def references(self) -> References | None:
         """Load reference answers and tags, if the collection has any."""
         return None

@@ -13,6 +13,7 @@ from harness.datasets.base import Dataset, document_text
 from harness.datasets.readers.entries import (
     Entry,
     Judged,
+    count_unjudged,
     json_objects,
     kind,
     load_corpus,
@@ -55,6 +56,10 @@ class Beir(Dataset):
         """Load the queries that the split judges; DataError where one of them is missing."""
         wanted, file = set(self.qrels().query_ids), self._file("queries.jsonl")
         return load_queries(_entries(file, titled=False), wanted, file, f"the split {self.split!r}")
+
+    def unjudged_queries(self) -> int:
+        """Count the queries that the split does not judge."""
+        return count_unjudged(_entries(self._file("queries.jsonl"), titled=False), set(self.qrels().query_ids))
 
     def qrels(self) -> Qrels:
         """Load the judgements of the split."""

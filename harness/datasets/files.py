@@ -16,6 +16,7 @@ from harness.datasets.readers.columns import Choice, Columns, choose
 from harness.datasets.readers.entries import (
     Entry,
     Judged,
+    count_unjudged,
     kind,
     load_corpus,
     load_qrels,
@@ -98,6 +99,10 @@ class Files(Dataset):
         wanted, opened = set(self.qrels().query_ids), self._open("queries")
         judge: Part = "qrels" if "qrels" in self._there() else "spans"
         return load_queries(_entries(opened), wanted, opened.sheet.file, str(self._file(judge)))
+
+    def unjudged_queries(self) -> int:
+        """Count the queries that are not judged."""
+        return count_unjudged(_entries(self._open("queries")), set(self.qrels().query_ids))
 
     def qrels(self) -> Qrels:
         """Load the judgements; without a file of them, a document with a span for a query is judged as 1."""

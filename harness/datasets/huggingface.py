@@ -124,19 +124,23 @@ class HuggingFace(Dataset):
     def queries(self) -> Queries:
         """Load the queries that the split judges; DataError where one of them is missing."""
         wanted, part = set(self.qrels().query_ids), self._open("queries")
-        queries = Queries.judged(
-            (
-                (key(id_, part.title, row), _text(None, text, part.title, row))
-                for row, (id_, text) in enumerate(_rows(part, "id", "text"), 1)
-            ),
-            wanted,
-        )
+        queries = Queries.of((id_, text) for id_, text in self._query_pairs() if id_ in wanted)
         if missing := sorted(wanted.difference(queries.ids)):
             raise DataError(
                 f"{part.title}: {len(missing)} of the {len(wanted)} queries that the split {self.split!r} judges are "
                 f"not here, {missing[0]!r} among them"
             )
         return queries
+
+    def unjudged_queries(self) -> int:
+        """Count the queries that the split does not judge."""
+        wanted = set(self.qrels().query_ids)
+        return sum(id_ not in wanted for id_, _ in self._query_pairs())
+
+    def _query_pairs(self) -> Iterator[tuple[str, str]]:
+        part = self._open("queries")
+        for row, (id_, text) in enumerate(_rows(part, "id", "text"), 1):
+            yield key(id_, part.title, row), _text(None, text, part.title, row)
 
     def qrels(self) -> Qrels:
         """Load the judgements of the split."""

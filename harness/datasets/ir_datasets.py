@@ -61,10 +61,15 @@ class IrDatasets(Dataset):
     def queries(self) -> Queries:
         """Load the queries that are judged; DataError where one of them is missing."""
         wanted = set(self.qrels().query_ids)
-        queries = Queries.judged(((row.query_id, _query(row)) for row in self._rows("queries")), wanted)
+        queries = Queries.of((row.query_id, _query(row)) for row in self._rows("queries") if row.query_id in wanted)
         if missing := sorted(wanted.difference(queries.ids)):
             raise DataError(f"{self.id!r} judges {len(missing)} queries that it lacks, {missing[0]!r} among them")
         return queries
+
+    def unjudged_queries(self) -> int:
+        """Count the queries that are not judged."""
+        wanted = set(self.qrels().query_ids)
+        return sum(row.query_id not in wanted for row in self._rows("queries"))
 
     def qrels(self) -> Qrels:
         """Load the judgements."""

@@ -74,7 +74,12 @@ class Mteb(Dataset):
 
     def queries(self) -> Queries:
         """Load the queries that are judged; an instruction follows its query, as mteb hands it to a model."""
-        return Queries.judged(self._asked(), self._loaded.data["relevant_docs"])
+        wanted = self._loaded.data["relevant_docs"]
+        return Queries.of((id_, text) for id_, text in self._asked() if id_ in wanted)
+
+    def unjudged_queries(self) -> int:
+        """Count the queries that are not judged."""
+        return sum(id_ not in self._loaded.data["relevant_docs"] for id_, _ in self._asked())
 
     def qrels(self) -> Qrels:
         """Load the judgements of the queries that the task has; mteb leaves out others as well."""

@@ -14,7 +14,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.trec.read import read_qrels
 from harness.datasets.base import Dataset
 from harness.datasets.readers import trec_text as tagged
-from harness.datasets.readers.entries import Entry, load_corpus, load_queries
+from harness.datasets.readers.entries import Entry, count_unjudged, load_corpus, load_queries
 from harness.datasets.readers.folders import File, lines
 from harness.errors import UserError, nearest, relative
 from harness.fingerprint import fingerprint
@@ -79,11 +79,13 @@ class Trec(Dataset):
 
     def queries(self) -> Queries:
         """Load the topics that are judged; one is known without its leading zeros as well (051 as 51)."""
-        file, wanted = self._topics(), set(self.qrels().query_ids)
-        entries = list(_tsv(file, "topic", self.encoding) if not _is_tagged(file, self.encoding) else self._tagged())
-        missing = wanted.difference(entry.id for entry in entries)
-        entries = [entry._replace(id=bare) if (bare := entry.id.lstrip("0")) in missing else entry for entry in entries]
-        return load_queries(entries, wanted, file, relative(self._place("qrels")))
+        wanted = set(self.qrels().query_ids)
+        return load_queries(self._topic_entries(wanted), wanted, self._topics(), relative(self._place("qrels")))
+
+    def unjudged_queries(self) -> int:
+        """Count the topics that are not judged."""
+        wanted = set(self.qrels().query_ids)
+        return count_unjudged(self._topic_entries(wanted), wanted)
 
     def qrels(self) -> Qrels:
         """Load the judgements."""
@@ -95,6 +97,13 @@ class Trec(Dataset):
         if self.text:
             notes.append(f"the text of a document is made of: {', '.join(self.text)}")
         return notes
+
+    def _topic_entries(self, wanted: set[str]) -> list[Entry]:
+        """Return every topic, under the id by which the judgements know it."""
+        file = self._topics()
+        entries = list(_tsv(file, "topic", self.encoding) if not _is_tagged(file, self.encoding) else self._tagged())
+        missing = wanted.difference(entry.id for entry in entries)
+        return [entry._replace(id=bare) if (bare := entry.id.lstrip("0")) in missing else entry for entry in entries]
 
     def _tagged(self) -> Iterator[Entry]:
         file = self._topics()

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from harness.artifacts.arrow import to_arrow, to_numpy
+from harness.artifacts.arrow import to_arrow
+from harness.artifacts.base import find_ids
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
@@ -127,16 +128,9 @@ class Judgements:
         return Hits(rows, found - borders[rows] + 1, self.grades[places[found] - 1], retrieved, self.ideal)
 
 
-@lru_cache(maxsize=4)
 def resolve(corpus: Corpus, queries: Queries, qrels: Qrels) -> Judgements:
-    """Give judgements the row numbers of a corpus and its queries; judgements of other queries are left out.
-
-    The last few answers are kept, by the identity of the three artifacts (which are never changed): every system and
-    every measure of a data set asks for the same one.
-    """
-    rows, documents = (
-        to_numpy(texts.find(qrels.table[column]), missing=NONE)
-        for texts, column in ((queries, "query_id"), (corpus, "doc_id"))
-    )
+    """Give judgements the row numbers of a corpus and its queries; judgements of other queries are left out."""
+    rows = find_ids(qrels.table["query_id"], queries.table["id"])
+    documents = find_ids(qrels.table["doc_id"], corpus.table["id"])
     names = Names(corpus.table["id"], qrels.table["doc_id"])
     return Judgements.of(rows, documents, qrels.grades, len(queries), names)

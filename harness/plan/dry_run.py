@@ -116,7 +116,7 @@ class History:
         if node.fingerprint in self.entries:
             return "made before, no longer in the store"
         best: list[Difference] | None = None
-        for entry in self.of_stage.get(f"{node.stage.role}/{node.stage.name}", [])[:200]:
+        for entry in self.of_stage.get(node.name, [])[:200]:
             found = list(dict.fromkeys(self._differ(node, entry)))
             if best is None or sum(d.weight for d in found) < sum(d.weight for d in best):
                 best = found
@@ -164,8 +164,7 @@ class History:
         """Guess the seconds that making a node takes here, from the most similar piece of work on record."""
         if isinstance(node.stage, Source):
             return None
-        stage = f"{node.stage.role}/{node.stage.name}"
-        costs = [(entry, entry.cost) for entry in self.of_stage.get(stage, []) if entry.cost]
+        costs = [(entry, entry.cost) for entry in self.of_stage.get(node.name, []) if entry.cost]
         near = [pair for pair in costs if pair[1].machine == self.machine and pair[1].items]
         if not near or rows is None:
             return None

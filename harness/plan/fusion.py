@@ -10,6 +10,7 @@ from harness.plan.placement import ChainBuilder, join, place_search
 from harness.plan.plan import Chain
 from harness.registry import STAGES
 from harness.stage import ExhaustiveSearcher, Node, ScoreFuser, Searcher, walk
+from harness.stage.node import unfiltered
 from harness.suite import Step
 from harness.suite.tuning import Tuning
 
@@ -73,7 +74,7 @@ def _fuse_scores(step: Step, stage: ScoreFuser, line: Chain, arms: list[Chain]) 
 
 def _searcher(step: Step, name: str, arm: Chain) -> ExhaustiveSearcher:
     """Return the searcher with which a system ends. SuiteError where it ends otherwise, or cannot score everything."""
-    run = arm.run.stream[0] if arm.run is not None and arm.run.stage.role == "filter" else arm.run
+    run = unfiltered(arm.run) if arm.run is not None else None
     title = f"'{step.role}: {step.word}' scores all documents, and {name!r}"
     if run is None or not isinstance(run.stage, Searcher):
         end = f"with '{run.stage.word()}'" if run else "without a search"

@@ -147,10 +147,24 @@ class Leaves:
             raise KeyError(name)
         return leaf.load
 
+    def load_output(self, node: Node, store: Store) -> Artifact:
+        """Return the output of a node: a model from where its weights are, anything else from the store.
+
+        Raises UserError for a model that could not be resolved.
+        """
+        if isinstance(node.stage, ModelSource):
+            return self.loader(node.fingerprint)()
+        return store.load(node.fingerprint, node.gives)
+
     def about(self, name: Fingerprint) -> dict[str, Any] | None:
         """Return what a leaf is called, for people; None for what is no leaf."""
         leaf = self._find(name)
         return leaf.about if leaf else None
+
+    def model_of(self, node: Node) -> ModelLeaf | None:
+        """Return the model of the suite that a node loads; None where it loads none."""
+        loaded = {above.fingerprint for above in node.static if above is not None}
+        return next((model for model in self.models.values() if model.node.fingerprint in loaded), None)
 
 
 def find_leaves(
@@ -191,23 +205,24 @@ def find_collection(name: str, dataset: Dataset, store: Store, *, fetch: bool) -
 
 def _take_in(dataset: Dataset, store: Store) -> dict[str, Any]:
     """Read a data set into the store, look at it, and say what was found. Judgements first: they are the shortest."""
-    contents, counts, nodes, unjudged = {}, {}, {}, []
+    contents, counts, nodes = {}, {}, {}
     for part in reversed(PARTS):
         artifact = dataset.part(part)
         if artifact is None:
             continue
         if not len(artifact):
             raise DataError(f"the data set {dataset.source!r} has no {part}")
-        if isinstance(artifact, Queries) and artifact.unjudged:
-            unjudged = [f"queries that nothing judges, which are not asked: {artifact.unjudged:,}"]
         contents[part], counts[part] = artifact.checksum(), len(artifact)
         nodes[part] = Node(PARTS[part](content=contents[part]))
         if nodes[part].fingerprint not in store:
             store.save(artifact, Entry(nodes[part].fingerprint, nodes[part].recipe, about=_about(dataset)))
+    notes = [*dataset.said(), *dataset.notes()]
+    if unjudged := dataset.unjudged_queries():
+        notes.append(f"queries that nothing judges, which are not asked: {unjudged:,}")
     return {
         "contents": contents,
         "counts": counts,
-        "notes": [*dataset.said(), *dataset.notes(), *unjudged],
+        "notes": notes,
         "origin": dataset.origin(),
         "ignore_identical_ids": dataset.ignore_identical_ids,
         "hygiene": _examine(dataset, nodes, store),

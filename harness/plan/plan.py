@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import NamedTuple
 
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.plan.leaves import Leaves
-from harness.stage import DraftUse, Node, Stage, walk
+from harness.stage import DraftUse, Node, answer_nodes, walk
 from harness.stage.describe import describe_node
+from harness.stage.node import stage_names
 from harness.suite import Suite
 
 
@@ -70,7 +72,7 @@ class Chain:
 class Ceiling(NamedTuple):
     """The score that a perfect reranker would have reached with the documents that a reranker was given."""
 
-    reranker: Stage
+    reranker: Node
     score: Node
 
 
@@ -88,6 +90,16 @@ class Target:
     ceilings: tuple[Ceiling, ...] = ()
     context_spans: Mapping[str, Node] = field(default_factory=dict)
     """By quantity, as `context_span_recall`; nothing without contexts or without gold spans."""
+
+    @property
+    def fingerprint(self) -> Fingerprint:
+        """The fingerprint of its run."""
+        return self.run.fingerprint
+
+    @cached_property
+    def stage_names(self) -> Mapping[Fingerprint, str]:
+        """The name of each stage behind its run, as results list it; see `harness.stage.node.stage_names`."""
+        return stage_names(answer_nodes(self.run))
 
     @property
     def numbers(self) -> Mapping[str, Node]:

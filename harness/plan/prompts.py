@@ -56,13 +56,13 @@ def prompts_of_system(target: Target, leaves: Leaves) -> list[StagePrompts]:
     """Return what the language model of every rewriter is asked, and the prompts of every encoder, queries first."""
     found: dict[tuple[str, str | None], dict[Side, Prompt]] = {}
     for node in walk(target.run):
-        name = (node.stage.word(), model_of(node, leaves))
+        name = (node.stage.word(), model_name(node, leaves))
         if isinstance(node.stage, Rewriter):
             source = "suite" if "instruction" in node.stage.model_fields_set else "default"
             found.setdefault(name, {})["query"] = Prompt(node.stage.instruction, source)
         if isinstance(node.stage, Encoder):
             side = read_as(node)
-            found.setdefault(name, {})[side] = prompt_of(node.stage, side, _model(node, leaves))
+            found.setdefault(name, {})[side] = prompt_of(node.stage, side, leaves.model_of(node))
     return [
         StagePrompts(*key, tuple((side, prompts[side]) for side in SIDES if side in prompts))
         for key, prompts in found.items()
@@ -80,7 +80,7 @@ def prompts_of_plan(plan: Plan) -> list[tuple[StagePrompts, list[str]]]:
 
 def prompt_of(stage: Encoder, side: Side, model: ModelLeaf | None) -> Prompt:
     """Return the prompt of a side, read from the configuration of the model where that decides it."""
-    said = stage.said_prompt(side)
+    said = stage.prompt_setting(side)
     if model is None or said not in (OWN, SWAPPED):
         return Prompt(said, "suite")
     source = OWN if said == OWN else f"{OWN}, {SWAPPED}"
@@ -88,12 +88,7 @@ def prompt_of(stage: Encoder, side: Side, model: ModelLeaf | None) -> Prompt:
     return Prompt(None if folder is None else choose(said, side, *of_folder(folder)) or "", source)
 
 
-def model_of(node: Node, leaves: Leaves) -> str | None:
+def model_name(node: Node, leaves: Leaves) -> str | None:
     """Return the model that a stage calculates with, as the suite or else the endpoint calls it; None without one."""
-    model = _model(node, leaves)
+    model = leaves.model_of(node)
     return model.name if model else getattr(node.stage, "model", None)
-
-
-def _model(node: Node, leaves: Leaves) -> ModelLeaf | None:
-    names = {above.fingerprint for above in node.static if above is not None}
-    return next((model for model in leaves.models.values() if model.node.fingerprint in names), None)

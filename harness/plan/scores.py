@@ -90,7 +90,7 @@ def ceilings(run: Node, collection: DatasetLeaf, suite: Suite) -> Iterator[Ceili
         for measure in dict.fromkeys((f"passage_R@{depth}" if passages else f"R@{depth}", suite.measures[0])):
             looks = parse(measure)
             if None not in held and looks.passages == passages and of_spans(looks) == passages:
-                yield Ceiling(node.stage, Node(stage(measure=measure, depth=depth), node.stream, held))
+                yield Ceiling(reranker=node, score=Node(stage(measure=measure, depth=depth), node.stream, held))
 
 
 def _reranked(reranker: Node) -> Node:

@@ -7,50 +7,50 @@ from typing import Any, NamedTuple
 
 
 class Unmeasured(NamedTuple):
-    """A quantity of a system, or of one stage of it, that has no number."""
+    """A quantity of a system, or of one of its stages, that has no number."""
 
     system: str
     stage: str | None
     """None: the whole system."""
     quantity: str | None
-    """None: all that the mode measures of the stage."""
+    """None: everything that the mode measures of the stage."""
     reason: str
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """Systems and modes without any number, with the reason by their names, and single quantities without one."""
+    """The systems and modes without any number, by name with the reason, and single quantities without a number."""
 
     systems: dict[str, str] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)
     quantities: list[Unmeasured] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        """Whether anything was left out."""
+        """Return whether anything was left out."""
         return bool(self.systems or self.modes or self.quantities)
 
-    def words(self) -> dict[str, Any]:
-        """Return it as run.json has it."""
-        quantities = [one._asdict() for one in self.quantities]
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry of run.json."""
+        quantities = [quantity._asdict() for quantity in self.quantities]
         return {"systems": dict(self.systems), "modes": dict(self.modes), "quantities": quantities}
 
 
-def read_left_out(words: Any) -> LeftOut:
-    """Read it from run.json; what is not of its shape counts as nothing.
+def read_left_out(entry: Any) -> LeftOut:
+    """Read an entry of run.json; whatever does not have its form is ignored.
 
-    Older results have one mapping from names to reasons, whose names are taken as they are.
+    Older results have a single mapping from names to reasons; all its names are read as systems.
     """
-    if not isinstance(words, dict):
+    if not isinstance(entry, dict):
         return LeftOut()
-    if not any(isinstance(words.get(part), dict | list) for part in ("systems", "modes", "quantities")):
-        return LeftOut(systems=_reasons(words))
-    entries = words.get("quantities")
-    quantities = [_unmeasured(one) for one in entries if isinstance(one, dict)] if isinstance(entries, list) else []
-    return LeftOut(_reasons(words.get("systems")), _reasons(words.get("modes")), quantities)
+    if not any(isinstance(entry.get(part), dict | list) for part in ("systems", "modes", "quantities")):
+        return LeftOut(systems=_reasons(entry))
+    listed = entry.get("quantities")
+    quantities = [_unmeasured(each) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return LeftOut(_reasons(entry.get("systems")), _reasons(entry.get("modes")), quantities)
 
 
-def _reasons(words: Any) -> dict[str, str]:
-    return {str(name): str(reason) for name, reason in words.items()} if isinstance(words, dict) else {}
+def _reasons(entry: Any) -> dict[str, str]:
+    return {str(name): str(reason) for name, reason in entry.items()} if isinstance(entry, dict) else {}
 
 
 def _unmeasured(entry: dict[str, Any]) -> Unmeasured:

@@ -9,7 +9,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from harness.results.laps import MS, Figure
+from harness.results.laps import MS
+from harness.results.measurement import Measurement, System
 from harness.statistics.block_bootstrap import quantiles
 
 LEVELS = {"server_p50": 0.5, "server_p95": 0.95, "server_p99": 0.99}
@@ -17,36 +18,39 @@ WINDOWS = 30
 """Parts of an offer that are resampled: responses in one queue are alike for a while, so neighbours stay together."""
 
 
-def response_figures(laps: pa.Table, said: Mapping[str, Any]) -> Iterator[Figure]:
-    """Give the numbers of one data set's responses (LATENCY_SCHEMA); `said` is what run.json says of the mode.
+def response_figures(laps: pa.Table, facts: Mapping[str, Any], systems: Mapping[str, System]) -> Iterator[Measurement]:
+    """Yield the numbers of one data set's responses (LATENCY_SCHEMA).
 
-    They are those of the rates that the suite names and of the highest that held. Raises KeyError where `said` is not
-    what the mode says.
+    They cover the rates that the suite names and the highest rate that the system sustained. `facts` is what run.json
+    holds about the mode, `systems` are the timed systems by name. Raises KeyError if `facts` lacks a part or names a
+    system that is not among these.
     """
     laps = laps.filter(pc.equal(laps["mode"], "server"))
-    timeout_ns = int(said["timeout_ms"] / MS)
-    for system, facts in said["systems"].items():
-        mine = laps.filter(pc.equal(laps["system"], system))
-        low, high = facts["highest"]["low"], facts["highest"]["high"]
-        blocks = {offer["rate"]: block for block, offer in enumerate(facts["offers"])}
+    timeout_ns = int(facts["timeout_ms"] / MS)
+    for name, searched in facts["systems"].items():
+        system = systems[name]
+        responses = laps.filter(pc.equal(laps["system"], name))
+        low, high = searched["highest"]["low"], searched["highest"]["high"]
+        blocks = {offer["rate"]: block for block, offer in enumerate(searched["offers"])}
         if low is not None:
-            asked = facts["offers"][blocks[low]]["requests"]
-            yield Figure(system, None, "server_max_rate", low, "queries/s", asked, low, high)
+            requests = searched["offers"][blocks[low]]["requests"]
+            yield Measurement.of(system, "server_max_rate", low, "queries/s", n=requests, low=low, high=high)
         for rate, block in blocks.items():
-            if rate in said["rates"] or rate == low:
-                yield from _of_offer(
-                    system, rate, mine.filter(pc.equal(mine["block"], block))["ns"].to_numpy(), timeout_ns
-                )
+            if rate in facts["rates"] or rate == low:
+                ns = responses.filter(pc.equal(responses["block"], block))["ns"].to_numpy()
+                yield from _of_offer(system, rate, ns, timeout_ns)
 
 
-def _of_offer(system: str, rate: float, ns: np.ndarray, timeout_ns: int) -> Iterator[Figure]:
-    """Give percentiles, and the share of requests that failed or were too late: their latency is the time-out."""
+def _of_offer(system: System, rate: float, ns: np.ndarray, timeout_ns: int) -> Iterator[Measurement]:
+    """Yield percentiles, and the share of requests that failed or were late; their latency is the time-out."""
     from scipy.stats import binomtest
 
-    count, name = len(ns), f"{rate:.10g}"
+    count, at = len(ns), f"{rate:.10g}"
     windows = np.arange(count) * WINDOWS // count
-    for quantity, found in zip(LEVELS, quantiles(ns * MS, windows, list(LEVELS.values())), strict=True):
-        yield Figure(system, None, f"{quantity}@{name}", found.value, "ms", count, found.low, found.high)
+    for quantity, estimate in zip(LEVELS, quantiles(ns * MS, windows, list(LEVELS.values())), strict=True):
+        low, high = estimate.low, estimate.high
+        yield Measurement.of(system, f"{quantity}@{at}", estimate.value, "ms", n=count, low=low, high=high)
     bad = int((ns >= timeout_ns).sum())
     ends = binomtest(bad, count).proportion_ci()
-    yield Figure(system, None, f"server_errors@{name}", bad / count, "", count, float(ends.low), float(ends.high))
+    low, high = float(ends.low), float(ends.high)
+    yield Measurement.of(system, f"server_errors@{at}", bad / count, n=count, low=low, high=high)

@@ -99,7 +99,8 @@ def _object(head: dict[str, str], kinds: list[Any], definitions: dict[str, Any])
         for key, value in own.get("properties", {}).items():
             if key in getattr(kind, "planned", ()):
                 continue
-            properties.setdefault(key, {"anyOf": [value, VARIABLE]})
+            text = {"description": " ".join(value.pop("description").split())} if "description" in value else {}
+            properties.setdefault(key, text | {"anyOf": [value, VARIABLE]})
         required += [key for key in own.get("required", []) if key not in {"depth", "precision", *required}]
     description = (kinds[0].__doc__ or "").split("\n")[0]
     return {

@@ -220,7 +220,7 @@ def test_spans_that_no_document_holds_are_refused() -> None:
         opened(Runtime(), CUT, CORPUS, QUERIES, Spans.of([("q0", "d0", 0, 6)]))
     with pytest.raises(DataError, match="lies in the document 'z', which the corpus does not hold"):
         opened(Runtime(), CUT, CORPUS, QUERIES, Spans.of([("q0", "z", 0, 1)]))
-    with pytest.raises(DataError, match="holds no character"):
+    with pytest.raises(DataError, match="contains no characters"):
         Spans.of([("q", "d", 3, 3)])
     assert list(Spans.of(SPANS).qrels()) == list(
         Qrels.of([("q0", "d1", 1), ("q0", "d5", 1), ("q1", "d2", 1), ("q3", "d0", 1)])

@@ -178,7 +178,7 @@ def test_runs_go_to_ranx_and_come_back() -> None:
     back = from_ranx(there, queries, documents, depth=15)
     np.testing.assert_array_equal(back.documents, run.documents)
     np.testing.assert_array_equal(back.scores, run.scores)
-    with pytest.raises(UserError, match="holds the document"):
+    with pytest.raises(UserError, match="contains the document"):
         from_ranx(there, queries, documents[:3], depth=15)
-    with pytest.raises(UserError, match="without a query"):
+    with pytest.raises(UserError, match="without queries"):
         to_ranx(run.take(slice(0, 0)), queries, documents)

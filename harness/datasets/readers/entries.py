@@ -49,16 +49,23 @@ def load_queries(entries: Iterable[Entry], wanted: set[str], file: File, judge: 
 
     def pairs() -> Iterator[tuple[str, str]]:
         for entry in entries:
-            if entry.id in wanted and (first := seen.setdefault(entry.id, entry)) is not entry:
+            if entry.id not in wanted:
+                continue
+            if (first := seen.setdefault(entry.id, entry)) is not entry:
                 raise _repeated(first, entry)
             yield entry.id, entry.text
 
-    queries = Queries.judged(pairs(), wanted)
+    queries = Queries.of(pairs())
     if missing := sorted(wanted.difference(seen)):
         raise file.refuse(
             f"{len(missing)} of the {len(wanted)} queries that {judge} judges are not here, {missing[0]!r} among them"
         )
     return queries
+
+
+def count_unjudged(entries: Iterable[Entry], wanted: set[str]) -> int:
+    """Count the entries that `load_queries` leaves out."""
+    return sum(entry.id not in wanted for entry in entries)
 
 
 def load_qrels(judged: Iterable[Judged], file: File) -> Qrels:

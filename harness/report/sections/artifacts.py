@@ -17,7 +17,10 @@ def artifacts(results: Results) -> Iterator[Section]:
     found: dict[tuple[str, str, str | None], dict[str, list[Measurement]]] = {}
     for row in results.measurements:
         if row.quantity in SIZES and row.value is not None:
-            of = found.setdefault((row.dataset, row.stage or "", row.fingerprint), {})
+            stage = (row.stage or "").split("#")[
+                0
+            ]  # a shared artifact may be the second of its name in one system alone
+            of = found.setdefault((row.dataset, stage, row.fingerprint), {})
             of.setdefault(row.quantity, []).append(row)
     if found:
         rows = tuple(_line(dataset, stage, sizes) for (dataset, stage, _), sizes in found.items())

@@ -20,7 +20,8 @@ def throughput(results: Results) -> Iterator[Section]:
     shared: dict[str, dict[tuple[Any, ...], list[Measurement]]] = {}
     for row in results.measurements:
         if row.stage is not None and row.value is not None and not _elsewhere(row.quantity):
-            key = (row.dataset, row.stage, row.quantity, row.fingerprint, row.value)
+            stage = row.stage.split("#")[0]  # a shared artifact may be the second of its name in one system alone
+            key = (row.dataset, stage, row.quantity, row.fingerprint, row.value)
             shared.setdefault(row.machine or UNKNOWN, {}).setdefault(key, []).append(row)
     if shared:
         titled = len(shared) > 1

@@ -47,6 +47,7 @@ def test_a_collection_is_read(folder):
         "d2": "On nets They leak.",
     }
     assert (queries.ids, queries.texts) == (["q1", "q2"], ["why?", "how?"])
+    assert data.unjudged_queries() == 1
     assert list(data.qrels()) == [("q1", "d1", 1), ("q2", "7", -1), ("q2", "d2", 0)]
     assert data.at_hand
     assert data.references() is None
@@ -110,7 +111,7 @@ def test_a_title_of_a_query_is_not_its_text(folder):
         ('{"_id": "d9", "text": }', r"4:23: not JSON: Expecting value"),
         ('["d9", "x"]', "4: expected an object with '_id' and 'text', found a list"),
         ('{"id": "d9", "text": "x"}', r"4: the field '_id' is missing; did you mean 'id'\?"),
-        ('{"_id": "d9", "body": "x"}', "4: the field 'text' is missing; there is '_id', 'body'"),
+        ('{"_id": "d9", "body": "x"}', "4: the field 'text' is missing; known: '_id', 'body'"),
         ('{"_id": "d9", "text": null}', "4: the field 'text' should be a string, found null"),
         ('{"_id": "d9", "text": 3.5}', "4: the field 'text' should be a string, found the number 3.5"),
         ('{"_id": "d9", "text": "x", "title": ["x"]}', "4: the field 'title' should be a string, found a list"),

@@ -62,6 +62,7 @@ def test_a_folder_of_three_files_is_read(tmp_path, ending):
             "3": f"A, B {docs['text'][2]}",
         }
         assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["why?", "how?"])
+        assert data.unjudged_queries() == 1
         assert list(data.qrels()) == [("q1", "d1", 1), ("q2", "3", 2), ("q2", "d2", 0)]
         assert data.at_hand
 
@@ -159,7 +160,7 @@ def test_line_ends_marks_and_long_values_do_not_matter(tmp_path):
         ("corpus.csv", "id,text\n,x\n", "corpus.csv:2: 'id' is empty, and should be an id"),
         ("corpus.csv", "Id,ID,text\n", "corpus.csv:1: 'Id' and 'ID' may each be the id; say which"),
         ("corpus.csv", "id,text,text\nd,x,y\n", "corpus.csv:1: 'text' and 'text' may each be"),
-        ("corpus.csv", "nr,txt\n", r"corpus.csv:1: no column is called as the id .*; there is 'nr', 'txt'. Say which"),
+        ("corpus.csv", "nr,txt\n", r"corpus.csv:1: no column is called as the id .*; known: 'nr', 'txt'. Say which"),
         ("corpus.csv", "id;text\nd1;x\n", 'corpus.csv:1: no column .* parted by ";", say `delimiter: ";"`'),
         ("corpus.csv", "id\ttext\nd1\tx\n", r'corpus.csv:1: no column .* say `delimiter: "\\t"`'),
         ("corpus.csv", "id,text\nd1,x\n,\n", "corpus.csv:3: 'id' is empty, and should be an id"),

@@ -40,6 +40,7 @@ def test_a_folder_is_read(tmp_path):
     data = HuggingFace(path=write_repository(tmp_path / "hub", ONE))
     assert (data.corpus().ids, data.corpus().texts) == (["d1", "d2"], ["On nets They leak.", "plain"])
     assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["leaks?", "what is plain?"])
+    assert data.unjudged_queries() == 1
     assert [tuple(row) for row in data.qrels()] == [("q1", "d1", 2), ("q2", "d2", 0)]
     assert (data.notes(), data.origin(), data.at_hand) == ([], {}, True)
 
@@ -82,7 +83,7 @@ def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"there is no folder .*hob; did you mean 'hub'\?"):
         HuggingFace(path=tmp_path / "hob").corpus()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"the corpus of .*empty: there is no configuration 'corpus'; there is none"):
+    with pytest.raises(UserError, match=r"the corpus of .*empty: there is no configuration 'corpus'; none is known"):
         HuggingFace(path=tmp_path / "empty").corpus()
     with pytest.raises(DataError, match="1 of the 2 queries that the split 'test' judges are not here, 'q2'"):
         HuggingFace(path=write_repository(tmp_path / "few", ONE | {"queries": {"queries": QUERIES[:1]}})).queries()
@@ -94,7 +95,7 @@ def test_what_is_not_there_is_named(tmp_path):
         ("corpus", [{"_id": None, "text": "x"}], "row 1: an id should be text or a whole number, found None"),
         ("corpus", [{"_id": "d", "text": None}, {"_id": "e", "text": "x"}], "row 1: the text is missing"),
         ("corpus", [{"_id": "d", "text": ["a"]}], r"row 1: expected a text, found \['a'\]"),
-        ("corpus", [CORPUS[0], CORPUS[0]], "the id 'd1' stands more than once"),
+        ("corpus", [CORPUS[0], CORPUS[0]], "the id 'd1' appears more than once"),
         (
             "qrels",
             [{"query-id": "q1", "corpus-id": "d1", "score": 0.5}],

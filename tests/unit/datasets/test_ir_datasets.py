@@ -100,6 +100,7 @@ def test_a_collection_is_read():
     data = IrDatasets(id="toy/test")
     assert data.corpus().texts == ["text", "Title more"]
     assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["why?", "how?"])
+    assert data.unjudged_queries() == 1
     assert list(data.qrels()) == QRELS
     assert data.notes() == []
 

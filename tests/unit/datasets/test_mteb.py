@@ -48,6 +48,7 @@ def test_a_task_is_read_as_mteb_loads_it(define):
     data = define("Plain")
     assert (data.corpus().ids, data.corpus().texts) == (["d1", "d2"], ["On nets They leak.", "plain"])
     assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["leaks?", "what is plain?"])
+    assert data.unjudged_queries() == 0, "mteb itself leaves them out"
     assert [tuple(row) for row in data.qrels()] == [("q1", "d1", 2), ("q2", "d2", 0)]
 
 
@@ -87,9 +88,9 @@ def test_splits_and_subsets_are_chosen_by_name(define):
     assert (data.corpus().texts, list(data.qrels().grades)) == (["fr"], [2])
     assert Mteb(task="Spoken", subset="de").qrels().grades.tolist() == [1]
     assert data.origin()["languages"] == ["fra-Latn"]
-    with pytest.raises(UserError, match=r"'Spoken' has several subsets: say which; there is 'de', 'fr'"):
+    with pytest.raises(UserError, match=r"'Spoken' has several subsets: say which; known: 'de', 'fr'"):
         Mteb(task="Spoken").corpus()
-    with pytest.raises(UserError, match=r"'Spoken' has no subset 'it'; there is 'de', 'fr'"):
+    with pytest.raises(UserError, match=r"'Spoken' has no subset 'it'; known: 'de', 'fr'"):
         Mteb(task="Spoken", subset="it").corpus()
     with pytest.raises(UserError, match=r"'Spoken' has no split 'tset'; did you mean 'test'\?"):
         Mteb(task="Spoken", subset="de", split="tset").corpus()
@@ -143,9 +144,9 @@ def test_what_cannot_be_fetched_is_one_clear_error(monkeypatch):
 
 def test_damage_is_refused(define, tmp_path, capfd):
     twice = define("Twice", ONE | {"corpus": {"corpus": [*CORPUS, CORPUS[0]]}})
-    with pytest.raises(DataError, match="the id 'd1' stands more than once"):
+    with pytest.raises(DataError, match="the id 'd1' appears more than once"):
         twice.corpus()
-    with pytest.raises(DataError, match="no column 'text'; there is"):
+    with pytest.raises(DataError, match="no column 'text'; known:"):
         define("Pictures", ONE | {"corpus": {"corpus": [{"id": "d1", "image": "x"}]}}).corpus()
     with pytest.raises(DataError, match="the corpus of Nameless, row 2: an id should be text"):
         define("Nameless", ONE | {"corpus": {"corpus": [CORPUS[0], {"id": "", "title": "", "text": "x"}]}}).corpus()

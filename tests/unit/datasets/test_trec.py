@@ -95,7 +95,9 @@ def test_other_layouts_give_the_same(folder):
     (folder / "q.gz").write_bytes(gzip.compress(QRELS.replace(" ", "\t").encode()))
     for topics in ("topics.xml.gz", "topics.tsv"):
         said = {"documents": "flat.tsv", "topics": topics, "qrels": "q.gz"}
-        assert contents(Trec(path=folder, **said)) == plain
+        data = Trec(path=folder, **said)
+        assert contents(data) == plain
+        assert data.unjudged_queries() == (1 if topics == "topics.tsv" else 0)
     for documents in ("documents", "documents/**/*", str(folder / "documents")):
         assert contents(Trec(path=folder, documents=documents, topics="topics.tsv")) == plain
 
@@ -194,7 +196,7 @@ def test_what_is_missing_is_answered_with_what_is_there(folder):
     with pytest.raises(UserError, match=r"documents/old.Z is packed as .Z; expected plain text or gzip"):
         Trec(path=Path()).corpus()
     (folder / "qrels.txt").unlink()
-    with pytest.raises(UserError, match=r"no qrels in .*: say which it is \(`qrels: NAME`\); there is "):
+    with pytest.raises(UserError, match=r"no qrels in .*: say which it is \(`qrels: NAME`\); known: "):
         Trec(path=Path()).qrels()
 
 

@@ -75,7 +75,7 @@ def test_names_of_ir_measures(typed, canonical):
     [
         ("nDGC@10", UnknownName, "there is no measure 'nDGC@10'; did you mean 'nDCG@10'?"),
         ("recal@10", UnknownName, "did you mean 'recall@10'?"),
-        ("zzz@10", UnknownName, "there is 'AP', "),
+        ("zzz@10", UnknownName, "known: 'AP', "),
         ("nDCG@0", UserError, "the cutoff of 'nDCG@0' is '0'; expected a positive whole number"),
         ("nDCG@-1", UserError, "is '-1'; expected"),
         ("nDCG@1.5", UserError, "is '1.5'; expected"),
@@ -83,7 +83,7 @@ def test_names_of_ir_measures(typed, canonical):
         ("nDCG@", UserError, "is ''; expected"),
         ("P", UserError, "'P' needs a cutoff, as in 'P@10'"),
         ("Rprec@10", UserError, "Rprec takes no cutoff"),
-        ("nDCG(foo=1)@10", UserError, "the measure 'nDCG' has no parameter 'foo'; there is 'dcg'"),
+        ("nDCG(foo=1)@10", UserError, "the measure 'nDCG' has no parameter 'foo'; known: 'dcg'"),
         ("P(rl=2)@10", UserError, "did you mean 'rel'?"),
         ("P(rel='2')@10", UserError, "rel='2' in \"P(rel='2')@10\" is not of the type int"),
         ("P(rel=True)@10", UserError, "is not of the type int"),

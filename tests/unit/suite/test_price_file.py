@@ -66,7 +66,7 @@ WRONG = {
     "misspelt in load": ("queries_per_month", "queries_a_month", 12, "did you mean 'queries_per_month'?"),
     "unit": ("0.36 USD/h", "0.36 USD/month", 7, "written as '0.17 USD/h', found '0.36 USD/month'"),
     "number alone": ("0.36 USD/h", "0.36", 7, "written as '0.17 USD/h', found 0.36"),
-    "name of a host": ("host: small", "host: smal", 4, "no price of 'smal' stands here; did you mean 'small'?"),
+    "name of a host": ("host: small", "host: smal", 4, "no price is given for 'smal'; did you mean 'small'?"),
     "two currencies": ("0.36 USD", "0.36 EUR", 2, "one currency, found EUR and USD"),
     "no date": ("date: 2026-06-17\n", "", 4, "the price of gpu has no date"),
     "no source": ("source: a page\n", "", 4, "the price of gpu has no source, nor says example: true"),
@@ -94,7 +94,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_price_or_without_words(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match="one currency, and there is none"):
+    with pytest.raises(SuiteError, match="no price is given"):
         load_prices(write(tmp_path, "date: 2026-06-17"))
     with pytest.raises(SuiteError, match="a price file is a mapping"):
         load_prices(write(tmp_path, "- 0.17 USD/h"))
