@@ -1,4 +1,4 @@
-"""The result of measuring latency, of one mode or of all: rows, laps, and facts for run.json."""
+"""What one mode of latency gives: rows, laps, and facts for run.json."""
 
 from __future__ import annotations
 
@@ -14,11 +14,8 @@ from harness.results.measurement import Measurement
 
 @dataclass(frozen=True)
 class Measured:
-    """What a latency measurement contributes to a result folder."""
+    """Rows of measurements.jsonl, laps (LATENCY_SCHEMA), and what run.json says of the measurement."""
 
     rows: list[Measurement] = field(default_factory=list)
-    """Rows of measurements.jsonl."""
     laps: pa.Table = field(default_factory=LATENCY_SCHEMA.empty_table)
-    """LATENCY_SCHEMA"""
     said: Mapping[str, Any] = field(default_factory=dict)
-    """The facts about the measurement in run.json."""
