@@ -31,7 +31,7 @@ def rewritten_queries(made: Made) -> Iterator[RewrittenQueries]:
             if isinstance(node.stage, Rewriter):
                 _, systems = users.setdefault((target.dataset, node.fingerprint), (node, []))
                 systems.append(target.system)
-    folders = safe_names(dataset for dataset, _ in users)
+    folders = safe_names([dataset for dataset, _ in users])
     for (dataset, fingerprint), (node, systems) in users.items():
         drafts: Drafts = made.load(node)
         stage = node.stage

@@ -35,7 +35,7 @@ def model_warnings(plan: Plan) -> Iterator[str]:
     """Yield the models whose weights may be others tomorrow."""
     for name, model in plan.leaves.models.items():
         if not model.pinned:
-            yield f"the model {name!r} is not pinned: give its revision, so that everyone gets the same weights"
+            yield f"the model {name!r} is unpinned; set its revision, so that everyone gets the same weights"
 
 
 def stage_warnings(plan: Plan) -> Iterator[str]:

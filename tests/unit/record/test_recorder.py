@@ -14,11 +14,13 @@ from harness.api import run
 from harness.execute.local import Outcome, execute
 from harness.execute.progress import Silent
 from harness.plan.prepare import prepare_plan
+from harness.record.coverage import fit_run_files
 from harness.record.made import Made
 from harness.record.measures import QueryValues
 from harness.record.provenance import Invocation
 from harness.record.recorder import record
-from harness.results import Results
+from harness.record.warnings import warnings
+from harness.results import Measurement, Results
 from harness.stage import Runtime
 
 Write = Callable[..., Path]
@@ -65,6 +67,21 @@ def test_a_failure_is_recorded_with_its_reason(write_suite: Write) -> None:
         (measure, "failed", "no memory", None) for measure in ("nDCG@10", "R@20")
     ]
     assert made.finished == []
+
+
+def test_warnings_come_in_one_order(write_suite: Write) -> None:
+    suite = write_suite("  theirs: [{runfile: theirs.trec}]")
+    (suite.parent / "theirs.trec").write_text("q000 Q0 d00001 1 1 x\nq000 Q0 nowhere 2 0.5 x\n")
+    plan, store = prepare_plan(suite, None, None, suite.parent / "store", "cpu", fetch=True)
+    made = Made(plan, execute(plan, store, Runtime(), Silent()).failed, store)
+    (target,) = plan.targets
+    malformed = Measurement.of(target, "malformed_answers", 2, "answers", stage="rerank/llm", n=12)
+    latency = {"toy": {"reference": "theirs", "inconclusive": True}}
+    answers, documents, depth, inconclusive = warnings(made, [malformed], fit_run_files(made), latency)
+    assert answers == "theirs on toy: 2 of 12 answers to rerank/llm were malformed"
+    assert documents.startswith("theirs on toy: the run file has 1 lines with documents that are not in the corpus")
+    assert depth.startswith("theirs on toy: the run file lists at most 2 documents per query; measures at 20")
+    assert inconclusive.startswith("latency on toy is inconclusive: the two measurements of the reference 'theirs'")
 
 
 def test_parts_of_data_sets_are_loaded_once(write_suite: Write) -> None:

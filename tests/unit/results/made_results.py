@@ -169,5 +169,5 @@ def facts(names: Names, systems: Sequence[str]) -> dict[str, Any]:
             {"dataset": names.dataset, "system": names.first, "quantity": "nDCG@10", "expected": 0.6789, "within": 0.01,
              "value": 0.41, "source": "Thakur et al. 2021, table 2", "status": "missed"},
         ],
-        "warnings": ["the model 'hub' is not pinned: give its revision, so that everyone gets the same weights"],
+        "warnings": ["the model 'hub' is unpinned; set its revision, so that everyone gets the same weights"],
     }  # fmt: skip
