@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from harness.measures.kernel import parameters
 from harness.models.weights import BUNDLED
 from harness.registry import DATASETS, METRICS, STAGES, Registry
-from harness.suite.systems import HIDDEN
+from harness.suite.steps import HIDDEN
 
 
 class Item(NamedTuple):

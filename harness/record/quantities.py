@@ -91,11 +91,13 @@ def encoded(vectors: Node) -> str:
 
 def sparse(target: Target, store: Store) -> Iterator[Quantity]:
     """Give how many dimensions of documents and of queries are not zero on the mean, and what that takes."""
-    docs, asks = loaded(store, target.chain.docs), loaded(store, target.chain.asks)
+    docs, asks = loaded(store, target.chain.docs), loaded(store, target.chain.search_queries[0])
     each = encoded(target.chain.docs)
     yield Quantity(target.chain.docs, "dimensions", docs.width, "dimensions")
     yield Quantity(target.chain.docs, "active_dims", docs.active_dims, f"dimensions/{each}", n=len(docs))
-    yield Quantity(target.chain.asks, "query_active_dims", asks.active_dims, "dimensions/query", n=len(asks))
+    yield Quantity(
+        target.chain.search_queries[0], "query_active_dims", asks.active_dims, "dimensions/query", n=len(asks)
+    )
     held = (docs.dimensions.nbytes + docs.weights.nbytes) / max(len(docs), 1)
     yield Quantity(target.chain.docs, "vector_bytes", held, f"bytes/{each}")
 

@@ -46,6 +46,10 @@ class Stage(BaseModel):
     """The row law: a call on a slice gives that slice of the answer."""
     chunk_rows: ClassVar[int] = 8192
     """How many rows are made and kept at a time; a border of a chunk is a row number, so it moves for no one."""
+    uses_model: ClassVar[bool] = False
+    """Whether `open` takes the weights of a model of the suite."""
+    needs_model: ClassVar[bool] = True
+    """Whether a suite must name that model; ignored unless `uses_model` is true."""
     planned: ClassVar[frozenset[str]] = frozenset()
     """Settings that a plan fills in, and no suite."""
     version: ClassVar[int] = 1

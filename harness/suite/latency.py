@@ -1,4 +1,4 @@
-"""The words under `latency` in a suite: what is timed, how often, in which modes."""
+"""The `latency` block of a suite: which systems are timed, how often and in which modes."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from harness.statistics.medians import REPEATS
 from harness.suite.document import Document
 
 Mode = Literal["single", "offline", "server", "cold", "memory", "energy"]
-"""The scenarios of MLPerf inference that apply, two that look at fresh processes, and one at counters of energy."""
+"""The scenarios of MLPerf inference that apply, two modes that use fresh processes, and one that reads energy
+counters."""
 
 
 class Block(BaseModel):
-    """Words of a suite: none that is unknown, none that changes."""
+    """A block of a suite: immutable, and unknown keys are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -26,19 +27,19 @@ class Offline(Block):
     """Throughput of each stage."""
 
     batch_sizes: tuple[int, ...] = Field(default=(1, 32), min_length=1)
-    """Queries that a system gets at a time, and texts that an encoder calculates together."""
+    """The numbers of queries that a system is given at a time, and of texts that an encoder processes together."""
     documents: int = Field(default=256, ge=1)
-    """The most that an encoder gets in one repeat."""
+    """The maximum number of documents that an encoder is given in one repeat."""
     seconds: float = Field(default=3, gt=0)
-    """About what all repeats of one figure take, warm-up left out."""
+    """The approximate time that all repeats of a figure take, without warm-up."""
     repeats: int = Field(default=REPEATS, ge=REPEATS)
-    """Of each figure; fewer than 6 have no 95 % interval."""
+    """The number of repeats of each figure; fewer than 6 have no 95 % interval."""
 
     @field_validator("batch_sizes")
     @classmethod
-    def _sizes(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
+    def _distinct_sizes(cls, sizes: tuple[int, ...]) -> tuple[int, ...]:
         if min(sizes) < 1 or len(set(sizes)) < len(sizes):
-            raise ValueError("give distinct numbers from 1 on")
+            raise ValueError("batch sizes must be distinct and at least 1")
         return sizes
 
 
@@ -46,71 +47,72 @@ class Server(Block):
     """Response times in an open loop of Poisson arrivals."""
 
     p99_ms: float = Field(default=100, gt=0)
-    """The bound that the highest rate must keep."""
+    """The limit for the 99th percentile of response times, which the highest sustained rate must keep."""
     seconds: float = Field(default=10, gt=0)
-    """How long a rate is offered; longer where so long brings fewer than 473 requests."""
+    """How long each rate is offered; longer if that yields fewer than 473 requests."""
     workers: int = Field(default=1, ge=1)
-    """How many queries are answered at a time."""
+    """The number of queries that are answered at a time."""
     by: Literal["auto", "threads", "processes"] = "auto"
-    """What several workers are; `auto`: threads where the stages leave Python's lock, processes otherwise."""
+    """How several workers run; `auto` uses threads if the stages release Python's lock, and processes otherwise."""
     timeout_ms: float | None = Field(default=None, gt=0)
-    """After which a request has failed; None: ten times the bound."""
+    """The time after which a request has failed; None means ten times `p99_ms`."""
     rates: tuple[Annotated[float, Field(gt=0)], ...] = ()
-    """Queries a second that are offered besides those of the search."""
+    """Further rates, in queries per second, that are offered in addition to those of the search."""
 
 
 class Cold(Block):
-    """Fresh processes, up to their first answer."""
+    """Start-up time: fresh processes up to their first answer."""
 
     starts: int = Field(default=5, ge=1)
+    """The number of processes that are started."""
 
 
 class Latency(Block):
-    """What is timed, how often, and in which modes; `{}` takes the defaults."""
+    """Which systems are timed, how often and in which modes; `{}` uses the defaults."""
 
     systems: tuple[str, ...] = Field(default=("*",), min_length=1)
-    """Patterns (`*`, `?`, `[…]`) of the systems that are timed; one may stand alone."""
+    """Patterns (`*`, `?`, `[…]`) of the systems to time; a single pattern needs no list."""
     queries: int = Field(default=200, ge=1)
-    """Distinct queries of each data set at most, spread over the lengths of their texts."""
+    """The maximum number of distinct queries per data set, sampled across the lengths of their texts."""
     reference: str | None = None
-    """The system that all others are compared with; by default the first that is timed."""
+    """The system that all others are compared with; by default the first system that is timed."""
     seconds: float = Field(default=40, gt=0)
-    """The most that the single-stream measurement of a data set takes, its warm-up included."""
+    """The maximum time of the single-stream measurement of a data set, including its warm-up."""
     within: float = Field(default=0.02, gt=0)
-    """It stops when the interval of every ratio reaches no further from it than this share."""
+    """The measurement stops once the interval of every ratio extends no further from it than this share of it."""
     seed: int = Field(default=0, ge=0)
-    """Of the queries, the orders and the arrivals."""
+    """The seed of the sampled queries, of their orders and of the arrivals."""
     modes: tuple[Mode, ...] = Field(default=("single",), min_length=1)
-    """What is measured, in this order; one may stand alone."""
+    """The modes to measure, in this order; a single mode needs no list."""
     services: bool = False
-    """Whether systems are timed that call a service, which may be paid."""
+    """Whether to time systems that call a service, which may be paid."""
     offline: Offline = Offline()
     server: Server = Server()
     cold: Cold = Cold()
 
     @field_validator("systems", mode="before")
     @classmethod
-    def _one_or_many(cls, said: Any) -> Any:
-        return (said,) if isinstance(said, str) else said
+    def _one_or_many(cls, patterns: Any) -> Any:
+        return (patterns,) if isinstance(patterns, str) else patterns
 
     @field_validator("modes", mode="before")
     @classmethod
-    def _modes(cls, said: Any) -> Any:
+    def _known_modes(cls, value: Any) -> Any:
         known = get_args(Mode)
-        words = (said,) if isinstance(said, str) else tuple(said) if isinstance(said, list | tuple) else ()
-        for place, word in enumerate(words):
-            if word not in known:
-                raise ValueError(f"there is no mode {word!r}; {nearest(str(word), known)}")
-            if word in words[:place]:
-                raise ValueError(f"the mode {word!r} stands twice")
-        return words or said
+        modes = (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list | tuple) else ()
+        for position, mode in enumerate(modes):
+            if mode not in known:
+                raise ValueError(f"unknown mode {mode!r}; {nearest(str(mode), known)}")
+            if mode in modes[:position]:
+                raise ValueError(f"the mode {mode!r} is listed twice")
+        return modes or value
 
     def timed(self, system: str) -> bool:
-        """Tell whether a system of the suite is to be timed."""
+        """Return whether a system of the suite is timed."""
         return any(fnmatch.fnmatchcase(system, pattern) for pattern in self.systems)
 
     def check(self, systems: Collection[str], document: Document) -> None:
-        """Raise SuiteError, with its place, for a pattern that no system matches and a reference that is not timed."""
+        """Raise SuiteError, with its place, for a pattern that matches no system and a reference that is not timed."""
         for position, pattern in enumerate(self.systems):
             if not fnmatch.filter(systems, pattern):
                 place = document.place(("latency", "systems", position))
@@ -119,4 +121,4 @@ class Latency(Block):
         if self.reference is not None and self.reference not in timed:
             place = document.place(("latency", "reference"))
             near = nearest(self.reference, timed)
-            raise SuiteError(f"latency: the reference {self.reference!r} is no system that is timed; {near}", place)
+            raise SuiteError(f"latency: the reference {self.reference!r} is not a timed system; {near}", place)
