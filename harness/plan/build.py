@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 
 from harness.errors import Place, SuiteError
 from harness.plan.leaves import DatasetLeaf, Leaves
@@ -20,10 +20,10 @@ def make_plan(suite: Suite, leaves: Leaves, only: Collection[str] | None = None)
     systems = [system for name, system in suite.systems.items() if only is None or name in only]
     chains: dict[tuple[str, str], Chain] = {}
     targets = [
-        target
+        _ChainBuilder(suite, leaves, collection, chains).target(system)
         for collection in leaves.collections.values()
+        for system in systems
         if collection.name not in suite.tuning_datasets
-        for target in _ChainBuilder(suite, leaves, collection, chains).targets(systems)
     ]
     if not targets:
         tuning = ", ".join(map(repr, sorted(suite.tuning_datasets)))
@@ -39,59 +39,11 @@ class _ChainBuilder:
     suite: Suite
     leaves: Leaves
     collection: DatasetLeaf
-    chains: dict[tuple[str, str], Chain] = field(default_factory=dict)
-    """The chains that are built, by data set and system; builders for other data sets share it."""
+    chains: dict[tuple[str, str], Chain]
+    """The chains that were built, by data set and system; all builders of a plan share it."""
 
-    def targets(self, systems: Collection[System]) -> list[Target]:
-        """Return the targets of some systems. Raises SuiteError for one that does not end with a run of documents."""
-        self._build(system.name for system in systems)
-        return [self._target(system) for system in systems]
-
-    def chain(self, name: str) -> Chain:
-        return replace(self._complete(name), contexts=None)
-
-    def model(self, step: Step) -> Node | None:
-        return self.leaves.models[step.model].node if step.model else None
-
-    def run_file(self, step: Step) -> Node:
-        return self.leaves.runfiles[self.collection.name, step.word].node
-
-    def on(self, dataset: str, step: Step) -> ChainBuilder:
-        if dataset not in self.leaves.collections:
-            raise SuiteError(f"tune, train: the plan does not have the data set {dataset!r}", step.place)
-        return replace(self, collection=self.leaves.collections[dataset])
-
-    def scores(self, chain: Chain, measure: str, place: Place) -> Node:
-        return scores(chain, self.collection, measure, place)
-
-    def _complete(self, name: str) -> Chain:
-        """Return the chain of a system with its contexts."""
-        key = (self.collection.name, name)
-        if key not in self.chains:
-            self._build([name])
-        return self.chains[key]
-
-    def _build(self, names: Iterable[str]) -> None:
-        """Build the chains of some systems, after those of the systems that they are built from."""
-        for system in self.suite.closure(names).values():
-            key = (self.collection.name, system.name)
-            if key not in self.chains:
-                self.chains[key] = self._wired(system)
-
-    def _wired(self, system: System) -> Chain:
-        leaf = self.collection
-        chain = Chain(
-            corpus=leaf.corpus,
-            queries=leaf.queries,
-            docs=leaf.corpus,
-            search_queries=(leaf.queries,),
-            ignore_identical_ids=leaf.ignore_identical_ids,
-        )
-        for step in system.steps:
-            chain = wire(step, chain, self)
-        return chain
-
-    def _target(self, system: System) -> Target:
+    def target(self, system: System) -> Target:
+        """Return the target of a system. Raises SuiteError unless the system ends with a run of documents."""
         chain = self._complete(system.name)
         if chain.run is None:
             raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
@@ -111,3 +63,42 @@ class _ChainBuilder:
             ceilings=tuple(ceilings(chain.run, self.collection, self.suite)),
             context_spans=context_spans(chain, self.collection),
         )
+
+    def chain(self, name: str) -> Chain:
+        return replace(self._complete(name), contexts=None)
+
+    def model(self, step: Step) -> Node | None:
+        return self.leaves.models[step.model].node if step.model else None
+
+    def run_file(self, step: Step) -> Node:
+        return self.leaves.runfiles[self.collection.name, step.word].node
+
+    def on(self, dataset: str, step: Step) -> ChainBuilder:
+        if dataset not in self.leaves.collections:
+            raise SuiteError(f"tune, train: the plan does not have the data set {dataset!r}", step.place)
+        return replace(self, collection=self.leaves.collections[dataset])
+
+    def scores(self, chain: Chain, measure: str, place: Place) -> Node:
+        return scores(chain, self.collection, measure, place)
+
+    def _complete(self, name: str) -> Chain:
+        """Return the chain of a system with its contexts; the systems that it is built from are built first."""
+        dataset = self.collection.name
+        if (dataset, name) not in self.chains:
+            for system in self.suite.closure([name]).values():
+                if (dataset, system.name) not in self.chains:
+                    self.chains[dataset, system.name] = self._wired(system)
+        return self.chains[dataset, name]
+
+    def _wired(self, system: System) -> Chain:
+        leaf = self.collection
+        chain = Chain(
+            corpus=leaf.corpus,
+            queries=leaf.queries,
+            docs=leaf.corpus,
+            search_queries=(leaf.queries,),
+            ignore_identical_ids=leaf.ignore_identical_ids,
+        )
+        for step in system.steps:
+            chain = wire(step, chain, self)
+        return chain

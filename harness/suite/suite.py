@@ -73,7 +73,7 @@ class SuiteFile(BaseModel):
     @classmethod
     def _a_mapping(cls, block: Any) -> Any:
         if not isinstance(block, dict):
-            raise ValueError("write {} to use the defaults")
+            raise ValueError("say {} for the defaults")
         return block
 
 

@@ -40,7 +40,7 @@ CHUNK = "{chunk: recursive, size: 30}"
         ),
         (
             "  a: [{index: bm25}, {arrange: top}, {index: tfidf}]",
-            "'index: tfidf' cannot take the Contexts of 'arrange: top': only a collapse, which takes the run that was arranged, may follow",
+            "'index: tfidf' cannot take the Contexts of 'arrange: top': only a collapse, which takes the run",
         ),
         ("  a: [{index: bm25}, {arrange: top}, {arrange: sides}]", "'arrange: sides' cannot take the Contexts of"),
         (f"  a: [{CHUNK}, {{index: bm25}}, {{arrange: top}}]", "'a' ends with a Run of Passages"),

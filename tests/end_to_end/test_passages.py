@@ -62,7 +62,7 @@ def planned(suite: Path) -> Plan:
         ),
         (
             f"{FUSED}\n  a: [{CHUNK}, {{index: bm25}}]\n  b: [{{index: bm25}}]",
-            "can only fuse runs of the same texts, but 'a' ranks the Passages of 'chunk recursive [size=30]' and 'b' ranks the docu",
+            "'a' ranks the Passages of 'chunk recursive [size=30]' and 'b' ranks the documents of the Corpus",
         ),
     ],
 )

@@ -86,11 +86,11 @@ def test_what_holds_the_same_texts_is_fused(write_suite: Write, fused: str) -> N
         ),
         (
             "{fuse: rrf, of: [whole, a], tune: {k: [1, 60], folds: 3, measure: nDCG@10}}",
-            "'fuse: rrf' can only fuse runs of the same texts, but 'whole' ranks the documents of the Corpus and 'a' ranks the Pass",
+            "runs of the same texts, but 'whole' ranks the documents of the Corpus and 'a' ranks the Passages",
         ),
         (
             "{fuse: rrf, of: [a, b], tune: {k: [1, 60], folds: 3, measure: nDCG@10}}, {collapse: max}",
-            "nDCG@10 scores documents, but this run holds the Passages of 'chunk recursive [size=30]': collapse before",
+            "nDCG@10 scores documents, but this run ranks the Passages of 'chunk recursive [size=30]': add a collapse",
         ),
         ("{fuse: rrf, of: [a, b]}", "'fused' ends with a Run of Passages, but must end with a Run of documents"),
     ],

@@ -53,8 +53,8 @@ WRONG = {
     "mode twice": ("{modes: [single, server, single]}", "modes: the mode 'single' is listed twice"),
     "number": ("{queries: 0}", "queries: Input should be greater than or equal to 1, found 0"),
     "sizes": ("{offline: {batch_sizes: [8, 8]}}", "batch_sizes: batch sizes must be distinct and at least 1"),
-    "nothing": ("", "latency: write {} to use the defaults"),
-    "no words": ("true", "latency: write {} to use the defaults"),
+    "nothing": ("", "latency: say {} for the defaults"),
+    "no words": ("true", "latency: say {} for the defaults"),
 }
 
 

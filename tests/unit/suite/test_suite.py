@@ -128,7 +128,7 @@ WIRING = {
     ),
     "fuse behind an encoder": (
         "  a: [{index: bm25}]\n  b: [{encode: hashing}, {fuse: rrf, of: [a]}]",
-        "'fuse: rrf' must be the first step of a system: it brings its own documents and queries, so the steps before it would have no effect",
+        "must be the first step of a system: it brings its own documents and queries, so the steps before it would ",
     ),
     "fuse behind a chunker": (
         "  a: [{index: bm25}]\n  b: [{chunk: sentences}, {fuse: rrf, of: [a]}]",
