@@ -10,7 +10,6 @@ import os
 import platform
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -136,6 +135,8 @@ def harness_commit(package: Path = PACKAGE) -> str | None:
 
 def _project(root: Path) -> str | None:
     """Return the name of the project that a folder is the root of; None where none is named."""
+    import tomllib
+
     try:
         name = tomllib.loads(_read(root / "pyproject.toml") or "").get("project", {}).get("name")
     except (tomllib.TOMLDecodeError, AttributeError):

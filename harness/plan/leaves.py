@@ -169,6 +169,15 @@ class Leaves:
         """Return the function that reads a leaf. Raises KeyError if it is not an input of this plan."""
         return self._by_fingerprint[name].load
 
+    def load_output(self, node: Node, store: Store) -> Artifact:
+        """Return the output of a node: a model from where its weights are, anything else from the store.
+
+        Raises UserError for a model that could not be resolved.
+        """
+        if isinstance(node.stage, ModelSource):
+            return self.loader(node.fingerprint)()
+        return store.load(node.fingerprint, node.gives)
+
     def about(self, name: Fingerprint) -> dict[str, Any] | None:
         """Return the description of a leaf for people; None if it is not an input of this plan."""
         leaf = self._by_fingerprint.get(name)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from harness.artifacts.base import Artifact
-from harness.artifacts.text import Queries
+from harness.artifacts.passages import Passages
+from harness.artifacts.text import Corpus, Queries
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.stage.base import Side, Stage
 from harness.stage.leaves import QueriesSource, Source
@@ -28,6 +29,11 @@ class Node:
     def inputs(self) -> tuple[Node, ...]:
         """All nodes it reads."""
         return (*self.stream, *(node for node in self.static if node))
+
+    @property
+    def name(self) -> str:
+        """The role and the word of the stage, as `role/word`."""
+        return f"{self.stage.role}/{self.stage.name}"
 
     @property
     def gives(self) -> type[Artifact]:
@@ -93,3 +99,10 @@ def side_of(node: Node) -> Side:
 def read_as(encoder: Node) -> Side:
     """Tell as what an encoder reads its texts: the drafts of a query are read as documents are."""
     return "query" if issubclass(encoder.stream[0].gives, Queries) else "document"
+
+
+def row_noun(node: Node) -> Literal["document", "passage"]:
+    """Return what one row of a node's output is made from; the node must be on the side of the documents."""
+    while not issubclass(node.gives, Corpus):
+        node = node.stream[0]
+    return "passage" if issubclass(node.gives, Passages) else "document"
