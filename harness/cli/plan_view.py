@@ -106,7 +106,7 @@ def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
         "stages": [
             {
                 "fingerprint": prospect.node.fingerprint,
-                "stage": prospect.node.recipe["stage"],
+                "stage": prospect.node.name,
                 "title": describe_node(prospect.node),
                 "settings": prospect.node.stage.model_dump(mode="json"),
                 "rows": prospect.rows,

@@ -15,8 +15,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.artifacts.base import Rows
-from harness.artifacts.passages import Passages
-from harness.artifacts.text import Corpus
 from harness.errors import HarnessError
 from harness.execute.local import reason_of
 from harness.latency.bench import Bench, row
@@ -28,6 +26,7 @@ from harness.results import Measurement
 from harness.results.left_out import LeftOut, Unmeasured
 from harness.results.measured import Measured
 from harness.stage import Node
+from harness.stage.node import row_noun
 from harness.statistics.medians import Rate
 
 INDEXED = 4096
@@ -137,7 +136,7 @@ class _Works:
             for quantity, _ in self.quantities(node):
                 if Key(node.fingerprint, quantity) in found:
                     rate = found[Key(node.fingerprint, quantity)].parts[0]
-                    yield _row(lane, stage, quantity, rate, f"{counted(node)}/s")
+                    yield _row(lane, stage, quantity, rate, f"{row_noun(node.stream[0])}s/s")
 
     def stretches(self, lane: OpenedSystem, target: Target, found: dict[Key, Rates]) -> Iterator[dict[str, Any]]:
         """Say how many rows a repeat of each figure of one system had."""
@@ -147,14 +146,6 @@ class _Works:
         for where, key in keys:
             if key in found:
                 yield {"system": lane.system, "stage": where, "quantity": key.quantity, "rows": found[key].rows}
-
-
-def counted(node: Node) -> str:
-    """Say what a stage on the side of the documents takes in: passages, where it stands behind a chunker."""
-    above = node.stream[0]
-    while not issubclass(above.gives, Corpus):
-        above = above.stream[0]
-    return "passages" if issubclass(above.gives, Passages) else "documents"
 
 
 def _answering(lane: OpenedSystem, size: int) -> Callable[[slice], Parts]:

@@ -21,7 +21,7 @@ from harness.execute.local import reason_of
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.plan import Plan, Target, answer_nodes
 from harness.stage import ModelSource, Node, Runtime, Source
-from harness.stage.node import asks
+from harness.stage.node import side_of
 from harness.statistics.cross_validation import choose
 from harness.store import Store
 
@@ -198,7 +198,7 @@ def online(last: Node, chosen: Callable[[Node], Node] = lambda node: node) -> It
 
     def visit(node: Node) -> Iterator[Node]:
         node = chosen(node)
-        if node.fingerprint not in seen and asks(node):
+        if node.fingerprint not in seen and side_of(node) == "query":
             seen.add(node.fingerprint)
             for above in node.inputs:
                 yield from visit(above)
@@ -210,13 +210,13 @@ def online(last: Node, chosen: Callable[[Node], Node] = lambda node: node) -> It
 def held(target: Target) -> Iterator[Node]:
     """Give what the store must have before a system can be opened: what the stages on the side of the queries hold."""
     for node in answer_nodes(target.answer):
-        if asks(node):
+        if side_of(node) == "query":
             yield from (above for above in node.static if above and not isinstance(above.stage, ModelSource))
 
 
 def _distinct(node: Node, steps: list[OpenedStage]) -> str:
     """Name a stage so that no other of its lane bears the name."""
-    name = f"{node.stage.role}/{node.stage.name}"
+    name = node.name
     before = sum(step.stage.split("#")[0] == name for step in steps)
     return f"{name}#{before + 1}" if before else name
 
@@ -230,15 +230,15 @@ def _synchronize() -> Callable[[], object]:
 
 def documents_side(target: Target) -> list[Node]:
     """Return the stages of a system that work on documents, inputs before their users."""
-    return [node for node in answer_nodes(target.run) if node.stream and not asks(node)]
+    return [node for node in answer_nodes(target.run) if node.stream and side_of(node) == "document"]
 
 
 def named(target: Target) -> dict[str, Node]:
     """Return these stages by name, `role/word`; a second one of a name bears `#2`."""
     found: dict[str, Node] = {}
     for node in documents_side(target):
-        name, number = f"{node.stage.role}/{node.stage.name}", 2
+        name, number = node.name, 2
         while name in found:
-            name, number = f"{node.stage.role}/{node.stage.name}#{number}", number + 1
+            name, number = f"{node.name}#{number}", number + 1
         found[name] = node
     return found

@@ -113,7 +113,7 @@ class History:
         if node.fingerprint in self.entries:
             return "made before, no longer in the store"
         best: list[Difference] | None = None
-        for entry in self.of_stage.get(node.recipe["stage"], [])[:CANDIDATES]:
+        for entry in self.of_stage.get(node.name, [])[:CANDIDATES]:
             differences = list(dict.fromkeys(self._differ(node, entry)))
             if best is None or sum(d.weight for d in differences) < sum(d.weight for d in best):
                 best = differences
@@ -161,7 +161,7 @@ class History:
         """Estimate the seconds to make a node on this machine from the most similar record; None if there is none."""
         if isinstance(node.stage, Source) or rows is None:
             return None
-        entries = [(entry, entry.cost) for entry in self.of_stage.get(node.recipe["stage"], []) if entry.cost]
+        entries = [(entry, entry.cost) for entry in self.of_stage.get(node.name, []) if entry.cost]
         usable = [(entry, cost) for entry, cost in entries if cost.machine == self.machine and cost.items]
         if not usable:
             return None

@@ -10,6 +10,7 @@ from harness.plan.placement import ChainBuilder, place_search, place_stage
 from harness.plan.plan import Chain
 from harness.registry import STAGES
 from harness.stage import ExhaustiveSearcher, Node, ScoreFuser, Searcher, walk
+from harness.stage.node import unfiltered
 from harness.stage.settings import HasWeights
 from harness.suite import Step
 from harness.suite.tuning import Tuning
@@ -73,7 +74,7 @@ def _fuse_scores(step: Step, stage: ScoreFuser, chain: Chain, arms: Sequence[Cha
 
 def _searcher(step: Step, name: str, arm: Chain) -> ExhaustiveSearcher:
     """Return the searcher that ends a system. Raises SuiteError if none does, or if it cannot score every document."""
-    run = arm.run.stream[0] if arm.run is not None and arm.run.stage.role == "filter" else arm.run
+    run = unfiltered(arm.run) if arm.run is not None else None
     title = f"{step.title} scores all documents, but {name!r}"
     if run is None or not isinstance(run.stage, Searcher):
         end = f"with '{run.stage.word()}'" if run else "without a search"

@@ -57,7 +57,7 @@ def prompts_of_system(target: Target, leaves: Leaves) -> list[StagePrompts]:
     """Return the instructions of a system's rewriters and the prompts of its encoders, queries before documents."""
     prompts: dict[tuple[str, str | None], dict[Side, Prompt]] = {}
     for node in walk(target.run):
-        stage, key = node.stage, (node.stage.word(), model_of(node, leaves))
+        stage, key = node.stage, (node.stage.word(), model_name(node, leaves))
         if isinstance(stage, Rewriter):
             source = "suite" if "instruction" in stage.model_fields_set else "default"
             prompts.setdefault(key, {})["query"] = Prompt(stage.instruction, source)
@@ -89,7 +89,7 @@ def prompt_of(stage: Encoder, side: Side, model: ModelLeaf | None) -> Prompt:
     return Prompt(None if folder is None else choose(setting, side, *of_folder(folder)) or "", source)
 
 
-def model_of(node: Node, leaves: Leaves) -> str | None:
+def model_name(node: Node, leaves: Leaves) -> str | None:
     """Return the model of a stage as the suite, or else the endpoint, names it; None if the stage has no model."""
     model = leaves.model_of(node)
     if model is not None:

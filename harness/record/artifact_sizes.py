@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 
 from harness.artifacts.base import Artifact, Rows
-from harness.artifacts.text import Corpus
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
 from harness.plan import Target, answer_nodes
 from harness.record.quantities import Quantity, loaded
 from harness.stage import Node, Source
-from harness.stage.node import asks
+from harness.stage.node import row_noun, side_of
 from harness.store import Store
 
 BITS: Mapping[type[Artifact], int] = {Vectors: 32, Int8Vectors: 8, BitVectors: 1}
@@ -22,13 +21,13 @@ SLACK = 16_384
 def artifact_sizes(target: Target, store: Store) -> Iterator[Quantity]:
     """Give the bytes on disk of each artifact that a stage made of the documents, and those for each of its rows."""
     for node in made(target, store):
-        if asks(node):
+        if side_of(node) == "query":
             continue
-        stage, size = f"{node.stage.role}/{node.stage.name}", store.bytes(node.fingerprint)
+        stage, size = node.name, store.bytes(node.fingerprint)
         yield Quantity(node, "artifact_bytes", size, "bytes", stage)
         count = rows(node, store)
         if count:
-            yield Quantity(node, "artifact_bytes_per_row", size / count, f"bytes/{of(node)}", stage, n=count)
+            yield Quantity(node, "artifact_bytes_per_row", size / count, f"bytes/{row_noun(node)}", stage, n=count)
 
 
 def made(target: Target, store: Store) -> Iterator[Node]:
@@ -43,13 +42,6 @@ def rows(node: Node, store: Store) -> int:
     while not issubclass(node.gives, Rows):
         node = node.stream[0]
     return len(loaded(store, node))
-
-
-def of(node: Node) -> str:
-    """Say what a row of an artifact stands for."""
-    while not issubclass(node.gives, Corpus):
-        node = node.stream[0]
-    return "document" if node.gives is Corpus else "passage"
 
 
 def mismatches(targets: Iterable[Target], store: Store) -> list[str]:

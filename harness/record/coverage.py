@@ -15,6 +15,7 @@ from harness.measures.judgements import Judgements, resolve
 from harness.measures.parse import parse, required_depth
 from harness.plan import Plan, Target, walk
 from harness.stage import Node
+from harness.stage.node import unfiltered
 
 
 class Fitted(NamedTuple):
@@ -39,7 +40,7 @@ class RunCoverage:
             parts = (self.load(node) for node in (target.chain.corpus, target.chain.queries, qrels))
             self.judgements[target.dataset] = resolve(*parts)
         asked = None
-        found = target.run.stream[0] if target.run.stage.role == "filter" else target.run
+        found = unfiltered(target.run)
         if found.stage.role == "runfile":
             named = self.load(found.inputs[1]).queries
             asked = pc.is_in(self.load(target.chain.queries).table["id"], value_set=named).to_numpy()

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from harness.artifacts.drafts import Drafts
 from harness.fingerprint import Fingerprint
 from harness.plan import Plan, answer_nodes
-from harness.plan.prompts import model_of
+from harness.plan.prompts import model_name
 from harness.results.file_names import safe_names
 from harness.stage import Node, Rewriter
 
@@ -39,7 +39,7 @@ def rewritten(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node]
             "dataset": dataset,
             "systems": systems,
             "stage": stage.word(),
-            "model": model_of(node, plan.leaves),
+            "model": model_name(node, plan.leaves),
             "instruction": stage.instruction,
             "queries": len(drafts),
             "short": sum(len(draft.texts) < stage.use.n for draft in drafts.entries),

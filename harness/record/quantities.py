@@ -15,7 +15,7 @@ from harness.meter import Paid
 from harness.plan import Target, answer_nodes, walk
 from harness.search.postings import Postings
 from harness.stage import ModelSource, Node, Rescorer
-from harness.stage.node import side_of
+from harness.stage.node import row_noun, side_of
 from harness.store import Store
 
 
@@ -56,13 +56,13 @@ def sizes(target: Target, store: Store) -> Iterator[Quantity]:
         arrays = [array for node in indexes for array in loaded(store, node).arrays.values()]
         yield Quantity(target.run, "index_memory_bytes", sum(a.nbytes for a in arrays), "bytes")
         for node in indexes:
-            index, stage = loaded(store, node), f"{node.stage.role}/{node.stage.name}"
+            index, stage = loaded(store, node), node.name
             if Postings.are_in(index):
                 yield Quantity(node, "postings_bytes", Postings.of(index).nbytes, "bytes", stage)
     yield from vectors(target, target.chain.docs, store)
     for node in answer_nodes(target.run):
         if isinstance(node.stage, Rescorer) and node.static[0] is not None:
-            yield from vectors(target, node.static[0], store, f"{node.stage.role}/{node.stage.name}")
+            yield from vectors(target, node.static[0], store, node.name)
 
 
 def vectors(target: Target, docs: Node, store: Store, stage: str | None = None) -> Iterator[Quantity]:
@@ -76,23 +76,16 @@ def vectors(target: Target, docs: Node, store: Store, stage: str | None = None) 
         size = float(found.array.itemsize * found.array.shape[1])
         if isinstance(found, TokenVectors):
             tokens = len(found.array) / max(len(found), 1)
-            yield Quantity(docs, "tokens", tokens, f"tokens/{encoded(docs)}", stage)
+            yield Quantity(docs, "tokens", tokens, f"tokens/{row_noun(docs)}", stage)
             size = size * tokens + found.starts.itemsize
         yield Quantity(docs, "dimensions", found.dimensions, "dimensions", stage)
-        yield Quantity(docs, "vector_bytes", size, f"bytes/{encoded(docs)}", stage)
-
-
-def encoded(vectors: Node) -> str:
-    """Say what has one of these vectors each: a document, or a passage."""
-    while not issubclass(vectors.gives, Corpus):
-        vectors = vectors.stream[0]
-    return "passage" if issubclass(vectors.gives, Passages) else "document"
+        yield Quantity(docs, "vector_bytes", size, f"bytes/{row_noun(docs)}", stage)
 
 
 def sparse(target: Target, store: Store) -> Iterator[Quantity]:
     """Give how many dimensions of documents and of queries are not zero on the mean, and what that takes."""
     docs, asks = loaded(store, target.chain.docs), loaded(store, target.chain.search_queries[0])
-    each = encoded(target.chain.docs)
+    each = row_noun(target.chain.docs)
     yield Quantity(target.chain.docs, "dimensions", docs.width, "dimensions")
     yield Quantity(target.chain.docs, "active_dims", docs.active_dims, f"dimensions/{each}", n=len(docs))
     yield Quantity(
@@ -108,7 +101,7 @@ def stages(target: Target, store: Store) -> Iterator[Quantity]:
         costs = store.costs(node.fingerprint)
         if not costs or not costs[-1].call_seconds:
             continue
-        cost, stage = costs[-1], f"{node.stage.role}/{node.stage.name}"
+        cost, stage = costs[-1], node.name
         if cost.halved:
             yield Quantity(node, "halved_batches", cost.halved, "times", stage, cost.machine)
         if node.stage.role == "encode" and node.stream[0].gives in (Corpus, Passages):
@@ -134,7 +127,7 @@ def making(target: Target, store: Store) -> Iterator[Quantity]:
                 names.append("reindex_seconds")
             if cost.device.startswith("cuda"):
                 names.append("gpu_seconds")
-            stage = f"{node.stage.role}/{node.stage.name}"
+            stage = node.name
             for name in names:
                 yield Quantity(node, name, cost.call_seconds, "s", stage, cost.machine, cost.items)
 
@@ -146,7 +139,7 @@ def paid(target: Target, store: Store) -> Iterator[Quantity]:
         for cost in store.costs(node.fingerprint)[-1:]:
             paid = Paid(cost.api_tokens, cost.api_usd, cost.api_answers, cost.api_malformed)
             if any(paid):
-                stage = f"{node.stage.role}/{node.stage.name}"
+                stage = node.name
                 _, before, items = found.get(stage, (node, Paid(), 0))
                 found[stage] = (node, before.plus(paid), items + cost.items)
     for stage, (node, paid, items) in found.items():
@@ -164,6 +157,6 @@ def written(target: Target, store: Store) -> Iterator[Quantity]:
         if node.gives is Drafts and node.fingerprint in store:
             counts = [draft.tokens for draft in loaded(store, node).entries if draft.tokens is not None]
             if counts:
-                stage = f"{node.stage.role}/{node.stage.name}"
+                stage = node.name
                 mean = sum(counts) / len(counts)
                 yield Quantity(node, "written_tokens", mean, "tokens/query", stage, n=len(counts))

@@ -51,19 +51,15 @@ class TokenCounts:
         texts = counts["corpus" if side == "document" else "queries"]
         billed = sum(cost.api_tokens for cost in self.store.costs(node.fingerprint)[-1:])
         if billed:
-            yield Quantity(node, f"{side}_tokens", billed / texts, f"tokens/{side}", _stage(node), n=texts)
+            yield Quantity(node, f"{side}_tokens", billed / texts, f"tokens/{side}", node.name, n=texts)
             return
-        stage, model = node.stage, self._model(node)
+        stage, model = node.stage, self.plan.leaves.model_of(node)
         if model is None or not all(above.fingerprint in self.store for above in node.stream):
             return
         if isinstance(stage, Encoder):
             yield from _counted(node, side, self._texts(node, stage, model, side), texts)
         elif isinstance(stage, Reranker) and stage.reads_pairs:
             yield from _counted(node, side, self._pairs(node, model), texts)
-
-    def _model(self, node: Node) -> ModelLeaf | None:
-        names = {above.fingerprint for above in node.static if above is not None}
-        return next((model for model in self.plan.leaves.models.values() if model.node.fingerprint in names), None)
 
     def _texts(self, node: Node, stage: Encoder, model: ModelLeaf, side: Side) -> Sampled | None:
         """Count the texts that an encoder reads; None where its tokenizer or its prompt is not known."""
@@ -121,10 +117,6 @@ def _counted(node: Node, side: Side, sampled: Sampled | None, texts: int) -> Ite
     read, share = np.minimum(tokens, limit or tokens.max()), of / texts
     mean, low, high, n = mean_interval(read) if len(read) < of else (float(read.mean()), None, None, len(read))
     ends = [None if end is None else end * share for end in (low, high)]
-    yield Quantity(node, f"{side}_tokens", mean * share, f"tokens/{side}", _stage(node), None, n, *ends)
+    yield Quantity(node, f"{side}_tokens", mean * share, f"tokens/{side}", node.name, None, n, *ends)
     cut = float((tokens > limit).mean()) if limit else 0.0
-    yield Quantity(node, f"{side}_truncated", cut, "", _stage(node), None, n)
-
-
-def _stage(node: Node) -> str:
-    return f"{node.stage.role}/{node.stage.name}"
+    yield Quantity(node, f"{side}_truncated", cut, "", node.name, None, n)

@@ -10,6 +10,7 @@ import numpy as np
 from harness.fingerprint import Fingerprint
 from harness.plan import Plan, Target, answer_nodes
 from harness.stage import Node, Stage
+from harness.stage.node import unfiltered
 from harness.statistics.cross_validation import choose
 
 
@@ -31,7 +32,7 @@ def _of_node(plan: Plan, target: Target, node: Node, load: Callable[[Node], Any]
     scores = [one for one in node.static if one is not None]
     settings = node.stage.model_dump()
     choice = choose(np.stack([load(one).values for one in scores], axis=1), settings["folds"], settings["seed"])
-    fusions = [run.stream[0].stage if run.stage.role == "filter" else run.stage for run in node.stream]
+    fusions = [unfiltered(run).stage for run in node.stream]
     candidates = differing_settings(fusions)
     trained = [one.name for one in plan.leaves.collections.values() if one.queries in scores[0].static]
     parts = zip(choice.chosen.tolist(), choice.means, choice.counts, strict=True)

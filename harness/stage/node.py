@@ -12,7 +12,7 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.text import Corpus, Queries
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.stage.base import Side, Stage
-from harness.stage.leaves import QueriesSource, Source
+from harness.stage.leaves import Source
 
 
 @dataclass(frozen=True)
@@ -81,23 +81,15 @@ def walk(*ends: Node, above: Callable[[Node], tuple[Node, ...]] = lambda node: n
             stack.extend((other, False) for other in reversed(above(node)))
 
 
-def asks(node: Node) -> bool:
-    """Tell whether what flows through a node comes from queries."""
+def side_of(node: Node) -> Side:
+    """Return "query" where the work of a node is done for queries, "document" where it is done once for the corpus."""
     while node.stream:
         node = node.stream[0]
-    return isinstance(node.stage, QueriesSource)
-
-
-def side_of(node: Node) -> Side:
-    """Tell on which side a stage stands: whether its work is done for queries, or once for the documents."""
-    source = node
-    while source.stream:
-        source = source.stream[0]
-    return "query" if source.gives is Queries else "document"
+    return "query" if node.gives is Queries else "document"
 
 
 def read_as(encoder: Node) -> Side:
-    """Tell as what an encoder reads its texts: the drafts of a query are read as documents are."""
+    """Return the side whose prompt an encoder uses; the drafts of a query are encoded like documents."""
     return "query" if issubclass(encoder.stream[0].gives, Queries) else "document"
 
 
@@ -106,3 +98,8 @@ def row_noun(node: Node) -> Literal["document", "passage"]:
     while not issubclass(node.gives, Corpus):
         node = node.stream[0]
     return "passage" if issubclass(node.gives, Passages) else "document"
+
+
+def unfiltered(run: Node) -> Node:
+    """Return the node of the run before a filter removed documents from it; the run itself where none did."""
+    return run.stream[0] if run.stage.role == "filter" else run

@@ -56,7 +56,7 @@ def nodes(plan: Plan, system: str) -> list[Node]:
 
 
 def words(plan: Plan, system: str) -> list[str]:
-    return [f"{node.stage.role}/{node.stage.name}" for node in nodes(plan, system) if node.stage.role != "source"]
+    return [node.name for node in nodes(plan, system) if node.stage.role != "source"]
 
 
 def test_drafts_are_lines_that_a_person_can_read(tmp_path: Path) -> None:

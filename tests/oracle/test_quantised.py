@@ -188,7 +188,7 @@ def test_all_reductions_share_one_encode(tmp_path: Path) -> None:
     ]
     lines = [f"  s{i}: [{{encode: hashing, dim: 64}}, {word}, {{index: flat}}]" for i, word in enumerate(systems)]
     plan = planned(tmp_path, "\n".join(lines))
-    made = [f"{node.stage.role}/{node.stage.name}" for node in plan.nodes]
+    made = [node.name for node in plan.nodes]
     assert made.count("encode/hashing") == 2, "documents once, queries once"
     assert made.count("reduce/int8") == 2, "the documents' codes are the same for both kinds of queries"
     assert made.count("index/flat") == 4
