@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterable
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from os import PathLike
@@ -15,12 +15,14 @@ from harness.execute.progress import Reporter, Silent
 from harness.latency.measure import measure, timed_targets
 from harness.latency.opened_system import held
 from harness.machine import default_device, threads
+from harness.plan import Plan
 from harness.plan.prepare import prepare_plan
 from harness.record.provenance import Invocation
 from harness.record.recorder import record
 from harness.report import render
 from harness.results import Results
 from harness.stage import Runtime
+from harness.store import Store
 from harness.suite.price_file import load_prices
 
 
@@ -80,28 +82,33 @@ def run(
         prices=_path(prices),
         latency=latency,
     )
-    with nullcontext(Silent()) if quiet else Reporter(sys.stderr) as progress:
-        return run_suite(request, progress)
+    return run_suite(request, nullcontext(Silent()) if quiet else Reporter(sys.stderr))
 
 
-def run_suite(request: Request, progress: Progress) -> Results:
+def run_suite(request: Request, progress: AbstractContextManager[Progress]) -> Results:
     """Make what a suite needs and the store lacks, time it, record it, and write the report.
 
-    Returns the results. Raises UserError for a mistake in the suite or in the request.
+    `progress` is entered once the plan is made, and left once the results are recorded. Returns the results. Raises
+    UserError for a mistake in the suite or in the request.
     """
     started = datetime.now(UTC)
     prices = load_prices(request.prices) if request.prices else None
     plan, store = prepare_plan(request.suite, request.only, request.datasets, request.store, request.device, fetch=True)
-    runtime = Runtime(default_device(request.device), threads())
+    invocation = Invocation(started, request.command, Runtime(default_device(request.device), threads()), prices)
+    with progress as reporter:
+        results = _carry_out(request, plan, store, invocation, reporter)
+    if request.reports is not None:
+        render([results], report_folder(request.reports, results))
+    return results
+
+
+def _carry_out(request: Request, plan: Plan, store: Store, invocation: Invocation, progress: Progress) -> Results:
+    runtime = invocation.runtime
     latency = plan.suite.latency if request.latency else None
     timed = timed_targets(plan, latency) if latency else []
     outcome = execute(plan, store, runtime, progress, [node for target in timed for node in held(target)])
     measured = measure(plan, outcome, latency, store, runtime, progress) if latency else None
-    invocation = Invocation(started, request.command, runtime, prices)
-    results = Results.load(record(plan, outcome, store, invocation, request.results, measured))
-    if request.reports is not None:
-        render([results], report_folder(request.reports, results))
-    return results
+    return Results.load(record(plan, outcome, store, invocation, request.results, measured))
 
 
 def report_folder(reports: Path, results: Results) -> Path:

@@ -57,7 +57,9 @@ def _scores(prospects: list[Prospect]) -> str:
 def _summary(plan: Plan, prospects: list[Prospect]) -> str:
     seconds, unknown = total(prospects)
     made = sum(prospect.state == "made" for prospect in prospects)
-    text = f"{len(plan.targets)} systems use {plan.asked} stages; {len(plan.nodes)} are distinct, {made} would be made"
+    text = (
+        f"{len(plan.targets)} systems use {plan.requested} stages; {len(plan.nodes)} are distinct, {made} would be made"
+    )
     if not made:
         return text
     known = sum(p.state == "made" and p.seconds is not None for p in prospects)
@@ -97,7 +99,7 @@ def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
     return {
         "suite": plan.suite.name,
         "plan": plan.fingerprint,
-        "asked": plan.asked,
+        "asked": plan.requested,
         "made": sum(prospect.state == "made" for prospect in prospects),
         "seconds": round(seconds, 3),
         "without_record": unknown,

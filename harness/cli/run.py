@@ -57,8 +57,7 @@ def run(
         prices=prices,
         latency=not no_latency,
     )
-    with Reporter(sys.stderr) as progress:
-        recorded = run_suite(request, progress)
+    recorded = run_suite(request, Reporter(sys.stderr))
     for reason in dict.fromkeys(row.reason for row in recorded.measurements if row.failed):
         typer.echo(f"harness: failed: {reason}", err=True)
     print_rich(summary(recorded))

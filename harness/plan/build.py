@@ -31,7 +31,7 @@ def make_plan(suite: Suite, leaves: Leaves, only: Collection[str] | None = None)
         raise SuiteError(f"no system of the suite is left to run{why}", Place(str(suite.file)))
     nodes = [node for target in targets for node in walk(*target.outputs)]
     distinct = {node.fingerprint: node for node in nodes}
-    return Plan(suite, leaves, nodes=tuple(distinct.values()), targets=tuple(targets), asked=len(nodes))
+    return Plan(suite, leaves, nodes=tuple(distinct.values()), targets=tuple(targets), requested=len(nodes))
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class _ChainBuilder:
         chain = self._complete(system.name)
         if chain.run is None:
             raise SuiteError(f"the system {system.name!r} ends without a search", system.place)
-        if chain.found is not None:
+        if chain.run_passages is not None:
             raise SuiteError(
                 f"the system {system.name!r} ends with a Run of Passages, but must end with a Run of documents: "
                 "add {collapse: max}; measures of spans score the passages before it",

@@ -24,7 +24,7 @@ def fuse(step: Step, chain: Chain, builder: ChainBuilder) -> Chain:
     if isinstance(stage, HasWeights) and stage.weights is not None and len(stage.weights) != len(arms):
         counts = f"{len(stage.weights)} weights for {len(arms)} systems"
         raise SuiteError(f"{step.title} has {counts}: give one per system, in the order of 'of'", step.place)
-    chain = replace(chain, found=_same_texts(step, arms))
+    chain = replace(chain, run_passages=_same_texts(step, arms))
     if isinstance(stage, ScoreFuser):
         return _fuse_scores(step, stage, chain, arms)
     return replace(chain, run=place_stage(stage, tuple(arm.run for arm in arms), (), step))
@@ -40,7 +40,7 @@ def _same_texts(step: Step, arms: Sequence[Chain]) -> Node | None:
                 f"and {name!r} ranks {arm.ranked_texts}: end the systems that chunk with a collapse",
                 step.place,
             )
-    return first.found
+    return first.run_passages
 
 
 def _tuned(step: Step, tuning: Tuning, chain: Chain, builder: ChainBuilder) -> Chain:
@@ -59,7 +59,7 @@ def _tuned(step: Step, tuning: Tuning, chain: Chain, builder: ChainBuilder) -> C
     chains = fuse_by_each(builder)
     tuner = STAGES["tune/best"](folds=tuning.folds, seed=tuning.seed)
     run = place_stage(tuner, tuple(fused.run for fused in chains), scores, step)
-    return replace(chain, run=run, found=chains[0].found)
+    return replace(chain, run=run, run_passages=chains[0].run_passages)
 
 
 def _fuse_scores(step: Step, stage: ScoreFuser, chain: Chain, arms: Sequence[Chain]) -> Chain:

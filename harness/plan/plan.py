@@ -44,7 +44,7 @@ class Chain:
     run: Node | None = None
     passages: Node | None = None
     """The passages that a chunker splits the documents into; they are encoded and indexed in place of the documents."""
-    found: Node | None = None
+    run_passages: Node | None = None
     """The passages that the run ranks; None if it ranks documents."""
     contexts: Node | None = None
     """The texts that a reader receives, if the system arranges its run."""
@@ -57,12 +57,16 @@ class Chain:
     @property
     def ranked(self) -> Node:
         """The texts that the run ranks: passages or documents."""
-        return self.found or self.corpus
+        return self.run_passages or self.corpus
 
     @property
     def ranked_texts(self) -> str:
         """The texts that the run ranks, as an error message names them."""
-        return f"the Passages of '{describe_node(self.found)}'" if self.found else "the documents of the Corpus"
+        return (
+            f"the Passages of '{describe_node(self.run_passages)}'"
+            if self.run_passages
+            else "the documents of the Corpus"
+        )
 
 
 class Ceiling(NamedTuple):
@@ -112,8 +116,8 @@ class Plan:
     leaves: Leaves
     nodes: tuple[Node, ...]
     targets: tuple[Target, ...]
-    asked: int
-    """The number of nodes of all systems before sharing."""
+    requested: int
+    """The number of nodes that the systems need, counting a node once for each system."""
 
     @property
     def fingerprint(self) -> Fingerprint:

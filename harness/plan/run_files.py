@@ -1,4 +1,4 @@
-"""The run files that a suite names as systems: found, read once, and identified by their content."""
+"""Finds the run files that a suite names as systems, reads each once, and identifies them by their content."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def scores(chain: Chain, collection: DatasetLeaf, measure: str, place: Place) ->
     assert chain.run is not None  # noqa: S101  callers refuse a chain without a run
     if of_spans(parse(measure)):
         return _of_spans(chain.run, chain.ranked, collection, measure, place)
-    if chain.found is not None:
+    if chain.run_passages is not None:
         raise SuiteError(
             f"{measure} scores documents, but this run ranks {chain.ranked_texts}: add a collapse before it", place
         )

@@ -111,7 +111,7 @@ def _reduce(step: Step, chain: Chain, _: ChainBuilder) -> Chain:
 
 def _index(step: Step, chain: Chain, _: ChainBuilder) -> Chain:
     index, search = place_stage(step.stages["index"], (chain.docs,), (), step), stage_of(step, "search", Searcher)
-    chain = replace(chain, index=index, found=chain.passages)
+    chain = replace(chain, index=index, run_passages=chain.passages)
     runs = tuple(place_search(search, (queries,), (index,), step, chain) for queries in chain.search_queries)
     if chain.rewriting is None or len(runs) == 1:
         return replace(chain, run=runs[0])
@@ -120,16 +120,16 @@ def _index(step: Step, chain: Chain, _: ChainBuilder) -> Chain:
 
 
 def _collapse(step: Step, chain: Chain, _: ChainBuilder) -> Chain:
-    if chain.run is not None and chain.found is None:
+    if chain.run is not None and chain.run_passages is None:
         why = "it is collapsed already" if _is_collapsed(chain.run) else "no chunk comes before its search"
         raise SuiteError(_needs_passages(step, why), step.place)
-    run = place_stage(step.stages["collapse"], (chain.run,), (chain.found,), step)
-    return replace(chain, run=run, found=None)
+    run = place_stage(step.stages["collapse"], (chain.run,), (chain.run_passages,), step)
+    return replace(chain, run=run, run_passages=None)
 
 
 def _arrange(step: Step, chain: Chain, builder: ChainBuilder) -> Chain:
     stage = stage_of(step, "arrange", Arranger)
-    if chain.run is not None and chain.found is None and stage.of_passages:
+    if chain.run is not None and chain.run_passages is None and stage.of_passages:
         why = "put it before the collapse" if _is_collapsed(chain.run) else "no chunk comes before its search"
         raise SuiteError(_needs_passages(step, why), step.place)
     static = (chain.ranked, chain.corpus, chain.queries, builder.model(step))
@@ -162,7 +162,7 @@ def _rerank(step: Step, chain: Chain, builder: ChainBuilder) -> Chain:
 
 
 def _runfile(step: Step, chain: Chain, builder: ChainBuilder) -> Chain:
-    chain = replace(chain, found=None)
+    chain = replace(chain, run_passages=None)
     static = (builder.run_file(step), chain.corpus)
     run = place_search(stage_of(step, "runfile", RunReader), (chain.queries,), static, step, chain)
     return replace(chain, run=run)

@@ -79,7 +79,7 @@ def test_chunked_and_unchunked_systems_fuse_after_the_collapse(write_suite: Writ
             "  c: [{fuse: rrf, of: [a, b]}]\n"
         )
     )
-    assert [target.chain.found for target in plan.targets] == [None] * 3
+    assert [target.chain.run_passages for target in plan.targets] == [None] * 3
 
 
 def test_a_measure_of_spans_wants_spans(write_suite: Write) -> None:
