@@ -88,7 +88,7 @@ def main() -> None:
         outcome = execute(plan, store, runtime, Silent())
         whole = time.perf_counter() - start
         base = seconds_of_base(store, outcome, plan)
-        print(f"{len(plan.targets)} systems, {plan.asked} stages asked for, {len(outcome.made)} made")
+        print(f"{len(plan.targets)} systems, {plan.requested} stages asked for, {len(outcome.made)} made")
         print(f"all stages {whole:.1f} s; one encode and two lexical indexes {base:.1f} s; ratio {whole / base:.3f}")
         print("\nwhat would be made, from the full store:")
         changes = {

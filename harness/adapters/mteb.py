@@ -93,7 +93,7 @@ class MtebSystem:
         loaded = suite if isinstance(suite, Suite) else load_suite(Path(suite), device=self.device)
         if system not in loaded.systems:
             raise UnknownName(f"the suite has no system {system!r}; {nearest(system, loaded.systems)}")
-        _refuse_run_files(loaded, loaded.systems[system])
+        _refuse_run_files(loaded, system)
         self.suite = loaded if depth is None else _deepened(loaded, depth)
         self.system = system
         self.store = Store.at(Path(store) if store is not None else None)
@@ -148,14 +148,15 @@ class MtebSystem:
         collection = DatasetLeaf(
             name=GIVEN,
             dataset=given,
-            corpus=self._leaf(CorpusSource, given._corpus),
-            queries=self._leaf(QueriesSource, given._queries),
-            qrels=self._leaf(QrelsSource, None),
-            references=None,
+            nodes={
+                "corpus": self._leaf(CorpusSource, given._corpus),
+                "queries": self._leaf(QueriesSource, given._queries),
+                "qrels": self._leaf(QrelsSource, None),
+                "spans": self._leaf(SpansSource, None),
+            },
             facts={},
-            spans=self._leaf(SpansSource, None),
         )
-        return make_plan(suite, replace(leaves, collections={GIVEN: collection}), lambda _, name: name in systems)
+        return make_plan(suite, replace(leaves, collections={GIVEN: collection}), systems)
 
     def _leaf(self, kind: type[Source], part: Texts | None) -> Node:
         """Store a part, under the same name as equal content from any other source."""
@@ -205,10 +206,8 @@ def _deepened(suite: Suite, depth: int) -> Suite:
     return replace(suite, systems={name: deep_system(system) for name, system in suite.systems.items()})
 
 
-def _refuse_run_files(suite: Suite, system: System) -> None:
-    """Raise UserError for a system that uses a run file, which only answers the queries that it was made for."""
-    for step in system.steps:
-        if step.role == "runfile":
+def _refuse_run_files(suite: Suite, name: str) -> None:
+    """Raise UserError if a system is built from a run file, which only answers the queries it was made for."""
+    for system in suite.closure([name]).values():
+        if any(step.role == "runfile" for step in system.steps):
             raise UserError(f"{system.name!r} is a run file, which answers only the queries it was made for")
-        for name in (step.word,) if step.role == "from" else step.of:
-            _refuse_run_files(suite, suite.systems[name])

@@ -62,7 +62,7 @@ def _vectors(made: Made, target: Target, docs: Node, stage: str | None = None) -
 def _sparse(made: Made, target: Target) -> Iterator[Measurement]:
     """Yield the mean number of non-zero dimensions of documents and of queries, and the bytes of a document."""
     documents: SparseVectors = made.load(target.chain.docs)
-    queries: SparseVectors = made.load(target.chain.asks)
+    queries: SparseVectors = made.load(target.chain.search_queries[0])
     name, noun = target.chain.docs.fingerprint, row_noun(target.chain.docs)
     count, size = len(documents), documents.dimensions.nbytes + documents.weights.nbytes
     yield Measurement.of(target, "dimensions", documents.width, "dimensions", fingerprint=name)
@@ -72,7 +72,7 @@ def _sparse(made: Made, target: Target) -> Iterator[Measurement]:
         "query_active_dims",
         queries.active_dims,
         "dimensions/query",
-        fingerprint=target.chain.asks.fingerprint,
+        fingerprint=target.chain.search_queries[0].fingerprint,
         n=len(queries),
     )
     yield Measurement.of(target, "vector_bytes", size / max(count, 1), f"bytes/{noun}", fingerprint=name)

@@ -55,6 +55,10 @@ class Stage(BaseModel):
     """Whether a call with a slice of the input returns the same slice of the full output."""
     chunk_rows: ClassVar[int] = 8192
     """The number of rows per chunk; chunk boundaries are fixed row numbers, so they never shift between runs."""
+    uses_model: ClassVar[bool] = False
+    """Whether `open` takes the weights of a model of the suite."""
+    needs_model: ClassVar[bool] = True
+    """Whether a suite must name that model; ignored unless `uses_model` is true."""
     planned: ClassVar[frozenset[str]] = frozenset()
     """Fields that the plan sets; a suite cannot set them."""
     version: ClassVar[int] = 1

@@ -63,18 +63,23 @@ def answer_nodes(run: Node) -> Iterator[Node]:
 
 
 def walk(*ends: Node, above: Callable[[Node], tuple[Node, ...]] = lambda node: node.inputs) -> Iterator[Node]:
-    """Yield `ends` and all nodes that they depend on, each once, inputs before the nodes that read them."""
-    seen: set[Fingerprint] = set()
+    """Yield `ends` and all nodes that they depend on, each once, inputs before the nodes that read them.
 
-    def visit(node: Node) -> Iterator[Node]:
-        if node.fingerprint not in seen:
-            seen.add(node.fingerprint)
-            for other in above(node):
-                yield from visit(other)
-            yield node
-
-    for end in ends:
-        yield from visit(end)
+    It needs no recursion, so that chains may be of any length.
+    """
+    entered: set[int] = set()
+    yielded: set[Fingerprint] = set()
+    stack = [(end, False) for end in reversed(ends)]
+    while stack:
+        node, inputs_done = stack.pop()
+        if inputs_done:
+            if node.fingerprint not in yielded:
+                yielded.add(node.fingerprint)
+                yield node
+        elif id(node) not in entered:
+            entered.add(id(node))
+            stack.append((node, True))
+            stack.extend((other, False) for other in reversed(above(node)))
 
 
 def side_of(node: Node) -> Side:

@@ -144,7 +144,7 @@ def test_several_workers_are_processes_where_the_stages_hold_the_lock(write_suit
     ("words", "message"),
     [
         ("modes: [servr]", "unknown mode 'servr'; did you mean 'server'?"),
-        ("server: {p99: 5}", "unknown word 'p99'; did you mean 'p99_ms'?"),
+        ("server: {p99: 5}", "unknown key 'p99'; did you mean 'p99_ms'?"),
         ("server: {by: thread}", "'threads'"),
         ("offline: {batch_sizes: [0]}", "batch sizes must be distinct and at least 1"),
         ("offline: {repeats: 5}", "greater than or equal to 6"),

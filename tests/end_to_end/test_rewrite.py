@@ -77,7 +77,7 @@ def test_hyde_encodes_drafts_as_documents_by_the_encoder_of_the_suite(write_suit
     index = next(node for node in hyde if node.stage.role == "index")
     assert index in nodes(plan, "dense")
     one = plan.targets[0].chain
-    assert one.asks == mean and one.queries.stage.name == "queries"
+    assert one.search_queries == (mean,) and one.queries.stage.name == "queries"
 
 
 def test_drafts_are_encoded_for_queries_and_read_as_documents(write_suite: Write, language_model: Path) -> None:
@@ -140,8 +140,8 @@ def test_a_rewriter_may_stand_behind_a_prompt(write_suite: Write, language_model
         (f"[{MULTI}, {PROMPT}, {HASHED}]", "'rewrite: prompt' takes Queries, not the several of the rewriter before"),
         (f"[{{encode: hashing}}, {HYDE}, {{index: flat}}]", "'rewrite: hyde' takes Queries, not Vectors"),
         (f"[{{index: bm25}}, {MULTI}]", "'rewrite: multi_query' takes Queries, not a Run"),
-        (f"[{MULTI}, {{from: bm25}}]", "'from: bm25' has documents and queries of its own"),
-        (f"[{PROMPT}, {{fuse: rrf, of: [bm25]}}]", "'fuse: rrf' has documents and queries of its own"),
+        (f"[{MULTI}, {{from: bm25}}]", "'from: bm25' must be the first step of a system"),
+        (f"[{PROMPT}, {{fuse: rrf, of: [bm25]}}]", "'fuse: rrf' must be the first step of a system"),
         (f"[{HYDE}, {{encode: late, model: lm}}, {{index: late}}]", "averaged as Vectors, not as the TokenVectors of"),
         (f"[{HYDE}, {{encode: sparse, model: lm}}, {{index: inverted}}]", "averaged as Vectors, not as the SparseVec"),
         (f"[{MULTI}, {{encode: late, model: lm}}, {{index: flat}}]", "'index: flat' takes .* not TokenVectors"),
@@ -168,8 +168,8 @@ def test_wrong_wiring_is_refused_with_the_types(
         ("{rewrite: prompt, model: lm, instruction: Keywords}", "an instruction must contain {query}, .*'Keywords'"),
         ("{rewrite: hyde, model: lm, temperature: 0}", "at temperature: 0 all n: 8 drafts would be the same"),
         ("{rewrite: hyde, model: lm, drafts: 4}", "'rewrite: hyde' has no setting 'drafts'"),
-        ("{rewrite: hide, model: lm}", "there is no 'rewrite: hide'; did you mean 'hyde'"),
-        ("{draft: mean}", "a stage names one role"),
+        ("{rewrite: hide, model: lm}", "unknown stage 'rewrite: hide'; did you mean 'hyde'"),
+        ("{draft: mean}", "a stage must name exactly one role"),
     ],
 )
 def test_wrong_settings_are_one_message(step: str, message: str, write_suite: Write) -> None:

@@ -70,12 +70,12 @@ def test_what_the_data_set_lacks_is_counted(tmp_path, harness, write_suite, othe
 @pytest.mark.parametrize(
     ("words", "text", "message"),
     [
-        ("{runfile: their-toy.trec}", "", "toy.yaml:8:12: there is no run file 'their-toy.trec'"),
+        ("{runfile: their-toy.trec}", "", "toy.yaml:8:12: no run file 'their-toy.trec'"),
         ("{runfile: theirs-toy.trec}", "q1 Q0 d1 1 x t\n", "theirs-toy.trec:1: the score should be a number"),
         ("{runfile: theirs-toy.trec}", "", "theirs-toy.trec: the file contains no data"),
         ("{runfile: theirs-toy.trec, k: 3}", "q Q0 d 1 1 t", "has no setting 'k'"),
-        ("{runfile: theirs-toy.trec, depth: 5}", "q Q0 d 1 1 t", "nDCG@10 needs a run 10 deep, but the system"),
-        ("{runfile: 7}", "q Q0 d 1 1 t", "there is no run file '7'"),
+        ("{runfile: theirs-toy.trec, depth: 5}", "q Q0 d 1 1 t", "nDCG@10 needs a run of depth 10, but the system"),
+        ("{runfile: 7}", "q Q0 d 1 1 t", "no run file '7' for the data set 'toy'"),
     ],
 )  # fmt: skip
 def test_mistakes_have_a_place(tmp_path, harness, write_suite, words, text, message):

@@ -84,7 +84,7 @@ def test_a_suite_names_them_and_nothing_compiles(write_suite: Callable, harness:
     ("stage", "message"),
     [
         ("fuse: ranx/combsum", "did you mean 'ranx/sum'"),
-        ("fuse: ranx/probfuse", "there is no 'fuse: ranx/probfuse'"),
+        ("fuse: ranx/probfuse", "unknown stage 'fuse: ranx/probfuse'"),
         ("fuse: ranx/rrf, norm: max", "'fuse: ranx/rrf' has no setting 'norm'"),
         ("fuse: ranx/sum, norm: minmax", "norm: Input should be 'min-max'"),
         ("fuse: ranx/rbc", "needs the setting 'phi'"),

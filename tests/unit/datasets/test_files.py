@@ -315,6 +315,6 @@ def test_a_suite_names_files_beside_it_and_its_mistakes_have_places(tmp_path, ha
     assert ran("{source: files, corpus: my/corpus.csv, queries: my/queries.csv, qrels: my/qrels.csv}").returncode == 0
     wrong = ran("{source: csv, path: my, columns: {corpus: {txt: x}}}")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr == "harness: s.yaml:3:52: unknown word 'txt'; did you mean 'text'?\n"
+    assert wrong.stderr == "harness: s.yaml:3:52: unknown key 'txt'; did you mean 'text'?\n"
     wrong = ran("{source: csv, path: my, qrel: x}")
-    assert wrong.stderr == "harness: s.yaml:3:33: unknown word 'qrel'; did you mean 'qrels'?\n"
+    assert wrong.stderr == "harness: s.yaml:3:33: unknown key 'qrel'; did you mean 'qrels'?\n"

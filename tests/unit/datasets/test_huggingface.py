@@ -192,7 +192,7 @@ def test_without_the_library(tmp_path, monkeypatch):
         ("{source: huggingface}", r"suite.yaml:3:3: say either 'id', a repository on the hub, or 'path', a folder"),
         ("{source: huggingface, id: a/b, path: c}", "say either 'id'"),
         ("{source: huggingface, path: c, revision: d}", "'revision' is for a repository"),
-        ("{source: huggingface, id: a/b, revison: d}", r"unknown word 'revison'; did you mean 'revision'\?"),
+        ("{source: huggingface, id: a/b, revison: d}", r"unknown key 'revison'; did you mean 'revision'\?"),
         (
             "{source: huggingface, id: a/b, parts: {corpus: {columns: {txt: t}}}}",
             r"column for 'txt'; did you mean 'text'",

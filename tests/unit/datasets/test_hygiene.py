@@ -153,7 +153,7 @@ def test_queries_that_nobody_judged_are_told(tmp_path: Path, harness) -> None:
         file.write("q7,who asks?\nq8,nobody\n")
     said = json.loads(harness("data", "csv:odd", "--json").stdout)
     assert said["queries"] == len(ASKED)
-    assert "queries that nothing judges, which are not asked: 2" in said["notes"]
+    assert "queries without judgements, which are left out: 2" in said["notes"]
 
 
 def test_a_map_of_grades_names_other_data_and_is_printed_with_the_number(tmp_path: Path, harness) -> None:

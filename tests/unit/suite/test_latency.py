@@ -40,7 +40,7 @@ def test_patterns_choose_systems(write_suite: Write) -> None:
 
 
 WRONG = {
-    "word": ("{querys: 5}", "toy.yaml:2:11: unknown word 'querys'; did you mean 'queries'?"),
+    "word": ("{querys: 5}", "toy.yaml:2:11: unknown key 'querys'; did you mean 'queries'?"),
     "inner word": ("{offline: {batchsizes: [1]}}", "did you mean 'batch_sizes'?"),
     "pattern": ("{systems: [bm52]}", "toy.yaml:2:21: latency: no system matches 'bm52'; did you mean 'bm25'?"),
     "reference": (
