@@ -1,1 +1,1 @@
-"""Judgements from result files: systems side by side, and what they cost. It runs nothing and draws nothing."""
+"""Comparisons from result files alone: systems side by side, and what they cost."""

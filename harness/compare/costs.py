@@ -1,7 +1,7 @@
-"""Money from the physical quantities of results and a price file: what queries, documents and months cost.
+"""Money derived from the quantities of results and a price file: the cost of queries, of indexing and of a month.
 
-Every formula stands with its units in docs/cost.md. Nothing is guessed: where a quantity or a price is missing there is
-no number, and a note that says why.
+docs/cost.md lists every formula with its units. Nothing is guessed: if a quantity or a price is missing, there is no
+number, and a note says why.
 """
 
 from __future__ import annotations
@@ -14,79 +14,80 @@ from typing import NamedTuple
 from harness.errors import relative
 from harness.prices import HOURS, Host, Prices, of_words
 from harness.results import Measurement, Results
+from harness.results.facts import DatasetFacts
 from harness.results.layout import RUN
 
 MAKING = ("build_seconds", "chunk_seconds", "reduce_seconds")
-"""What took time for the documents, besides `encode_rate`."""
+"""The quantities of the time spent on documents, besides `encode_rate`."""
 LOWER = "at 100 % utilisation (lower bound)"
-ALONE = "tokens alone: the host was not timed"
+TOKENS_ONLY = "tokens alone: the host was not timed"
 GB = 1e9
-UNNAMED = "an unnamed machine"
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What a system costs on a data set, in `currency`; None where it cannot be derived, and `notes` say why."""
+    """The costs of a system on a data set, in `currency`; None if a cost cannot be derived, and `notes` say why."""
 
     currency: str
     per_1m_queries: float | None = None
     per_1m_documents: float | None = None
-    """Making the index of a million documents like those measured."""
+    """The cost of indexing a million documents like those measured."""
     index_build: float | None = None
-    """Making the index of the documents that were measured."""
+    """The cost of indexing the documents that were measured."""
     reindex: float | None = None
-    """Of that, what a change of the models makes anew; 0 for a system without a model."""
+    """The part of it that is due again when a model changes; 0 for a system without a model."""
     per_month: float | None = None
-    """At the load that the price file says; indexing is not in it."""
+    """The cost of a month at the load of the price file, without indexing."""
     utilisation: float | None = None
-    """Offered rate / highest rate of the hosts that answer it; None where no load is said or no such rate measured."""
+    """The offered rate over the highest rate of the hosts that serve it; None without a load or such a measurement."""
     basis: str = ""
-    """At which utilisation `per_1m_queries` holds: only numbers of one basis compare."""
+    """The utilisation that `per_1m_queries` assumes: only numbers with the same basis can be compared."""
     notes: tuple[str, ...] = ()
-    """What is missing, and what for."""
+    """What is missing, and for which number."""
 
     def rows(self) -> Iterator[tuple[str, float]]:
-        """Give the amounts by quantity, as `usd_per_1m_queries`."""
+        """Yield the name of each quantity, such as `usd_per_1m_queries`, with its amount."""
         for name in ("per_1m_queries", "per_1m_documents", "index_build", "reindex", "per_month"):
             if (value := getattr(self, name)) is not None:
                 yield f"{self.currency.lower()}_{name}", value
 
 
 def costs(results: Results, prices: Prices) -> dict[tuple[str, str], Costs]:
-    """Return what every system costs, by data set and system, in the order of the results."""
-    found: dict[tuple[str, str], list[Measurement]] = {}
+    """Return the costs of every system, by data set and system, in the order of the results."""
+    rows_of: dict[tuple[str, str], list[Measurement]] = {}
     for row in results.measurements:
         if row.value is not None:
-            found.setdefault((row.dataset, row.system), []).append(row)
-    return {key: _System(results, prices, key[0], rows).costs() for key, rows in found.items()}
+            rows_of.setdefault((row.dataset, row.system), []).append(row)
+    return {key: _System(results, prices, key[0], rows).costs() for key, rows in rows_of.items()}
 
 
 class _Unpriced(Exception):
-    """Why there is no number."""
+    """A cost cannot be derived; the message is the note that says why."""
 
 
 class _Busy(NamedTuple):
-    """What answering queries takes of hosts."""
+    """The host time that queries take."""
 
     seconds: float
-    """Of one host, for a query, at the utilisation that is said."""
+    """The time of one host per query, at the utilisation that `basis` states."""
     hosts: int
-    """That the load takes; 1 where none is said."""
+    """The number of hosts that the load takes; 1 without a load."""
     utilisation: float | None
     basis: str
     machine: str | None
 
 
 class _System:
-    """One system on one data set: its rows, and the prices."""
+    """The rows of one system on one data set, and the prices."""
 
     def __init__(self, results: Results, prices: Prices, dataset: str, rows: list[Measurement]) -> None:
         self.prices, self.load, self.rows = prices, prices.load, rows
         self.whole = {row.quantity: row for row in rows if row.stage is None}
-        self.documents: int = (results.part("datasets").get(dataset) or {}).get("documents") or 0
-        self.services: Mapping[str, str] = results.part("services")
-        self.machine: str | None = results.part("machine").get("id")
-        self.on_gpu = str(results.part("runtime").get("device", "")).startswith("cuda")
+        facts = results.facts
+        self.documents = facts.datasets.get(dataset, DatasetFacts()).documents or 0
+        self.services: Mapping[str, str] = facts.services
+        self.machine = facts.machine.id
+        self.on_gpu = (facts.runtime.device or "").startswith("cuda")
         self.notes: dict[str, None] = {}
 
     def costs(self) -> Costs:
@@ -100,12 +101,12 @@ class _System:
             self.noted(self.reindex),
             self.noted(lambda: self.month(busy)),
             busy.utilisation if busy else None,
-            "" if query is None else busy.basis if busy else ALONE,
+            "" if query is None else busy.basis if busy else TOKENS_ONLY,
             tuple(self.notes),
         )
 
     def noted(self, work: Callable[[], float | None]) -> float | None:
-        """Do the arithmetic; note why it cannot be done."""
+        """Return the result of the arithmetic; if it cannot be done, note why and return None."""
         try:
             return work()
         except _Unpriced as why:
@@ -113,9 +114,9 @@ class _System:
             return None
 
     def busy(self) -> _Busy | None:
-        """Say how long a query keeps a host, by the highest rate that was measured, else by the single stream.
+        """Return the host time of a query, from the highest measured rate or else from the single stream.
 
-        None where the system was not timed.
+        None if the system was not timed.
         """
         highest, mean = self.whole.get("server_max_rate"), self.whole.get("latency_mean")
         offered = self.load.rate if self.load else 0.0
@@ -133,7 +134,7 @@ class _System:
         return None
 
     def query(self, busy: _Busy | None) -> float:
-        """Return the money of one query: the host's time, and the tokens."""
+        """Return the cost of one query: host time and tokens."""
         tokens = self.tokens("query")
         if busy is not None:
             return tokens + busy.seconds * self.second(busy.machine, gpu=self.on_gpu)
@@ -142,29 +143,29 @@ class _System:
         return tokens
 
     def made(self, rows: list[Measurement]) -> float:
-        """Return the money of what was made of the documents: the time of the stages, and the tokens."""
-        found = dict(_seconds(rows))
-        if not found:
+        """Return the cost of processing the documents: the time of the stages and the tokens."""
+        took = dict(_seconds(rows))
+        if not took:
             raise _Unpriced("documents: no time of an encoder or an index is recorded")
         gpu = {_key(row): row.value or 0.0 for row in rows if row.quantity == "gpu_seconds"}
         money = self.tokens("document") * self.documents
-        for key, (seconds, machine) in found.items():
+        for key, (seconds, machine) in took.items():
             money += seconds * self.second(machine, gpu=False)
             if key in gpu:
                 money += gpu[key] * (self.second(machine, gpu=True) - self.second(machine, gpu=False))
         return money
 
     def reindex(self) -> float:
-        """Return the money of what a change of the models makes anew."""
+        """Return the cost of what has to be repeated when a model changes."""
         again = {_key(row) for row in self.rows if row.quantity == "reindex_seconds"}
         if again:
             return self.made([row for row in self.rows if _key(row) in again or row.quantity == "document_tokens"])
         if any(row.quantity == "encode_rate" for row in self.rows):
-            raise _Unpriced("re-indexing: the run does not say what hangs on a model")
+            raise _Unpriced("re-indexing: the run does not say what depends on a model")
         return 0.0
 
     def month(self, busy: _Busy | None) -> float | None:
-        """Return the money of a month at the load: hosts around the clock, tokens, memory, storage."""
+        """Return the cost of a month at the load: hosts around the clock, tokens, memory and storage."""
         if self.load is None:
             return None
         money = self.tokens("query") * self.load.queries
@@ -175,9 +176,9 @@ class _System:
         return money + busy.hosts * (self.memory(busy.machine, scale) + self.storage(scale))
 
     def memory(self, machine: str | None, scale: float) -> float:
-        """Return the money of a month of the memory that an index takes beyond what comes with the host."""
-        held = self.whole.get("index_memory_bytes")
-        size = (held.value or 0.0) * scale / GB if held else 0.0
+        """Return the monthly cost of the memory that an index needs beyond what comes with the host."""
+        index = self.whole.get("index_memory_bytes")
+        size = (index.value or 0.0) * scale / GB if index else 0.0
         included = self.host(machine).memory_gb
         if self.prices.memory is None:
             if included is not None and size > included:
@@ -186,7 +187,7 @@ class _System:
         return max(0.0, size - (included or 0.0)) * self.prices.memory.price.amount
 
     def storage(self, scale: float) -> float:
-        """Return the money of a month of the storage of indexes, and of vectors that a reranker reads."""
+        """Return the monthly cost of storing indexes, and vectors that a reranker reads."""
         if self.prices.storage is None:
             return 0.0
         index = self.whole.get("index_bytes")
@@ -198,7 +199,7 @@ class _System:
         return size * scale / GB * self.prices.storage.price.amount
 
     def tokens(self, side: str) -> float:
-        """Return the money of the tokens that services take for a query or a document, those they write too."""
+        """Return the cost of the tokens that services read and write for a query or a document."""
         written = {_key(row): row.value or 0.0 for row in self.rows if row.quantity == "written_tokens"}
         money = 0.0
         for row in self.rows:
@@ -207,32 +208,40 @@ class _System:
                 continue
             price = self.prices.models.get(model)
             if price is None:
-                raise _Unpriced(f"no price of the model {model!r}")
+                raise _Unpriced(f"no price for the model {model!r}")
             out = written.get(_key(row), 0.0)
             if out and price.output is None:
-                raise _Unpriced(f"no price of what the model {model!r} writes")
+                raise _Unpriced(f"no price for the tokens that the model {model!r} writes")
             if price.output and not out:
-                self.notes[f"what the model {model!r} writes is not counted apart, and priced as what it reads"] = None
+                note = (
+                    f"tokens that the model {model!r} writes are not counted separately, but priced as tokens it reads"
+                )
+                self.notes[note] = None
             money += (row.value - out) * price.input.amount / 1e6
             money += out * price.output.amount / 1e6 if price.output else 0.0
         return money
 
     def host(self, machine: str | None) -> Host:
-        """Return the price of a machine; a row that names none is of the machine of the run."""
-        found = self.prices.host_of(machine, here=machine in (None, self.machine))
-        if found is None:
-            raise _Unpriced(f"no price of {machine or self.machine or UNNAMED}")
-        return found
+        """Return the price of a machine; None means the machine of the run."""
+        host = self.prices.host_of(machine, here=machine in (None, self.machine))
+        if host is None:
+            raise _Unpriced(f"no price for {self.name_of(machine)}")
+        return host
+
+    def name_of(self, machine: str | None) -> str:
+        """Return the name of a machine in a note; None means the machine of the run."""
+        name = machine or self.machine
+        return f"the machine {name}" if name else "an unnamed machine"
 
     def second(self, machine: str | None, *, gpu: bool) -> float:
-        """Return the money of a second of a machine, with its GPU where `gpu` says so."""
+        """Return the price of a second of a machine, with its GPU if `gpu` is set."""
         host = self.host(machine)
         hour = host.price.amount
         if gpu and not host.with_gpu:
-            beside = self.prices.gpu_price()
-            if beside is None:
-                raise _Unpriced(f"no price of the GPU of {machine or self.machine or UNNAMED}")
-            hour += beside.amount
+            gpu_price = self.prices.gpu_price()
+            if gpu_price is None:
+                raise _Unpriced(f"no price for the GPU of {self.name_of(machine)}")
+            hour += gpu_price.amount
         return hour / 3600
 
 
@@ -241,7 +250,7 @@ def _key(row: Measurement) -> tuple[str | None, str | None]:
 
 
 def _seconds(rows: list[Measurement]) -> Iterator[tuple[tuple[str | None, str | None], tuple[float, str | None]]]:
-    """Give what took time for the documents: the stage, the seconds, the machine."""
+    """Yield the time that each stage spent on the documents: stage, seconds and machine."""
     for row in rows:
         if row.quantity == "encode_rate" and row.value and row.n:
             yield _key(row), (row.n / row.value, row.machine)
@@ -251,28 +260,28 @@ def _seconds(rows: list[Measurement]) -> Iterator[tuple[tuple[str | None, str | 
 
 @dataclass(frozen=True)
 class Money:
-    """What the systems of one run cost, and by which prices."""
+    """The costs of the systems of one run, and the prices they follow from."""
 
     prices: Prices
     costs: Mapping[tuple[str, str], Costs]
 
     def on(self, dataset: str) -> dict[str, Costs]:
-        """Return what the systems cost on a data set, by system."""
-        return {system: one for (where, system), one in self.costs.items() if where == dataset}
+        """Return the costs on a data set, by system."""
+        return {system: costs for (name, system), costs in self.costs.items() if name == dataset}
 
     def rows(self) -> Iterator[Measurement]:
-        """Give the amounts as rows; `reason` says at which utilisation those of queries hold."""
-        for (dataset, system), one in self.costs.items():
-            for quantity, value in one.rows():
-                basis = one.basis if quantity.endswith("per_1m_queries") else None
-                yield Measurement(dataset, system, None, quantity, value, one.currency, reason=basis)
+        """Yield the amounts as rows; `reason` is the basis of the cost of queries."""
+        for (dataset, system), costs in self.costs.items():
+            for quantity, value in costs.rows():
+                basis = costs.basis if quantity.endswith("per_1m_queries") else None
+                yield Measurement(dataset, system, None, quantity, value, costs.currency, reason=basis)
 
 
 def money_of(results: Results, prices: Prices | None = None) -> Money | None:
-    """Derive money from `prices`, else from those that stand in the run; None where there are none.
+    """Derive costs from `prices`, or else from the prices in the run; None if there are none.
 
-    Raises UserError where those of the run are damaged.
+    Raises UserError if the prices in the run are damaged.
     """
-    if prices is None and (words := results.part("prices")):
-        prices = of_words(words, relative(results.folder / RUN))
+    if prices is None and results.facts.prices:
+        prices = of_words(results.facts.prices, relative(results.folder / RUN))
     return Money(prices, costs(results, prices)) if prices else None

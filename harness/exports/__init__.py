@@ -1,4 +1,4 @@
-"""Result folders in the formats of other tools, one module for each format."""
+"""Export result folders to the formats of other tools, one module for each format."""
 
 from harness.exports.export import FORMATS, export_to
 

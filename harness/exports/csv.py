@@ -1,6 +1,6 @@
-"""Results as two CSV files, `measurements.csv` and `per_query.csv`: every digit, for a program to read.
+"""Results as two CSV files for programs, `measurements.csv` and `per_query.csv`, with every digit.
 
-For a spreadsheet take report.csv of `harness report`, in which no text is taken for a formula.
+For a spreadsheet, use report.csv of `harness report`, in which no text can be taken for a formula.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from harness.results import Results
 
 
 def export(results: Results, out: Path) -> list[Path]:
-    """Write both files into `out` and return them; a missing number is an empty cell."""
+    """Write both files to `out` and return them; a missing number is an empty cell."""
     from pyarrow import csv
 
     files = {"measurements.csv": tables.measurements(results), "per_query.csv": tables.per_query(results)}

@@ -1,4 +1,4 @@
-"""Write results in a format given by name."""
+"""Export results to a format that is given by name."""
 
 from __future__ import annotations
 
@@ -17,20 +17,19 @@ FORMATS = {
     "trec": "harness.exports.trec:export",
     "trec-gz": "harness.exports.trec:export_gz",
 }
-"""What each format is called, and the function that writes it."""
+"""The function that writes each format, by the name of the format."""
 Export = Callable[[Results, Path], list[Path]]
 
 
 def export_to(name: str, results: Results, out: Path) -> list[Path]:
-    """Write results in a format by name and return the files.
+    """Write results to the folder `out` in the format `name`, and return the files.
 
-    Raises UnknownName for a format that there is not, and UserError for a folder that cannot be written or that would
-    change a result.
+    Raises UnknownName for an unknown format, and UserError for a folder that cannot be written or is part of a result.
     """
     if name not in FORMATS:
-        raise UnknownName(f"there is no format {name!r}; {nearest(name, FORMATS)}")
+        raise UnknownName(f"unknown format {name!r}; {nearest(name, FORMATS)}")
     if out.resolve().is_relative_to(results.folder.resolve()):
-        raise UserError(f"{relative(out)} lies in the result folder, which is never edited: name another folder")
+        raise UserError(f"{relative(out)} is inside the result folder, which is never edited: name another folder")
     module, function = FORMATS[name].split(":")
     export: Export = getattr(import_module(module), function)
     try:

@@ -1,7 +1,7 @@
-"""Results as mteb keeps its own: one JSON file a system and task, in the folders of a repository of its results.
+"""Results in the layout of mteb's results repository: one JSON file per system and task.
 
-results/<suite>__<system>/<run>/<task>.json      what mteb calls a TaskResult
-results/<suite>__<system>/<run>/model_meta.json  the name of the system, nothing else being known to mteb
+results/<suite>__<system>/<run>/<task>.json      a TaskResult of mteb
+results/<suite>__<system>/<run>/model_meta.json  the name of the system; the other fields of a model are null
 """
 
 from __future__ import annotations
@@ -15,20 +15,21 @@ from typing import Any, NamedTuple
 
 from harness.errors import UserError
 from harness.results import Results
+from harness.results.facts import DatasetFacts
 from harness.results.file_names import safe_names
 
 NAMES = {"nDCG": "ndcg", "AP": "map", "R": "recall", "P": "precision", "RR": "mrr", "Success": "hit_rate"}
-"""Measures that mteb has, by our names; one with another parameter than its cut-off is not mteb's."""
+"""The names of mteb for measures, by our names; they have no parameter besides the cut-off."""
 UNKNOWN = (
     *("loader", "release_date", "languages", "n_parameters", "memory_usage_mb", "max_tokens", "embed_dim", "license"),
     *("open_weights", "public_training_code", "public_training_data", "similarity_fn_name", "use_instructions"),
     "training_datasets",
 )
-"""What mteb wants to be told of a model and a result folder does not say."""
+"""The fields of a model in mteb that a result folder does not know."""
 
 
 class Task(NamedTuple):
-    """A data set as mteb would call it; `main_score` is None where the headline measure is the one."""
+    """A data set as a task of mteb; if `main_score` is None, the headline measure is the main score."""
 
     name: str
     revision: str
@@ -39,10 +40,10 @@ class Task(NamedTuple):
 
 
 def export(results: Results, out: Path) -> list[Path]:
-    """Write the files and return them; a system that failed on a data set has none for it, as it has no number.
+    """Write the files to `out` and return them; a system that failed on a data set has no file for it.
 
-    A data set of the source mteb bears its task's name where the numbers are the task's, any other its name in the
-    suite. Raises UserError where a task's main score was not measured, and where two data sets are one task's subset.
+    A data set from mteb has the name of its task if the numbers are those of the task; any other has its name in the
+    suite. Raises UserError if the main score of a task was not measured, or if two data sets are the same subset.
     """
     tasks = {dataset: _task(results, dataset) for dataset in results.datasets}
     systems, files = safe_names(results.systems), safe_names(task.name for task in tasks.values())
@@ -50,16 +51,16 @@ def export(results: Results, out: Path) -> list[Path]:
     written = []
     for system in results.systems:
         folder = out / "results" / f"{suite}__{systems[system]}" / run
-        found = _scores(results, tasks, system)
-        for name, document in found.items():
+        documents = _scores(results, tasks, system)
+        for name, document in documents.items():
             written.append(_write(folder / f"{files[name]}.json", document))
-        if found:
+        if documents:
             written.append(_write(folder / "model_meta.json", _model(f"{suite}/{systems[system]}", run)))
     return written
 
 
 def mteb_name(measure: str) -> str:
-    """Return what mteb calls a measure; our own name where it has none.
+    """Return the name of a measure in mteb; our own name if mteb has none.
 
     >>> mteb_name("nDCG@10"), mteb_name("P(rel=2)@5")
     ('ndcg_at_10', 'P(rel=2)@5')
@@ -69,41 +70,42 @@ def mteb_name(measure: str) -> str:
 
 
 def _scores(results: Results, tasks: Mapping[str, Task], system: str) -> dict[str, dict[str, Any]]:
-    """Give the document of each task that the system has numbers for; subsets and splits of a task share one."""
+    """Return the document of each task that the system has numbers for; subsets and splits of a task share one."""
     documents: dict[str, dict[str, Any]] = {}
     for dataset, task in tasks.items():
         values = {name: results.value(dataset, system, name) for name in results.measures}
-        found = {mteb_name(name): value for name, value in values.items() if value is not None}
-        if not found:
+        scores = {mteb_name(name): value for name, value in values.items() if value is not None}
+        if not scores:
             continue
         main = task.main_score or mteb_name(results.measures[0])
-        if main not in found:
+        if main not in scores:
             raise UserError(f"the main score of {task.name} is {main}, which {system!r} has no number for")
-        entry = {**found, "main_score": found[main], "hf_subset": task.subset, "languages": task.languages}
+        entry = {**scores, "main_score": scores[main], "hf_subset": task.subset, "languages": task.languages}
         document = documents.setdefault(task.name, _document(results, task))
-        beside = document["scores"].setdefault(task.split, [])
-        if any(other["hf_subset"] == task.subset for other in beside):
+        subsets = document["scores"].setdefault(task.split, [])
+        if any(other["hf_subset"] == task.subset for other in subsets):
             raise UserError(f"two data sets are the task {task.name} ({task.subset}, {task.split}): export one of them")
-        beside.append(entry)
+        subsets.append(entry)
     return documents
 
 
 def _task(results: Results, dataset: str) -> Task:
-    about = results.part("datasets").get(dataset, {})
-    settings, origin = about.get("settings") or {}, about.get("origin") or {}
-    theirs = origin.get("ignore_identical_ids", False)
-    ignored = about.get("ignore_identical_ids", settings.get("ignore_identical_ids", theirs))
-    changed = origin.get("candidates") or "grades" in settings or ignored != theirs
+    facts = results.facts.datasets.get(dataset, DatasetFacts())
+    settings, origin, ignored = facts.settings, facts.origin, facts.ignore_identical_ids
+    published = origin.get("ignore_identical_ids", False)
+    if ignored is None:
+        ignored = settings.get("ignore_identical_ids", published)
+    changed = origin.get("candidates") or "grades" in settings or ignored != published
     fields = ("task", "revision", "split", "subset", "languages", "main_score")
     if origin.keys() >= set(fields) and not changed:
         return Task(*(origin[field] for field in fields))
     split = origin.get("split") or settings.get("split")
-    revision = str(about.get("corpus", "unknown"))  # what a data set without a publisher is named by: its content
+    revision = facts.corpus or "unknown"  # without a publisher, the checksum of the content names the data set
     return Task(dataset, revision, split if isinstance(split, str) else "test", "default", [], None)
 
 
 def _document(results: Results, task: Task) -> dict[str, Any]:
-    """Begin a TaskResult. `mteb_version` is null: its code calculated nothing here."""
+    """Return a TaskResult without scores; `mteb_version` is null because mteb computed nothing here."""
     return {
         "dataset_revision": task.revision,
         "task_name": task.name,
@@ -111,7 +113,7 @@ def _document(results: Results, task: Task) -> dict[str, Any]:
         "scores": {},
         "evaluation_time": None,
         "kg_co2_emissions": None,
-        "date": _seconds(results.run.get("ended")),
+        "date": _seconds(results.facts.ended),
     }
 
 

@@ -1,4 +1,4 @@
-"""Results as Parquet files: `measurements.parquet`, `per_query.parquet`, and `latency.parquet` of what was timed."""
+"""Results as Parquet files: `measurements.parquet`, `per_query.parquet` and, after timing, `latency.parquet`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.results import Results
 
 
 def export(results: Results, out: Path) -> list[Path]:
-    """Write the files into `out` and return them."""
+    """Write the files to `out` and return them."""
     from pyarrow import parquet
 
     files = {"measurements.parquet": tables.measurements(results), "per_query.parquet": tables.per_query(results)}

@@ -1,4 +1,4 @@
-"""Runs and judgements for ranx: JSON files that its `from_file` reads, and its objects from and to ours."""
+"""Runs and judgements as the JSON files that ranx reads with `from_file`."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ __all__ = ["export", "from_ranx", "to_ranx"]
 
 
 def export(results: Results, out: Path) -> list[Path]:
-    """Write `qrels/<dataset>.json` and `runs/<dataset>/<system>.json` and return them; ranx itself is not needed.
+    """Write `qrels/<dataset>.json` and `runs/<dataset>/<system>.json` to `out` and return them, without using ranx.
 
-    A judged query for which a run has nothing stands there with no document: ranx then counts it 0, as we do, and does
-    not refuse the run. DataError for a damaged file.
+    A judged query that a run does not contain is written without documents: ranx then scores it 0, as we do, and does
+    not refuse the run. Raises DataError for a damaged file.
     """
     written = []
     judged: dict[str, dict[str, int]] = {}
@@ -42,9 +42,9 @@ def export(results: Results, out: Path) -> list[Path]:
 
 
 def _by_query(path: Path) -> dict[str, dict[str, float]]:
-    """Read a run as ranx holds one, best first. A score is the float32 that it was, written out as a float64."""
+    """Return a run by query and document, best first; each float32 score is written exactly, as a float64."""
     run = trec_read.read_run(path)
-    names = run.documents.take(run.document).to_pylist(), run.scores.astype(np.float64).tolist()
-    lines = list(zip(*names, strict=True))
-    parts = pairwise(run.borders.tolist())
-    return {query: dict(lines[start:end]) for query, (start, end) in zip(run.queries.to_pylist(), parts, strict=True)}
+    documents, scores = run.documents.take(run.document).to_pylist(), run.scores.astype(np.float64).tolist()
+    lines = list(zip(documents, scores, strict=True))
+    ranges = pairwise(run.borders.tolist())
+    return {query: dict(lines[start:end]) for query, (start, end) in zip(run.queries.to_pylist(), ranges, strict=True)}

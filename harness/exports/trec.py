@@ -1,4 +1,4 @@
-"""Runs and judgements as standard TREC files, plain or gzipped, with a list of what each of them is."""
+"""Runs and judgements as standard TREC files, plain or gzipped, with a list of their data sets and systems."""
 
 from __future__ import annotations
 
@@ -20,21 +20,20 @@ class TrecFile(NamedTuple):
     dataset: str
     system: str | None
     path: str
-    """Within the result folder."""
+    """The path in the result folder."""
 
 
 def files_of(results: Results) -> Iterator[TrecFile]:
-    """Give all TREC files of a result, the judgements of a data set before its runs."""
-    files = results.part("files")
-    runs = files.get("runs", {})
-    for dataset, path in files.get("qrels", {}).items():
+    """Yield all TREC files of a result, the judgements of a data set before its runs."""
+    files = results.facts.files
+    for dataset, path in files.qrels.items():
         yield TrecFile(dataset, None, path)
-        for system, run in runs.get(dataset, {}).items():
+        for system, run in files.runs.get(dataset, {}).items():
             yield TrecFile(dataset, system, run)
 
 
 def export(results: Results, out: Path) -> list[Path]:
-    """Write plain text, as trec_eval reads it, and `manifest.json`; return the files. DataError for a damaged run."""
+    """Write text files for trec_eval, and `manifest.json`; return the files. Raises DataError for a damaged file."""
     return _copy(results, out, "", _unpacked)
 
 
@@ -44,15 +43,15 @@ def export_gz(results: Results, out: Path) -> list[Path]:
 
 
 def _copy(results: Results, out: Path, suffix: str, content: Callable[[Path], bytes]) -> list[Path]:
-    """Copy each file under its name and say in the manifest which system it is of: that need not be its name."""
-    said, written = [], []
+    """Copy each file; the manifest lists its data set and system, which the name of a file may not show."""
+    entries, written = [], []
     for file in files_of(results):
         target = out / (file.path.removesuffix(".gz") + suffix)
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(content(results.folder / file.path))
-        said.append({**file._asdict(), "path": target.relative_to(out).as_posix(), "sha256": file_checksum(target)})
+        entries.append({**file._asdict(), "path": target.relative_to(out).as_posix(), "sha256": file_checksum(target)})
         written.append(target)
-    facts = {"suite": results.suite, "run": results.id, "files": said}
+    facts = {"suite": results.suite, "run": results.id, "files": entries}
     manifest = out / "manifest.json"
     manifest.write_text(json.dumps(facts, indent=1, ensure_ascii=False) + "\n", "utf-8")
     return [*written, manifest]

@@ -21,6 +21,7 @@ from harness.latency.rate_search import OfferedRate, RateSearch, search_rate, ti
 from harness.latency.sampling import choose_queries
 from harness.latency.system_handle import SystemHandle
 from harness.results import LATENCY_SCHEMA
+from harness.results.latency_facts import ServerFacts
 from harness.results.left_out import LeftOut
 from harness.results.measured import Measured
 from harness.results.responses import response_figures
@@ -62,7 +63,7 @@ def measure_server(bench: Bench) -> Measured:
         "left_out": left_out.as_dict(),
     }
     table = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps])
-    return Measured(list(response_figures(table, facts, bench.by_name)), table, facts)
+    return Measured(list(response_figures(table, ServerFacts.model_validate(facts), bench.by_name)), table, facts)
 
 
 def _facts(search: RateSearch) -> dict[str, Any]:

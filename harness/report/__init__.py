@@ -1,4 +1,4 @@
-"""Result files to a report that a person reads: `render` writes it; harness.report.terminal draws it for a terminal."""
+"""Reports for people from result files: `render` writes HTML, Markdown and CSV; `formats.terminal` draws a summary."""
 
 from harness.report.pages import render
 

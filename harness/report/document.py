@@ -1,6 +1,6 @@
-"""What a report is made of, whatever it is written in: sections of paragraphs, tables, pictures, lists and code.
+"""The content of a report, independent of its format: sections of paragraphs, tables, figures, lists and code.
 
-All text here is plain text as it came from suites and data. Each writer escapes it for its own language.
+All text is plain text as it comes from suites and data. Each format escapes it for its own syntax.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import NamedTuple, TypeAlias
 
 
 class Strip(NamedTuple):
-    """An interval drawn in a cell: where its ends and its middle lie on a scale from 0 to 1 that the column shares."""
+    """An interval drawn in a cell: its ends and its middle on a scale from 0 to 1 that the whole column shares."""
 
     low: float
     middle: float
@@ -18,7 +18,7 @@ class Strip(NamedTuple):
 
 
 class Cell(NamedTuple):
-    """A piece of text: strong where it is the best of its kind, with a lesser note beside it."""
+    """A piece of text, strong if it stands out, followed by a less prominent note."""
 
     text: str
     strong: bool = False
@@ -27,7 +27,7 @@ class Cell(NamedTuple):
 
 
 class Column(NamedTuple):
-    """The head of a column; numbers stand to the right."""
+    """The heading of a column; numeric columns are aligned to the right."""
 
     title: str
     numeric: bool = False
@@ -35,7 +35,7 @@ class Column(NamedTuple):
 
 @dataclass(frozen=True)
 class Table:
-    """Rows under named columns; the first cell of a row names the row."""
+    """Rows under column headings; the first cell of a row names the row."""
 
     kind = "table"
     caption: str
@@ -46,7 +46,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Figure:
-    """A picture, how to read it, and what it shows in words for those who do not see it."""
+    """A picture, a note on how to read it, and a description for readers who cannot see it."""
 
     kind = "figure"
     title: str
@@ -73,7 +73,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Code:
-    """Text to be copied as it is; folded away where `summary` stands for it."""
+    """Text to be copied as it is; folded away under `summary` if that is given."""
 
     kind = "code"
     text: str
@@ -93,27 +93,27 @@ class Section:
 
 @dataclass(frozen=True)
 class Chapter:
-    """The report of one run: a title, a line below it, what to know first, and the sections."""
+    """The report of one run: a title, a line below it, the main result, and the sections."""
 
     title: str
     subtitle: str
     lead: tuple[Paragraph, ...]
     calls: tuple[Paragraph, ...]
-    """What must not be missed: failures, missed checks, warnings."""
+    """Notices that must not be overlooked: failures, missed checks and warnings."""
     sections: tuple[Section, ...]
 
 
 def say(*parts: str | Cell) -> Paragraph:
-    """Make a paragraph of texts and cells."""
+    """Return a paragraph of texts and cells."""
     return Paragraph(tuple(part if isinstance(part, Cell) else Cell(part) for part in parts))
 
 
 def strong(text: str) -> Cell:
-    """Make a text that stands out."""
+    """Return a text that stands out."""
     return Cell(text, strong=True)
 
 
 def pairs(caption: str, facts: list[tuple[str, str]]) -> Table:
-    """Make a table of names and values."""
+    """Return a table of names and values."""
     rows = tuple((Cell(name), Cell(value)) for name, value in facts)
-    return Table(caption, (Column("what"), Column("value")), rows)
+    return Table(caption, (Column("fact"), Column("value")), rows)

@@ -1,4 +1,4 @@
-"""How a report writes numbers, facts and names, the same in every format."""
+"""How numbers, facts and names are written in a report, the same in every format."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ from typing import Any
 from harness.meter import size
 
 UNPRINTABLE = re.compile("[^\t\n\r\x20-\x7e\xa0-\u2027\u202f-\u2065\u206a-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What XML cannot hold, what drives a terminal, and what turns the direction of writing."""
+"""Characters that XML cannot hold, that control a terminal, or that change the direction of writing."""
+SHORT = 12
+"""The number of characters of a checksum that a table shows; run.json has all of them."""
 DASH = "\N{EN DASH}"
 MINUS = "\N{MINUS SIGN}"
 NOTHING = DASH
-"""Stands where there is no number."""
+"""The text in the place of a number that does not exist."""
 
 
 def measure(value: float | None) -> str:
-    """Write the value of a measure.
+    """Format the value of a measure.
 
     >>> measure(0.67891), measure(None) == NOTHING
     ('0.6789', True)
@@ -27,7 +29,7 @@ def measure(value: float | None) -> str:
 
 
 def interval(low: float | None, high: float | None) -> str:
-    """Write the ends of an interval; nothing where one is not known.
+    """Format the ends of an interval; an empty text if one is not known.
 
     >>> interval(0.61239, 0.7).split(DASH), interval(None, 0.7)
     (['0.612', '0.700'], '')
@@ -36,7 +38,7 @@ def interval(low: float | None, high: float | None) -> str:
 
 
 def count(value: float | None) -> str:
-    """Write a whole number with its digits in groups of three.
+    """Format a whole number with its digits in groups of three.
 
     >>> count(5183)
     '5,183'
@@ -45,7 +47,7 @@ def count(value: float | None) -> str:
 
 
 def quantity(value: float | None, unit: str) -> str:
-    """Write a number with its unit, to three digits.
+    """Format a number with its unit, to three digits.
 
     >>> quantity(1234.5, "documents/s"), quantity(0.01234, "s"), quantity(2048, "bytes")
     ('1,234 documents/s', '12.3 ms', '2.0 kB')
@@ -61,9 +63,9 @@ def quantity(value: float | None, unit: str) -> str:
 
 
 def spread(value: float | None, low: float | None = None, high: float | None = None) -> tuple[str, str]:
-    """Write a number and its interval, both to the place that half the interval's width reaches, with 2 to 4 digits.
+    """Format a number and its interval, both to the digit that half the interval's width reaches, with 2 to 4 digits.
 
-    Without an interval to three digits, and an empty text for the interval.
+    Without an interval, the number has three digits and the second text is empty.
 
     >>> spread(6.3122, 6.12, 6.49), spread(1.0042, 0.9979, 1.0107), spread(1234.5, 100, 2410)
     (('6.3', '[6.1, 6.5]'), ('1.004', '[0.998, 1.011]'), ('1234', '[100, 2410]'))
@@ -80,7 +82,7 @@ def spread(value: float | None, low: float | None = None, high: float | None = N
 
 
 def signed(value: float, text: str) -> str:
-    """Put the sign of a difference before the text of its magnitude.
+    """Return the text of a magnitude with the sign of a difference in front.
 
     >>> signed(0.021, "0.021"), signed(-0.03, "0.030") == MINUS + "0.030"
     ('+0.021', True)
@@ -89,7 +91,7 @@ def signed(value: float, text: str) -> str:
 
 
 def _order(value: float) -> int:
-    """Return the power of ten of the first digit."""
+    """Return the power of ten of the first significant digit."""
     return math.floor(math.log10(abs(value))) if value else 0
 
 
@@ -98,7 +100,7 @@ def _places(value: float, places: int) -> str:
 
 
 def money(value: float | None, currency: str) -> str:
-    """Write an amount to three digits.
+    """Format an amount of money to three digits.
 
     >>> money(38.21, "USD"), money(1234.5, "EUR"), money(0.00001234, "USD"), money(0, "USD")
     ('38.2 USD', '1,234 EUR', '0.0000123 USD', '0 USD')
@@ -110,7 +112,7 @@ def money(value: float | None, currency: str) -> str:
 
 
 def fact(value: Any) -> str:
-    """Write a value of run.json as a person would.
+    """Format a value of run.json for people.
 
     >>> fact(None) == NOTHING, fact(True), fact("x"), fact([1, 2]), fact({"path": "x", "split": {"part": 1}})
     (True, 'yes', 'x', '1, 2', 'path: x, split: {part: 1}')
@@ -129,7 +131,7 @@ def _inner(value: Any) -> str:
 
 
 def some(names: list[str], most: int = 6) -> str:
-    """List the first names, and say how many more there are.
+    """List the first names, followed by the number of the others.
 
     >>> some(["a", "b", "c"], most=2), some(["a", "b", "c"])
     ('a, b and 1 more', 'a, b, c')
@@ -139,7 +141,7 @@ def some(names: list[str], most: int = 6) -> str:
 
 
 def printable(text: str) -> str:
-    r"""Put U+FFFD for all that does more than stand there; ends of lines are kept.
+    r"""Replace control characters by U+FFFD; line ends are kept.
 
     >>> printable("a\x1b[31m\n") == "a\ufffd[31m\n"
     True
@@ -148,10 +150,15 @@ def printable(text: str) -> str:
 
 
 def plain(text: str, most: int = 10_000) -> str:
-    r"""Make one printable line of a text, cut to `most` characters.
+    r"""Return a text as one printable line, truncated to `most` characters.
 
     >>> plain("a \n b"), len(plain("abcdef", most=4))
     ('a b', 4)
     """
     line = " ".join(printable(text).split())
     return line if len(line) <= most else line[: most - 1] + "\N{HORIZONTAL ELLIPSIS}"
+
+
+def short(checksum: str | None) -> str:
+    """Return the first characters of a checksum or a revision."""
+    return checksum[:SHORT] if checksum else NOTHING

@@ -1,4 +1,4 @@
-"""Result files to report.md, report.csv and report.html: the same content, the page with pictures."""
+"""Write report.md, report.csv and report.html: the same content, with pictures in the HTML page."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from harness.report.formats.markdown import markdown
 from harness.report.pictures.indexes import index_curves
 from harness.report.pictures.quality import dimension_curves, quality_and_money, quality_and_size
 from harness.report.sections import ceilings, contexts, latency
-from harness.report.sections.background import background, objects
+from harness.report.sections.background import background
 from harness.report.sections.costs import cost
 from harness.report.sections.quality import by_tag, headline, table
 from harness.results import Results
@@ -23,15 +23,15 @@ from harness.results.timings import timings
 
 
 def render(results: Sequence[Results], out: Path, prices: Prices | None = None) -> list[Path]:
-    """Write the report of one or more runs into the folder `out`; the same results and prices give the same bytes.
+    """Write the report of one or more runs into the folder `out` and return the three files.
 
-    Returns the three files. Nothing is run and nothing outside the result folders is read. Money is derived from
-    `prices`, else from those that stand in the results.
+    Nothing is run, and nothing outside the result folders is read; equal results and prices give equal bytes. Costs are
+    derived from `prices`, or else from the prices in the results.
     """
     compared = [(result, [compare(result, dataset) for dataset in result.datasets]) for result in results]
     money = [money_of(result, prices) for result in results]
     chapters = [
-        _chapter(result, comparisons, sums) for (result, comparisons), sums in zip(compared, money, strict=True)
+        _chapter(result, comparisons, costs) for (result, comparisons), costs in zip(compared, money, strict=True)
     ]
     texts = {"report.md": markdown(chapters), "report.csv": csv_text(compared, money), "report.html": page(chapters)}
     out.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def render(results: Sequence[Results], out: Path, prices: Prices | None = None) 
 
 
 def page(chapters: Sequence[Chapter]) -> str:
-    """Write HTML that needs no other file, no network and no scripts."""
+    """Return an HTML page that needs no other file, no network and no scripts."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
 
     environment = Environment(
@@ -60,45 +60,43 @@ def _printable(value: object) -> object:
 
 
 def _chapter(results: Results, comparisons: list[Comparison], money: Money | None) -> Chapter:
-    harness = results.part("harness")
-    said = [f"run {results.id}", str(results.run.get("ended") or ""), f"harness {numbers.fact(harness.get('version'))}"]
+    facts = results.facts
+    about = [f"run {results.id}", facts.ended or "", f"harness {numbers.fact(facts.harness.version)}"]
     sections = [section for comparison in comparisons for section in _dataset(results, comparison, money)]
     return Chapter(
         f"Retrieval report: {results.suite}",
-        " · ".join(part for part in said if part),
+        " · ".join(part for part in about if part),
         tuple(headline(comparison) for comparison in comparisons),
-        tuple(_calls(results, comparisons)),
+        tuple(_notices(results, comparisons)),
         (*sections, *cost(money), *background(results)),
     )
 
 
-def _calls(results: Results, comparisons: list[Comparison]) -> Iterator[Paragraph]:
-    """Say what nobody should miss on the way to the numbers."""
+def _notices(results: Results, comparisons: list[Comparison]) -> Iterator[Paragraph]:
+    """Yield what nobody should overlook on the way to the numbers."""
     failed = {system for comparison in comparisons for system in comparison.having(Standing.FAILED)}
     if failed:
         names = numbers.some([name for name in results.systems if name in failed])
-        yield say(
-            strong("Failed"), f": {names}. Their numbers are missing, not zero; the reasons stand under Failures."
-        )
+        yield say(strong("Failed"), f": {names}. Their numbers are missing, not zero; see Failures for the reasons.")
     elif any(row.failed for row in results.measurements):
-        yield say(strong("Some numbers are missing"), ": the reasons stand under Failures.")
-    missed = [check for check in objects(results.run.get("checks")) if check.get("status") != "met"]
+        yield say(strong("Some numbers are missing"), "; see Failures for the reasons.")
+    missed = [check for check in results.facts.checks if check.status != "met"]
     if missed:
         yield say(strong(f"Expected numbers not met: {len(missed)}"), "; see Checks against published numbers.")
-    for warning in results.run.get("warnings") or ():
+    for warning in results.facts.warnings:
         yield say(strong("Warning"), f": {warning}.".replace("..", "."))
 
 
 def _dataset(results: Results, comparison: Comparison, money: Money | None) -> Iterator[Section]:
-    sums = money.on(comparison.dataset) if money else {}
+    costs = money.on(comparison.dataset) if money else {}
     blocks: list[Block] = [table(comparison), *ceilings.table(results, comparison.dataset)]
     blocks += contexts.table(results, comparison.dataset)
     if comparison.measures:
         blocks += quality_and_size(comparison)
-        unsure = any(timing.inconclusive for timing in timings(results, comparison.dataset))
-        blocks += quality_and_money(comparison, sums, unsure)
+        inconclusive = any(timing.inconclusive for timing in timings(results, comparison.dataset))
+        blocks += quality_and_money(comparison, costs, inconclusive)
         blocks += dimension_curves(results, comparison)
         blocks += index_curves(results, comparison)
         blocks += by_tag(results, comparison)
     yield Section(f"Systems on {comparison.dataset}", tuple(blocks))
-    yield from latency.sections(results, comparison, sums)
+    yield from latency.sections(results, comparison, costs)

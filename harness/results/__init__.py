@@ -1,4 +1,4 @@
-"""The result folder: its layout, and how it is written, read and queried. It knows no suite, plan or stage."""
+"""The result folder: its layout, and how it is written, read and queried."""
 
 from harness.results.layout import (
     CONTEXTS_SCHEMA,

@@ -1,4 +1,4 @@
-"""Names of data sets and systems made safe to use as names of files."""
+"""File names for data sets and systems."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 
 
 def safe_names(names: Iterable[str]) -> dict[str, str]:
-    """Give each name a file name that no system stumbles over and no two names share.
+    """Return a file name for each name: valid on every file system, and different for different names.
 
     >>> safe_names(["bm25", "dense/128 ü"])
     {'bm25': 'bm25', 'dense/128 ü': 'dense_128_-266d19b5'}

@@ -14,8 +14,6 @@ from harness.results.measurement import Measurement, System
 from harness.statistics.block_bootstrap import Estimate, laps_needed, mean, paired_ratio, quantiles
 
 PERCENTILES = {"latency_p50": 0.5, "latency_p90": 0.9, "latency_p95": 0.95, "latency_p99": 0.99}
-QUANTITIES = {*PERCENTILES, "latency_max", "latency_mean", "latency_ratio", "latency_noise_floor"}
-"""The quantities that `figures` yields."""
 AGAIN = "again"
 """The name of the arm in which the reference is measured a second time."""
 RATIO_CONFIDENCE = 0.99

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pyarrow as pa
 
 FORMAT = 1
-"""Raise it when a reader of the old format would misread the new one, and keep a reader of the old one."""
+"""The number of the format. Raise it if a reader of the old format would misread the new one, and keep reading both."""
 RUN, MEASUREMENTS, PER_QUERY, TAGS = "run.json", "measurements.jsonl", "per_query.parquet", "tags.parquet"
 CONTEXTS = "contexts.parquet"
 SPANS, PASSAGES = "spans.parquet", "passages.parquet"
@@ -25,8 +25,8 @@ CONTEXTS_SCHEMA = pa.schema(
         ("tokens", pa.int32()),
     ]
 )
-"""`position` is the place of a text among those that a reader gets, from 1; it is the characters [start, end) of its
-document; `rank` and `score` are those that it had in the run."""
+"""The columns of contexts.parquet. `position` counts the texts that the reader gets, from 1; a text is the characters
+[start, end) of its document; `rank` and `score` are those it had in the run."""
 PLACE = [("start", pa.int64()), ("end", pa.int64())]
 SPANS_SCHEMA = pa.schema([(name, pa.large_string()) for name in ("dataset", "query_id", "doc_id")] + PLACE)
 PASSAGES_SCHEMA = pa.schema(
@@ -38,8 +38,9 @@ LATENCY_SCHEMA = pa.schema(
     + [("ns", pa.int64()), ("load", pa.float32()), ("steal", pa.float32())]
     + [("throttled", pa.int32()), ("switches", pa.int32())]
 )
-"""One row a lap (`stage` null), and one a stage within it. `arm` is "again" for the twin of the reference. What the
-machine did is that of the block, `switches` those of the lap; null where the system does not tell."""
+"""The columns of latency.parquet: one row per lap (`stage` null) and one per stage within it. `arm` is "again" for the
+second measurement of the reference. `load`, `steal` and `throttled` describe the block, `switches` the lap; they are
+null if the operating system does not report them."""
 SCHEMAS = {
     PER_QUERY: PER_QUERY_SCHEMA,
     TAGS: TAGS_SCHEMA,

@@ -11,15 +11,15 @@ class Unmeasured(NamedTuple):
 
     system: str
     stage: str | None
-    """None: the whole system."""
+    """The stage, or None for the whole system."""
     quantity: str | None
-    """None: everything that the mode measures of the stage."""
+    """The quantity, or None for everything that the mode measures of the stage."""
     reason: str
 
 
 @dataclass(frozen=True)
 class LeftOut:
-    """The systems and modes without any number, by name with the reason, and single quantities without a number."""
+    """Systems and modes without any number, each with its reason, and single quantities without one."""
 
     systems: dict[str, str] = field(default_factory=dict)
     modes: dict[str, str] = field(default_factory=dict)

@@ -1,48 +1,49 @@
-"""The numbers that follow from the responses of the mode `server`, and from nothing else."""
+"""Numbers computed from the responses of the mode `server` alone."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.results.laps import MS
+from harness.results.latency_facts import ServerFacts
 from harness.results.measurement import Measurement, System
 from harness.statistics.block_bootstrap import quantiles
 
 LEVELS = {"server_p50": 0.5, "server_p95": 0.95, "server_p99": 0.99}
 WINDOWS = 30
-"""Parts of an offer that are resampled: responses in one queue are alike for a while, so neighbours stay together."""
+"""The number of parts of an offer that are resampled: neighbouring responses share a queue, so they stay together."""
 
 
-def response_figures(laps: pa.Table, facts: Mapping[str, Any], systems: Mapping[str, System]) -> Iterator[Measurement]:
-    """Yield the numbers of one data set's responses (LATENCY_SCHEMA).
+def response_figures(laps: pa.Table, server: ServerFacts, systems: Mapping[str, System]) -> Iterator[Measurement]:
+    """Yield the numbers of one data set's responses (LATENCY_SCHEMA), measured as `server` says.
 
-    They cover the rates that the suite names and the highest rate that the system sustained. `facts` is what run.json
-    holds about the mode, `systems` are the timed systems by name. Raises KeyError if `facts` lacks a part or names a
-    system that is not among these.
+    They cover the rates that the suite names and the highest rate that the system sustained. `systems` are the timed
+    systems by name. Raises KeyError if `server` names a system that is not among these, or a highest rate that is not
+    among its offers.
     """
     laps = laps.filter(pc.equal(laps["mode"], "server"))
-    timeout_ns = int(facts["timeout_ms"] / MS)
-    for name, searched in facts["systems"].items():
+    timeout_ns = math.inf if server.timeout_ms is None else int(server.timeout_ms / MS)
+    for name, searched in server.systems.items():
         system = systems[name]
         responses = laps.filter(pc.equal(laps["system"], name))
-        low, high = searched["highest"]["low"], searched["highest"]["high"]
-        blocks = {offer["rate"]: block for block, offer in enumerate(searched["offers"])}
+        low, high = searched.highest.low, searched.highest.high
+        blocks = {offer.rate: block for block, offer in enumerate(searched.offers)}
         if low is not None:
-            requests = searched["offers"][blocks[low]]["requests"]
+            requests = searched.offers[blocks[low]].requests
             yield Measurement.of(system, "server_max_rate", low, "queries/s", n=requests, low=low, high=high)
         for rate, block in blocks.items():
-            if rate in facts["rates"] or rate == low:
+            if rate in server.rates or rate == low:
                 ns = responses.filter(pc.equal(responses["block"], block))["ns"].to_numpy()
                 yield from _of_offer(system, rate, ns, timeout_ns)
 
 
-def _of_offer(system: System, rate: float, ns: np.ndarray, timeout_ns: int) -> Iterator[Measurement]:
-    """Yield percentiles, and the share of requests that failed or were late; their latency is the time-out."""
+def _of_offer(system: System, rate: float, ns: np.ndarray, timeout_ns: float) -> Iterator[Measurement]:
+    """Yield percentiles, and the share of requests that failed or were late: their response time is the time-out."""
     from scipy.stats import binomtest
 
     count, at = len(ns), f"{rate:.10g}"

@@ -95,13 +95,13 @@ def write_results(folder: Path, contents: Contents) -> Path:
     if folder.exists():
         raise UserError(f"{relative(folder)} already exists; results are written once and never edited")
     folder.parent.mkdir(parents=True, exist_ok=True)
-    draft = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
-    draft.mkdir()
+    temporary = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
+    temporary.mkdir()
     try:
-        _write_all(draft, contents)
-        draft.rename(folder)
+        _write_all(temporary, contents)
+        temporary.rename(folder)
     except BaseException:
-        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(temporary, ignore_errors=True)
         raise
     return folder
 

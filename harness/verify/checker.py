@@ -1,4 +1,4 @@
-"""A result folder held against itself: checksums, the stored runs scored again, and what run.json says of them."""
+"""Check a result folder against itself: checksums, the stored runs scored again, and run.json."""
 
 from __future__ import annotations
 
@@ -15,9 +15,10 @@ from harness.errors import DataError, Place, UserError, relative
 from harness.measures.names import Measure
 from harness.measures.parse import of_spans, parse
 from harness.results import Measurement, Results
+from harness.results.facts import DatasetFacts
+from harness.results.files import read_run_json
 from harness.results.layout import MEASUREMENTS, PER_QUERY, RUN
 from harness.results.manifest import DAMAGED, MANIFEST, Finding, check_manifest
-from harness.results.read import read_facts
 from harness.statistics import mean_interval
 from harness.verify.facts import fact_differences
 from harness.verify.laps import lap_differences
@@ -35,30 +36,30 @@ from harness.verify.rescore import (
 from harness.verify.verdict import Verdict
 
 TOLERANCE = 1e-12
-"""Two calculations of one number on different machines may differ in the last bits."""
+"""The largest difference that is ignored: machines may differ in the last bits of a number."""
 
 
 def verify(path: Path) -> Verdict:
-    """Check every checksum, score the stored runs again, and compare with what was recorded.
+    """Check every checksum, score the stored runs again, and compare the scores with the recorded numbers.
 
-    Checksums find every changed byte. The scoring knows nothing of them, so it finds a changed number, judgement or
-    order even where somebody wrote the checksums anew. Raises UserError where there is no result folder.
+    Checksums find every changed byte. Scoring does not depend on them, so it finds a changed number, judgement or
+    ranking even if the checksums were rewritten. Raises UserError if there is no result folder.
     """
     folder = path.parent if path.name == RUN else path
     verdict = Verdict(relative(folder))
     if (folder / MANIFEST).is_file():
         verdict.differs += check_manifest(folder)
         verdict.checked.append("every file against the checksums of its manifest")
-    elif read_facts(folder).get("manifest"):
-        verdict.differs.append(Finding(Place(relative(folder / MANIFEST)), "is missing, and run.json names it"))
+    elif read_run_json(folder).get("manifest"):
+        verdict.differs.append(Finding(Place(relative(folder / MANIFEST)), "is missing, although run.json names it"))
     else:
-        verdict.checked.append("no checksums: the result is older than manifests are, so that only numbers are checked")
+        verdict.checked.append("no checksums, because the result is older than manifests: only the numbers")
     try:
         _Checker(Results.load(folder), verdict).check()
     except UserError as error:
         verdict.differs.append(Finding(error.place or Place(relative(folder)), error.message))
-    except (AttributeError, KeyError, TypeError, ValueError) as error:  # of parts that are no longer what they were
-        message = f"does not hold what a result holds, so that nothing more can be checked: {error}"
+    except (AttributeError, KeyError, TypeError, ValueError) as error:  # from parts that no longer fit together
+        message = f"is not consistent with the other files, so nothing more can be checked: {error}"
         verdict.differs.append(Finding(Place(relative(folder / RUN)), message))
     return verdict
 
@@ -73,22 +74,22 @@ class _Key(NamedTuple):
 
 
 class _Checker:
-    """Scores every stored run of one result folder and holds the recorded numbers against the scores."""
+    """Scores every stored run of one result folder and compares the recorded numbers with the scores."""
 
     def __init__(self, results: Results, verdict: Verdict) -> None:
         self.results, self.verdict = results, verdict
-        self.files = results.part("files")
+        self.files = results.facts.files
 
     def differs(self, name: str, message: str, line: int | None = None) -> None:
-        found = Finding(Place(relative(self.results.folder / name), line), message)
-        if found not in self.verdict.differs:
-            self.verdict.differs.append(found)
+        finding = Finding(Place(relative(self.results.folder / name), line), message)
+        if finding not in self.verdict.differs:
+            self.verdict.differs.append(finding)
 
     def check(self) -> None:
         before = len(self.verdict.differs)
         measures = self.measures()
         self.lines()
-        scored = {dataset: self.dataset(dataset, measures) for dataset in self.files.get("runs", {})}
+        scored = {dataset: self.dataset(dataset, measures) for dataset in self.files.runs}
         for dataset, systems in scored.items():
             for system, values in systems.items():
                 for measure in self.results.measures:
@@ -97,44 +98,44 @@ class _Checker:
                     self.counts(dataset, system, values)
         for message, line in lap_differences(self.results, self.numbered):
             self.differs(MEASUREMENTS, message, line)
-        self.strangers({(dataset, system) for dataset, systems in scored.items() for system in systems})
+        self.without_run({(dataset, system) for dataset, systems in scored.items() for system in systems})
         for message in fact_differences(self.results):
             self.differs(RUN, message)
         runs = sum(map(len, scored.values()))
         if len(self.verdict.differs) == before:
             self.verdict.checked.append(
-                f"{len(measures)} measures of {runs} runs scored again: means, intervals, counts and values a query"
+                f"{len(measures)} measures of {runs} runs scored again: means, intervals, counts and values per query"
             )
-            if self.results.part("latency"):
-                self.verdict.checked.append("latency: percentiles, means and ratios calculated again from the laps")
+            if self.results.facts.latency:
+                self.verdict.checked.append("latency: percentiles, means and ratios computed again from the laps")
 
     def lines(self) -> None:
-        """Hold the lines of the TREC files against what run.json says of them: a second record, beside the manifest."""
-        for place, checksum in self.files.get("sha256", {}).items():
+        """Compare the lines of the TREC files with the checksums in run.json, a second record besides the manifest."""
+        for path, checksum in self.files.sha256.items():
             try:
-                if lines_checksum(self.results.folder / place) != checksum:
-                    self.differs(place, f"its lines are not those whose checksum {RUN} gives under files")
+                if lines_checksum(self.results.folder / path) != checksum:
+                    self.differs(path, f"the checksum of its lines is not the one that {RUN} gives under files")
             except DAMAGED as error:
-                self.differs(place, f"cannot be unpacked: {error}")
+                self.differs(path, f"cannot be unpacked: {error}")
 
     def measures(self) -> dict[str, Measure]:
-        """Return the measures that can be calculated here."""
-        found = {}
+        """Return the measures that can be computed here."""
+        measures = {}
         for name in self.results.measures:
             try:
-                found[name] = parse(name)
+                measures[name] = parse(name)
             except UserError as error:
                 self.verdict.unchecked.append(f"{name} is not scored again, only averaged: {error}")
-        return found
+        return measures
 
     def dataset(self, dataset: str, measures: Mapping[str, Measure]) -> dict[str, Rescored | None]:
-        """Score all runs of a data set; None for a run that cannot be read."""
-        runs = self.files["runs"][dataset]
-        place = self.files.get("qrels", {}).get(dataset)
+        """Score all runs of a data set, by system; None for a run that cannot be read."""
+        runs = self.files.runs[dataset]
+        path = self.files.qrels.get(dataset)
         try:
-            if place is None:
+            if path is None:
                 raise DataError(f"names no judgements of {dataset!r}", Place(relative(self.results.folder / RUN)))
-            qrels, renamed = self.qrels(dataset, self.results.folder / place)
+            qrels, renamed = self.qrels(dataset, self.results.folder / path)
         except DataError as error:
             self.note(error)
             return dict.fromkeys(runs)
@@ -143,32 +144,32 @@ class _Checker:
     def score(
         self, dataset: str, system: str, qrels: Qrels, renamed: Renaming, measures: list[Measure]
     ) -> Rescored | None:
-        """Score the run of a system, and that of its passages where these are measured; None for a damaged file."""
-        place, of_passages = self.files["runs"][dataset][system], [one for one in measures if of_spans(one)]
+        """Score the run of a system, and its run of passages if they are measured; None for a damaged file."""
+        of_passages = [measure for measure in measures if of_spans(measure)]
         try:
-            run = read_run(self.results.folder / place, renamed)
-            found = rescore(run, qrels, [one for one in measures if one not in of_passages])
+            run = read_run(self.results.folder / self.files.runs[dataset][system], renamed)
+            scored = rescore(run, qrels, [measure for measure in measures if measure not in of_passages])
             if not of_passages:
-                return found
-            place = self.files.get("passages", {}).get(dataset, {}).get(system)
-            run = read_run(self.results.folder / place, renamed) if place else run
-            beside = rescore_passages(read_evidence(self.results, dataset, system, run), of_passages)
+                return scored
+            path = self.files.passages.get(dataset, {}).get(system)
+            run = read_run(self.results.folder / path, renamed) if path else run
+            passages = rescore_passages(read_evidence(self.results, dataset, system, run), of_passages)
         except DataError as error:
             self.note(error)
             return None
         except UserError as error:
-            beside = Rescored({}, {str(one): str(error) for one in of_passages}, {})
-        return Rescored(found.values | beside.values, found.failed | beside.failed, found.counts)
+            passages = Rescored({}, {str(measure): str(error) for measure in of_passages}, {})
+        return Rescored(scored.values | passages.values, scored.failed | passages.failed, scored.counts)
 
     def note(self, error: DataError) -> None:
         self.verdict.differs.append(Finding(error.place or Place(self.verdict.folder), error.message))
 
     def qrels(self, dataset: str, file: Path) -> tuple[Qrels, Renaming]:
-        """Read the judgements, hold them against what run.json says of them, and say how ids are to be read."""
-        said = self.results.part("datasets").get(dataset, {})
+        """Read the judgements and compare them with their checksum in run.json; return also how ids have to be read."""
+        checksum = self.results.facts.datasets.get(dataset, DatasetFacts()).qrels
         for renamed in (with_spaces, as_written):
             qrels = read_qrels(file, renamed)
-            if qrels.checksum() == said.get("qrels"):
+            if qrels.checksum() == checksum:
                 return qrels, renamed
         name = file.relative_to(self.results.folder).as_posix()
         self.differs(name, f"the checksum of the judgements is not the one that {RUN} gives for {dataset}")
@@ -176,38 +177,38 @@ class _Checker:
 
     @cached_property
     def numbered(self) -> list[tuple[int, Measurement]]:
-        """All measurements, with their lines."""
+        """All measurements with their line numbers."""
         text = (self.results.folder / MEASUREMENTS).read_bytes()
         numbers = [number for number, line in enumerate(text.split(b"\n"), 1) if line.strip()]
         return list(zip(numbers, self.results.measurements, strict=True))
 
     @cached_property
     def rows(self) -> dict[_Key, list[tuple[int, Measurement]]]:
-        """The measurements of whole systems, with their lines."""
-        found: dict[_Key, list[tuple[int, Measurement]]] = {}
+        """The measurements of whole systems, with their line numbers."""
+        rows: dict[_Key, list[tuple[int, Measurement]]] = {}
         for number, row in self.numbered:
             if row.stage is None:
-                found.setdefault(_Key(row.dataset, row.system, row.quantity), []).append((number, row))
-        return found
+                rows.setdefault(_Key(row.dataset, row.system, row.quantity), []).append((number, row))
+        return rows
 
     @cached_property
     def kept(self) -> dict[_Key, dict[str, float]]:
-        """The values a query of per_query.parquet."""
+        """The values of per_query.parquet, by query."""
         table = self.results.per_query()
-        found: dict[_Key, dict[str, float]] = {}
+        kept: dict[_Key, dict[str, float]] = {}
         columns = (table[name].to_pylist() for name in ("dataset", "system", "quantity", "query_id", "value"))
         for dataset, system, measure, query, value in zip(*columns, strict=True):
-            values = found.setdefault(_Key(dataset, system, measure), {})
+            values = kept.setdefault(_Key(dataset, system, measure), {})
             if query in values:
-                self.differs(PER_QUERY, f"{_Key(dataset, system, measure)} stands twice for the query {query!r}")
+                self.differs(PER_QUERY, f"{_Key(dataset, system, measure)} is listed twice for the query {query!r}")
             values[query] = value
-        return found
+        return kept
 
     def number(self, key: _Key, scored: Rescored | None) -> None:
-        """Hold the values a query and their mean against the scores; without those, the mean against the values."""
+        """Compare the values per query and their mean with the scores; without scores, the mean with the values."""
         rows = [(line, row) for line, row in self.rows.get(key, []) if not row.failed]
         if not self.rows.get(key):
-            self.differs(MEASUREMENTS, f"{key} is missing, and there is a run of it")
+            self.differs(MEASUREMENTS, f"{key} is missing, although there is a run")
         if not rows:
             return
         kept = self.kept.get(key, {})
@@ -220,50 +221,48 @@ class _Checker:
             values = kept
         expected = mean_interval(np.array([values[query] for query in sorted(values)]))
         for line, row in rows:
-            for name, due in (("value", expected.mean), ("low", expected.low), ("high", expected.high)):
-                self.compare(f"{key}: {name}", getattr(row, name), due, line)
+            for name, end in (("value", expected.mean), ("low", expected.low), ("high", expected.high)):
+                self.compare(f"{key}: {name}", getattr(row, name), end, line)
             if row.n != expected.n:
                 self.differs(MEASUREMENTS, f"{key}: n is {row.n}, but {expected.n} queries are judged", line)
 
     def counts(self, dataset: str, system: str, scored: Rescored) -> None:
-        """Hold the counts that stand beside the measures against those of the files."""
+        """Compare the recorded counts of queries, ties and unjudged documents with those of the files."""
         missing = self.results.value(dataset, system, "missing_queries") or 0
         for quantity, count in scored.counts.items():
-            due = (
-                count - missing if quantity == "empty_queries" else missing if quantity == "missing_queries" else count
-            )
+            expected = count - missing if quantity == "empty_queries" else count
             for line, row in self.rows.get(_Key(dataset, system, quantity), []):
-                self.compare(f"{quantity} of {system} on {dataset}", row.value, due, line)
+                self.compare(f"{quantity} of {system} on {dataset}", row.value, expected, line)
 
-    def compare(self, what: str, found: float | None, due: float, line: int) -> None:
-        if found is None or not abs(found - due) <= TOLERANCE:
-            self.differs(MEASUREMENTS, f"{what} is {found!r}, but the stored run gives {due!r}", line)
+    def compare(self, name: str, recorded: float | None, expected: float, line: int) -> None:
+        if recorded is None or not abs(recorded - expected) <= TOLERANCE:
+            self.differs(MEASUREMENTS, f"{name} is {recorded!r}, but the stored run gives {expected!r}", line)
 
-    def per_query(self, key: _Key, kept: Mapping[str, float], due: Mapping[str, float]) -> None:
-        """Name the first value that differs, and how many more."""
-        wrong = list(_differences(kept, due))
+    def per_query(self, key: _Key, kept: Mapping[str, float], expected: Mapping[str, float]) -> None:
+        """Report the first value that differs, and the number of others."""
+        wrong = list(_differences(kept, expected))
         if wrong:
             more = f", and {len(wrong) - 1} more queries differ" if len(wrong) > 1 else ""
             self.differs(PER_QUERY, f"{key}: {wrong[0]}{more}")
 
-    def strangers(self, scored: set[tuple[str, str]]) -> None:
-        """Name numbers that no stored run stands behind."""
+    def without_run(self, scored: set[tuple[str, str]]) -> None:
+        """Report numbers that no stored run supports."""
         measures = set(self.results.measures)
         for key, rows in self.rows.items():
             if key.measure in measures and (key.dataset, key.system) not in scored:
                 for line, row in rows:
                     if not row.failed:
-                        self.differs(MEASUREMENTS, f"{key}: {RUN} names no run file behind it", line)
+                        self.differs(MEASUREMENTS, f"{key}: {RUN} names no run file for it", line)
         for key in self.kept:
             if key not in self.rows:
-                self.differs(PER_QUERY, f"{key} stands here and not in {MEASUREMENTS}")
+                self.differs(PER_QUERY, f"{key} is here but not in {MEASUREMENTS}")
 
 
-def _differences(kept: Mapping[str, float], due: Mapping[str, float]) -> Iterator[str]:
-    for query in sorted({*kept, *due}):
+def _differences(kept: Mapping[str, float], expected: Mapping[str, float]) -> Iterator[str]:
+    for query in sorted({*kept, *expected}):
         if query not in kept:
             yield f"the query {query!r} is missing"
-        elif query not in due:
+        elif query not in expected:
             yield f"the query {query!r} is not judged"
-        elif not abs(kept[query] - due[query]) <= TOLERANCE:
-            yield f"the query {query!r} has {kept[query]!r}, but the stored run gives {due[query]!r}"
+        elif not abs(kept[query] - expected[query]) <= TOLERANCE:
+            yield f"the query {query!r} has {kept[query]!r}, but the stored run gives {expected[query]!r}"

@@ -1,42 +1,43 @@
-"""run.json held against the numbers beside it, and against itself."""
+"""Compare run.json with its own text and with the measurements."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator
 
 from harness.errors import UserError
 from harness.results import Results
+from harness.results.facts import CheckFacts
 from harness.results.layout import MEASUREMENTS
 from harness.suite.suite import read_suite, suite_fingerprint
 
 
 def fact_differences(results: Results) -> Iterator[str]:
-    """Say what run.json tells otherwise than its text and the measurements do: name of the suite, checks, status."""
-    suite = results.part("suite")
-    try:
-        named = suite_fingerprint(read_suite(str(suite.get("text")), str(suite.get("file"))).values)
-    except (UserError, TypeError, ValueError):
-        named = None
-    if named != suite.get("fingerprint"):
+    """Yield where run.json differs from its own text or the measurements: suite fingerprint, checks, status."""
+    facts = results.facts
+    if _suite_fingerprint(results) != facts.suite.fingerprint:
         yield "the fingerprint under suite is not that of its text"
-    for check in results.run.get("checks") or ():
-        yield from _expectation(results, check)
+    for check in facts.checks:
+        yield from _check_differences(results, check)
     failed = any(row.failed for row in results.measurements)
-    if results.run.get("status") != ("failed" if failed else "complete"):
-        yield f"status is {results.run.get('status')!r}, but {'some' if failed else 'no'} rows failed"
+    if facts.status != ("failed" if failed else "complete"):
+        yield f"status is {facts.status!r}, but {'some' if failed else 'no'} rows failed"
 
 
-def _expectation(results: Results, check: Mapping[str, Any]) -> Iterator[str]:
-    dataset, system, quantity = (str(check.get(name)) for name in ("dataset", "system", "quantity"))
-    value = results.value(dataset, system, quantity)
-    title = f"the check of {quantity} of {system} on {dataset} says"
-    if check.get("value") != value:
-        yield f"{title} {check.get('value')!r}, {MEASUREMENTS} {value!r}"
+def _suite_fingerprint(results: Results) -> str | None:
+    """Return the fingerprint of the text of the suite; None if it is not a suite."""
+    suite = results.facts.suite
     try:
-        met = value is not None and abs(value - check["expected"]) <= check["within"]
-    except (KeyError, TypeError):
-        met = False
+        return suite_fingerprint(read_suite(str(suite.text), str(suite.file)).values)
+    except (UserError, TypeError, ValueError):
+        return None
+
+
+def _check_differences(results: Results, check: CheckFacts) -> Iterator[str]:
+    value = results.value(check.dataset, check.system, check.quantity)
+    title = f"the check of {check.quantity} of {check.system} on {check.dataset} says"
+    if check.value != value:
+        yield f"{title} {check.value!r}, {MEASUREMENTS} {value!r}"
+    met = value is not None and abs(value - check.expected) <= check.within
     status = "failed" if value is None else "met" if met else "missed"
-    if check.get("status") != status:
-        yield f"{title} {check.get('status')!r}; by its numbers it is {status!r}"
+    if check.status != status:
+        yield f"{title} {check.status!r}, but its numbers say {status!r}"

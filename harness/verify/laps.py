@@ -1,4 +1,4 @@
-"""The recorded latencies held against the laps that they follow from."""
+"""Compare the recorded latencies with the laps they follow from."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import NamedTuple
 import pyarrow.compute as pc
 
 from harness.results import Measurement, Results
-from harness.results.laps import QUANTITIES, figures
+from harness.results.laps import figures
 from harness.results.layout import LATENCY
+from harness.results.quantities import mode_of
 from harness.results.responses import response_figures
 
 CLOSE = 1e-9
-"""How far two calculations of a time or a ratio may lie apart, relative to it."""
+"""The largest relative difference between two computations of a time or a ratio that is ignored."""
 
 
 class RecordedSystem(NamedTuple):
@@ -26,37 +27,37 @@ class RecordedSystem(NamedTuple):
 
 
 def lap_differences(results: Results, rows: Iterable[tuple[int, Measurement]]) -> Iterator[tuple[str, int | None]]:
-    """Give what differs, each with the line of `rows` (line, measurement) where there is one.
+    """Yield the differences, each with its line number if a row of `rows` (line, measurement) differs.
 
-    Raises UserError where the laps cannot be read, KeyError or TypeError where run.json is not what it was.
+    Raises UserError if the laps cannot be read, and KeyError if run.json and the laps do not fit together.
     """
     laps = results.latency()
-    due: dict[tuple[str, str, str | None, str], Measurement] = {}
-    for dataset, said in results.part("latency").items():
-        mine = laps.filter(pc.equal(laps["dataset"], dataset))
-        systems = {name: RecordedSystem(dataset, name) for name in mine["system"].unique().to_pylist()}
-        single = figures(mine, said["reference"], systems) if "reference" in said else ()
-        server = response_figures(mine, said["server"], systems) if said.get("server") else ()
-        for found in (*single, *server):
-            due[dataset, found.system, found.stage, found.quantity] = found
+    expected: dict[tuple[str, str, str | None, str], Measurement] = {}
+    for dataset, facts in results.facts.latency.items():
+        own = laps.filter(pc.equal(laps["dataset"], dataset))
+        systems = {name: RecordedSystem(dataset, name) for name in own["system"].unique().to_pylist()}
+        single = figures(own, facts.reference, systems) if facts.reference is not None else ()
+        server = response_figures(own, facts.server, systems) if facts.server else ()
+        for figure in (*single, *server):
+            expected[dataset, figure.system, figure.stage, figure.quantity] = figure
     for line, row in rows:
         key = (row.dataset, row.system, row.stage, row.quantity)
-        if key in due:
-            yield from ((message, line) for message in _apart(row, due.pop(key), _named(key)))
-        elif row.quantity in QUANTITIES or row.quantity.startswith("server_"):
-            yield f"{_named(key)} has no laps behind it in {LATENCY}", line
-    for key in due:
-        yield f"{_named(key)} is missing, and there are laps of it", None
+        if key in expected:
+            yield from ((message, line) for message in _differences(row, expected.pop(key), _name(key)))
+        elif mode_of(row.quantity) in ("single", "server"):
+            yield f"{_name(key)} has no laps in {LATENCY}", line
+    for key in expected:
+        yield f"{_name(key)} is missing, although there are laps", None
 
 
-def _apart(row: Measurement, due: Measurement, what: str) -> Iterator[str]:
-    for name in ("value", "low", "high", "n"):
-        found, expected = getattr(row, name), getattr(due, name)
-        known = found is not None and expected is not None
-        if not (math.isclose(found, expected, rel_tol=CLOSE) if known else found is expected):
-            yield f"{what}: {name} is {found!r}, but its laps give {expected!r}"
+def _differences(row: Measurement, computed_row: Measurement, name: str) -> Iterator[str]:
+    for field in ("value", "low", "high", "n"):
+        recorded, computed = getattr(row, field), getattr(computed_row, field)
+        known = recorded is not None and computed is not None
+        if not (math.isclose(recorded, computed, rel_tol=CLOSE) if known else recorded is computed):
+            yield f"{name}: {field} is {recorded!r}, but its laps give {computed!r}"
 
 
-def _named(key: tuple[str, str, str | None, str]) -> str:
+def _name(key: tuple[str, str, str | None, str]) -> str:
     dataset, system, stage, quantity = key
     return f"{quantity} of {system}{f', {stage},' if stage else ''} on {dataset}"

@@ -1,4 +1,4 @@
-"""What a result folder holds to measure passages again: their places and the gold spans."""
+"""Read what a result folder holds to measure passages again: their positions and the gold spans."""
 
 from __future__ import annotations
 
@@ -20,34 +20,34 @@ from harness.results.layout import PASSAGES
 
 
 class PassageEvidence(NamedTuple):
-    """What a result folder holds of one system, to measure its passages again."""
+    """The passages that a system found and the gold spans, as far as measures need them."""
 
     query_ids: list[str]
-    """The queries that have a gold span, ascending."""
+    """The queries that have gold spans, ascending."""
     lists: Ranked
     gold: Gold
 
 
 def read_evidence(results: Results, dataset: str, system: str, run: RunLines) -> PassageEvidence:
-    """Bring the places of passages, the gold spans and a run of passages together.
+    """Combine the positions of passages, the gold spans and a run of passages.
 
-    UserError where the result has none of them, DataError where nothing says where a passage of the run lies.
+    Raises UserError if the result has no gold spans, and DataError if the position of a passage of the run is missing.
     """
     spans, passages = (
         _where(results.spans(), dataset=dataset),
         _where(results.passages(), dataset=dataset, system=system),
     )
     if not len(spans):
-        raise UserError("the result does not hold its gold spans: it is older than that")
+        raise UserError("the result does not contain its gold spans: it was written before they were kept")
     queries, ids = pc.unique(spans["query_id"]), passages["passage_id"]
     documents = pc.unique(pa.chunked_array([*spans["doc_id"].chunks, *passages["doc_id"].chunks]))
     places = find_ids(run.documents, ids)
     if (places == NONE).any():
-        stranger = run.documents[int(np.argmin(places))].as_py()
-        message = f"does not say where {stranger!r} lies, which the run of {system} on {dataset} holds"
+        unknown = run.documents[int(np.argmin(places))].as_py()
+        message = f"has no position for {unknown!r}, a passage in the run of {system} on {dataset}"
         raise DataError(message, Place(relative(results.folder / PASSAGES)))
-    found, kept = (_places(table, documents) for table in (spans, passages))
-    gold = Gold(find_ids(spans["query_id"], queries), found, kept, len(queries), ids)
+    span_places, passage_places = (_places(table, documents) for table in (spans, passages))
+    gold = Gold(find_ids(spans["query_id"], queries), span_places, passage_places, len(queries), ids)
     lists = lists_of(run, queries)
     return PassageEvidence(queries.to_pylist(), Ranked(places[lists.documents], lists.scores, lists.borders), gold)
 
@@ -59,5 +59,5 @@ def _where(table: pa.Table, **values: str) -> pa.Table:
 
 
 def _places(table: pa.Table, documents: pa.Array) -> Places:
-    found = find_ids(table["doc_id"], documents).astype(np.int64)
-    return Places(found, to_numpy(table["start"]), to_numpy(table["end"]))
+    document = find_ids(table["doc_id"], documents).astype(np.int64)
+    return Places(document, to_numpy(table["start"]), to_numpy(table["end"]))

@@ -1,4 +1,4 @@
-"""What a check of a result folder found, for people and for programs."""
+"""The outcome of checking a result folder, for people and for programs."""
 
 from __future__ import annotations
 
@@ -8,21 +8,21 @@ from typing import Any
 from harness.results.manifest import Finding
 
 SHOWN = 20
-"""How many differences are printed before they are only counted."""
+"""The largest number of differences that are printed; the others are only counted."""
 
 
 @dataclass
 class Verdict:
-    """What a check of one result folder found."""
+    """The outcome of checking one result folder."""
 
     folder: str
     checked: list[str] = field(default_factory=list)
     differs: list[Finding] = field(default_factory=list)
     unchecked: list[str] = field(default_factory=list)
-    """What could not be checked, and why."""
+    """The checks that were not possible, and why."""
 
     def text(self) -> str:
-        """Write it for a person, the differences first."""
+        """Return the outcome as text, the differences first."""
         lines = [f"differs: {finding}" for finding in self.differs[:SHOWN]]
         if len(self.differs) > SHOWN:
             lines.append(f"differs: {len(self.differs) - SHOWN} more")
@@ -32,6 +32,6 @@ class Verdict:
         return "\n".join([f"{self.folder}: {verdict}", *(f"  {line}" for line in lines)])
 
     def as_document(self) -> dict[str, Any]:
-        """Give it for a program."""
+        """Return the outcome for JSON."""
         differs = [{**finding.place._asdict(), "message": finding.message} for finding in self.differs]
         return {"folder": self.folder, "differs": differs, "unchecked": self.unchecked, "checked": self.checked}

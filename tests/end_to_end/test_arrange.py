@@ -148,7 +148,7 @@ def test_pieces_join_to_the_whole(tmp_path: Path) -> None:
 
 
 def test_the_report_says_it(results: Results) -> None:
-    assert "small: a reader gets 6 of 6 tokens" in terminal.text(results, 200)
+    assert "small: the reader gets 6 of 6 tokens" in terminal.text(results, 200)
 
 
 def test_what_cannot_be_made_fails_by_itself(write_suite: Write, tmp_path: Path) -> None:

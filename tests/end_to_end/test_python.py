@@ -123,7 +123,7 @@ def test_sql_over_many_runs_wherever_they_lie(made: Results, tmp_path: Path) -> 
     [
         ("select nope from measurements", 'Referenced column "nope" not found'),
         ("selec 1", "syntax error"),
-        ("", "gives no rows"),
+        ("", "returns no rows"),
         ("select * from latencies", "latencies does not exist"),
         ("select value::int[] from measurements", "Conversion|Cast|cast"),
     ],
@@ -138,7 +138,7 @@ def test_sql_that_cannot_be_answered_is_one_line(made: Results, sql: str, messag
 def test_runs_that_are_none_are_said(made: Results, tmp_path: Path) -> None:
     with pytest.raises(UserError, match="names no run"):
         harness.query([], "select 1")
-    with pytest.raises(UserError, match="no result folder"):
+    with pytest.raises(UserError, match="not a result folder"):
         harness.query(tmp_path / "nowhere", "select 1")
     file = made.folder / "run.json"
     file.write_text(file.read_text().replace(f'"format": {FORMAT}', '"format": 99'))

@@ -46,7 +46,7 @@ def test_a_run_file_is_compared_like_any_other_system(tmp_path, harness, write_s
     assert set(found.run["definitions"]) == set(found.measures)
     report = next(tmp_path.glob("reports/toy/*/*.md")).read_text()
     assert "What the measures mean" in report
-    assert "Beside the numbers" in report
+    assert "## Counts" in report
     assert harness("verify", found.folder).returncode == 0
     other.write_text(other.read_text().replace("d000", "D000", 1))
     states = {stage["stage"]: stage["state"] for stage in json.loads(harness("plan", suite, "--json").stdout)["stages"]}

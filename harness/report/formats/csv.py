@@ -1,4 +1,4 @@
-"""A report as rows for a spreadsheet: every number of every run as measurements.jsonl has it, and money."""
+"""A report as rows for a spreadsheet: every number of every run, and the costs."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from harness.report.numbers import printable
 from harness.results import Measurement, Results
 
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""A text that begins so is a formula to a spreadsheet: an apostrophe is put before it."""
+"""The first characters of what a spreadsheet takes for a formula; an apostrophe is put in front."""
 
 
 def csv_text(compared: Sequence[tuple[Results, Sequence[Comparison]]], money: Sequence[Money | None]) -> str:
-    """Write one row a number; `standing` says on the headline measure how a system stands to the best.
+    """Return CSV with one row per number; `standing` says how a system compares with the best by the headline measure.
 
-    Money follows the rows of its run, in its currency; `reason` says at which utilisation it holds.
+    The costs of a run follow its rows; their `reason` is the utilisation that they assume.
     """
     file = io.StringIO()
     names = ["run", "suite", *(field.name for field in fields(Measurement)), "standing"]
@@ -35,8 +35,8 @@ def csv_text(compared: Sequence[tuple[Results, Sequence[Comparison]]], money: Se
         for row in (*results.measurements, *(sums.rows() if sums else ())):
             key = (row.dataset, row.system, row.quantity)
             standing = standings.get(key, "") if row.stage is None else ""
-            said = {"run": results.id, "suite": results.suite, **asdict(row), "standing": standing}
-            writer.writerow({name: _safe(value) for name, value in said.items()})
+            cells = {"run": results.id, "suite": results.suite, **asdict(row), "standing": standing}
+            writer.writerow({name: _safe(value) for name, value in cells.items()})
     return file.getvalue()
 
 

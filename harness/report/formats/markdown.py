@@ -1,4 +1,4 @@
-"""A report in Markdown (GitHub's kind), without the pictures."""
+"""A report in GitHub-flavoured Markdown, without the pictures."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.report.numbers import printable
 
 
 def markdown(chapters: Sequence[Chapter]) -> str:
-    """Write the chapters one after the other."""
+    """Return the chapters as Markdown, one after the other."""
     lines = [line for chapter in chapters for line in _chapter(chapter)]
     return "\n".join(lines).rstrip() + "\n"
 
@@ -37,7 +37,7 @@ def _block(block: Block) -> Iterator[str]:
     elif isinstance(block, Code):
         yield from _code(block)
     else:
-        yield f"*{escape(block.title)}: a picture in report.html.*"
+        yield f"*{escape(block.title)}: see the picture in report.html.*"
     yield ""
 
 
@@ -58,7 +58,7 @@ def _cell(cell: Cell) -> str:
 
 
 def _code(code: Code) -> Iterator[str]:
-    """Fence a text with more backticks than it holds in a row."""
+    """Yield a fenced text; the fence is longer than any row of backticks in the text."""
     longest = max((len(run) for run in re.findall("`+", code.text)), default=0)
     fence = "`" * max(3, longest + 1)
     if code.summary:
@@ -67,7 +67,7 @@ def _code(code: Code) -> Iterator[str]:
 
 
 def escape(text: str) -> str:
-    r"""Make a text stand as it is within a line or a cell of a table.
+    r"""Escape a text so that a line, or a cell of a table, shows it as it is.
 
     >>> print(escape("a|b <i> *c* d_e"))
     a\|b &lt;i> \*c\* d_e

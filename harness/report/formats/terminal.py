@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 from harness.compare.comparison import Comparison, compare
 from harness.report.document import Paragraph
-from harness.report.numbers import plain
+from harness.report.numbers import fact, plain
 from harness.report.sections import ceilings, contexts
 from harness.report.sections.quality import headline, table
 from harness.results import Results
+from harness.results.facts import DatasetFacts
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -20,51 +21,53 @@ if TYPE_CHECKING:
 
 
 def summary(results: Results) -> Group:
-    """Draw one table a data set, with the sentence that says which system is best."""
+    """Return one table per data set, each followed by a sentence that names the best system."""
     from rich.console import Group
     from rich.text import Text
 
     parts: list[Table | Text] = []
     for dataset in results.datasets:
         comparison = compare(results, dataset)
-        said = [_sentence(headline(comparison)), *_about(results, dataset)]
-        said += map(plain, (*ceilings.lines(results, dataset), *contexts.lines(results, dataset)))
-        parts += [systems_table(comparison), Text("\n".join(said) + "\n")]
+        lines = [_sentence(headline(comparison)), *_about(results, dataset)]
+        lines += map(plain, (*ceilings.lines(results, dataset), *contexts.lines(results, dataset)))
+        parts += [systems_table(comparison), Text("\n".join(lines) + "\n")]
     parts += [Text(plain(line)) for line in (*_tuned(results), *_checks(results))]
     return Group(*parts)
 
 
 def _about(results: Results, dataset: str) -> Iterator[str]:
-    """Say what a suite changes of the data, since no other number then compares with these, and what is odd of them."""
-    facts = results.part("datasets").get(dataset) or {}
-    if grades := (facts.get("settings") or {}).get("grades"):
-        yield plain("grades are read as: " + ", ".join(f"{grade} as {read}" for grade, read in grades.items()))
-    if facts.get("ignore_identical_ids"):
-        yield "a document that bears its query's id is taken out of what was found, before the cut"
-    for finding in (facts.get("hygiene") or {}).get("findings") or ():
+    """Yield how the suite changes the data, after which numbers no longer compare with others, and what is odd."""
+    facts = results.facts.datasets.get(dataset, DatasetFacts())
+    if grades := facts.settings.get("grades"):
+        yield plain("grades are read as: " + ", ".join(f"{grade} as {value}" for grade, value in grades.items()))
+    if facts.ignore_identical_ids:
+        yield "a document with the id of its query is removed from the results, before the cut-off"
+    for finding in facts.hygiene.findings:
         yield plain(f"look: {finding}")
 
 
 def _tuned(results: Results) -> Iterator[str]:
-    """Say which parameters were chosen, and how often where there are folds."""
-    for said in results.run.get("tuned") or ():
-        found = Counter(", ".join(f"{k} {v}" for k, v in one["candidate"].items()) for one in said["chosen"])
-        by = f"{said['folds']} folds" if said["folds"] else said["on"]
-        chosen = "; ".join(f"{what} ({count} times)" if said["folds"] else what for what, count in found.items())
-        yield f"tuned by {said['measure']} on {by}: {said['system']} on {said['dataset']} takes {chosen}"
+    """Yield which parameters were chosen and, with folds, how often."""
+    for tuned in results.facts.tuned:
+        counts = Counter(
+            ", ".join(f"{name} {value}" for name, value in choice.candidate.items()) for choice in tuned.chosen
+        )
+        judgements = f"{tuned.folds} folds" if tuned.folds else tuned.on
+        chosen = "; ".join(f"{text} ({count} times)" if tuned.folds else text for text, count in counts.items())
+        yield f"tuned by {tuned.measure} on {judgements}: {tuned.system} on {tuned.dataset} uses {chosen}"
 
 
 def _checks(results: Results) -> Iterator[str]:
-    """Say of every expected number whether it was met."""
-    for check in results.run.get("checks") or ():
-        value = "not measured" if check["value"] is None else f"{check['value']:.5f}"
-        what = f"{check['quantity']} of {check['system']} on {check['dataset']}"
-        expected = f"{check['expected']:g} ± {check['within']:g}"
-        yield f"{check['status']}: {what} is {value}, expected {expected} ({check['source']})"
+    """Yield whether each expected number was met."""
+    for check in results.facts.checks:
+        value = "not measured" if check.value is None else f"{check.value:.5f}"
+        name = f"{check.quantity} of {check.system} on {check.dataset}"
+        expected = f"{check.expected:g} ± {check.within:g}"
+        yield f"{check.status}: {name} is {value}, expected {expected} ({fact(check.source)})"
 
 
 def systems_table(comparison: Comparison) -> Table:
-    """Draw the systems under the measures; the best of a column is bold."""
+    """Return the systems with their measures; the best value of a column is bold."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -79,7 +82,7 @@ def systems_table(comparison: Comparison) -> Table:
 
 
 def text(results: Results, width: int = 120) -> str:
-    """Write the summary as plain text, without colours."""
+    """Return the summary as plain text without colours, `width` characters wide."""
     from rich.console import Console
 
     file = io.StringIO()

@@ -1,1 +1,1 @@
-"""The pictures of a report, and the parts they are drawn with."""
+"""The pictures of a report, and the helpers that draw them."""

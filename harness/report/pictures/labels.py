@@ -1,4 +1,4 @@
-"""Where the names of points go in a picture, so that no name lies on another name or on a point."""
+"""Place the names of points in a picture so that no name covers another name or a point."""
 
 from __future__ import annotations
 
@@ -8,35 +8,35 @@ from typing import NamedTuple
 from harness.report.numbers import plain
 
 LETTER, LINE = 7.2, 13.0
-"""Width of a letter and height of a line at 12 px, in px; the widths of fonts differ, so this is on the safe side."""
+"""The width of a letter and the height of a line at 12 px, in px; a safe estimate, because fonts differ."""
 GAP = 8.0
-"""Between a point and its name."""
+"""The distance between a point and its name, px."""
 
 
 def short(names: Iterable[str], most: int) -> dict[str, str]:
-    """Shorten names to `most` characters where they are longer, so that no two become the same.
+    """Shorten names to `most` characters so that all of them stay different.
 
-    The middle goes: names that were made by one pattern differ at their ends.
+    The middle is dropped, because names made by one pattern differ at their ends.
 
     >>> list(short(["bm25", "dense-all-MiniLM-L6-v2-64", "dense-all-MiniLM-L6-v2-128"], 15).values())
     ['bm25', 'dense-a…6-v2-64', 'dense-a…-v2-128']
     >>> list(short(["abcdefgh1xyz", "abcdefgh2xyz"], 7).values())
     ['abc…xyz', 'abc…xyz (2)']
     """
-    found: dict[str, str] = {}
+    labels: dict[str, str] = {}
     for name in names:
         line = plain(name)
         half = (most - 1) // 2
-        cut = line if len(line) <= most else f"{line[:half]}\N{HORIZONTAL ELLIPSIS}{line[-half:]}"
-        label, number = cut, 2
-        while label in found.values():
-            label, number = f"{cut} ({number})", number + 1
-        found[name] = label
-    return found
+        shortened = line if len(line) <= most else f"{line[:half]}\N{HORIZONTAL ELLIPSIS}{line[-half:]}"
+        label, number = shortened, 2
+        while label in labels.values():
+            label, number = f"{shortened} ({number})", number + 1
+        labels[name] = label
+    return labels
 
 
 class Spot(NamedTuple):
-    """A point in px from the upper left corner, and its name."""
+    """A point, in px from the upper left corner, and its name."""
 
     x: float
     y: float
@@ -44,7 +44,7 @@ class Spot(NamedTuple):
 
 
 class Label(NamedTuple):
-    """A name that found room: the number of its point, and how far beside and below the point it starts or ends."""
+    """A name that was placed: the index of its point, and where the text starts or ends relative to the point, px."""
 
     point: int
     align: str
@@ -53,7 +53,7 @@ class Label(NamedTuple):
 
 
 class Box(NamedTuple):
-    """Room that is taken, in px."""
+    """An area that is occupied, in px."""
 
     left: float
     top: float
@@ -61,15 +61,15 @@ class Box(NamedTuple):
     bottom: float
 
     def meets(self, other: Box) -> bool:
-        """Say whether two boxes share room."""
+        """Return whether two boxes overlap."""
         apart = self.right <= other.left or other.right <= self.left
         return not (apart or self.bottom <= other.top or other.bottom <= self.top)
 
 
 def place(spots: Sequence[Spot], width: float, height: float, walls: Sequence[Box] = ()) -> list[Label]:
-    """Find room for the names, the first first: beside, above or below the point; a name without room is left out.
+    """Place names beside, above or below their points, in the given order; a name that does not fit is left out.
 
-    No name lies on another, on a point, or on a wall.
+    No name covers another name, a point or one of the `walls`.
 
     >>> place([Spot(50, 50, "ab"), Spot(52, 50, "cd")], 100, 100)
     [Label(point=0, align='left', dx=8.0, dy=0.0), Label(point=1, align='right', dx=-8.0, dy=0.0)]

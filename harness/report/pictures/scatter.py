@@ -1,4 +1,4 @@
-"""Quality against what it takes (bytes, milliseconds, money), with the Pareto front."""
+"""Quality against bytes, milliseconds or money, with the Pareto front."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from harness.compare.comparison import Comparison, Standing
 from harness.report import numbers
 from harness.report.document import Figure
 from harness.report.numbers import plain
-from harness.report.pictures.drawing import COLOURS, GREY, HEIGHT, INK, WIDTH, chart, dressed, sized, ticks
+from harness.report.pictures.drawing import COLOURS, GREY, HEIGHT, INK, WIDTH, chart, sized, styled, ticks
 from harness.report.pictures.labels import Box, Spot, place, short
 from harness.report.pictures.svg import inline
 
 NAME = 40
-"""Letters of the name of a point."""
+"""The largest number of letters of a point's name."""
 ALIKE = 1.01
-"""What differs by less counts as equal: a longer name in the settings of an index makes it no larger."""
+"""Values that differ by a smaller factor count as equal: a longer name in its settings makes no index larger."""
 STANDINGS = {
     Standing.BEST: (COLOURS[1], "diamond"),
     Standing.TIED: (COLOURS[0], "circle"),
@@ -27,17 +27,17 @@ STANDINGS = {
 
 
 class Axis(NamedTuple):
-    """What quality is drawn against: its name in a title and at the axis, and how its values are written."""
+    """The horizontal axis: its name in the title of the picture, its own title, and the format of its values."""
 
     name: str
     title: str
     write: Callable[[float], str]
     label: str
-    """The same for the numbers at the axis, as an expression of Vega over `datum.value`."""
+    """The format of the numbers at the axis, as an expression of Vega over `datum.value`."""
 
 
 class Spread(NamedTuple):
-    """A number, with the ends of its interval where they are known."""
+    """A number with the ends of its interval, if they are known."""
 
     value: float
     low: float | None = None
@@ -45,12 +45,12 @@ class Spread(NamedTuple):
 
     @property
     def ends(self) -> tuple[float, ...]:
-        """Both ends, or none."""
+        """Both ends of the interval; () if one is not known."""
         return () if self.low is None or self.high is None else (self.low, self.high)
 
 
 class Point(NamedTuple):
-    """Systems that share what they take and their quality, and the ends of the intervals of the first."""
+    """Systems with the same position, and the ends of the intervals of the first of them."""
 
     x: float
     value: float
@@ -61,12 +61,12 @@ class Point(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The first system, and how many more stand on the same place."""
+        """The first system, and the number of others at the same position."""
         return self.systems[0] + (f" +{len(self.systems) - 1}" if len(self.systems) > 1 else "")
 
 
 class _Ends(NamedTuple):
-    """The ends of both axes."""
+    """The ends of both axes: `small` and `large` of the horizontal one, `low` and `high` of the vertical one."""
 
     small: float
     large: float
@@ -75,14 +75,14 @@ class _Ends(NamedTuple):
 
     @classmethod
     def around(cls, points: Sequence[Point]) -> _Ends:
-        """Leave some room around the points and their intervals."""
+        """Return ends that leave some room around the points and their intervals."""
         xs = [x for p in points for x in (p.x, *p.across) if x > 0]
         values = [value for p in points for value in (p.value, *p.upwards)]
         room = 0.08 * ((max(values) - min(values)) or 0.1)
         return cls(min(xs) / 1.3, max(xs) * 1.3, min(values) - room, max(values) + room)
 
     def pixel(self, point: Point) -> tuple[float, float]:
-        """Say where a point stands in the picture."""
+        """Return the position of a point in the picture, px from the upper left corner."""
         across = math.log(point.x / self.small) / math.log(self.large / self.small)
         return across * WIDTH, (self.high - point.value) / (self.high - self.low) * HEIGHT
 
@@ -90,34 +90,34 @@ class _Ends(NamedTuple):
 def against(
     comparison: Comparison,
     axis: Axis,
-    taken: Mapping[str, Spread],
+    values: Mapping[str, Spread],
     better: str,
     alike: float = ALIKE,
     intervals: bool = False,
     note: str = "",
 ) -> list[Figure]:
-    """Draw the headline measure against what each system takes; [] where fewer than two points have both.
+    """Draw the headline measure against `values`, by system; [] if fewer than two points have both.
 
-    `better` says what no other system is than one on the Pareto front, where what differs by less than the factor
-    `alike` counts as equal; an empty text draws no front. `note` is added to what stands under the title.
+    `better` completes the sentence "no system is ... than one on the Pareto front", and values that differ by less than
+    the factor `alike` count as equal; an empty text draws no front. `note` is added below the title.
     """
-    points = _points(comparison, taken, intervals)
+    points = _points(comparison, values, intervals)
     if len(points) < 2:
         return []
     front = pareto(points, alike) if better else []
     title = f"{comparison.headline} and {axis.name} on {comparison.dataset}"
-    notes = [f"Dashed: the Pareto front; no system is {better} than one on it."] if better else []
-    notes += ["Bars: 95 % intervals, of each system on its own."] if intervals else []
+    notes = [f"Dashed: Pareto front; no system is {better} than one on it."] if better else []
+    notes += ["Bars: 95 % interval of each system on its own."] if intervals else []
     names = "; ".join(f"{p.name}, {axis.write(p.x)}, {numbers.measure(p.value)}" for p in front or points)
     alt = f"{title}. No system is {better} than these: {names}." if better else f"{title}. {names}."
     drawn = inline(_scatter(points, front, comparison.headline, axis), alt)
     return [Figure(title, " ".join([*notes, note]).strip(), alt, drawn)]
 
 
-def _points(comparison: Comparison, taken: Mapping[str, Spread], intervals: bool) -> list[Point]:
+def _points(comparison: Comparison, values: Mapping[str, Spread], intervals: bool) -> list[Point]:
     points: list[Point] = []
     for entry in comparison.entries:
-        across = taken.get(entry.system)
+        across = values.get(entry.system)
         if entry.value is None or across is None or across.value <= 0:
             continue
         same = (p for p in points if p.value == entry.value and 1 / ALIKE <= p.x / across.value <= ALIKE)
@@ -131,7 +131,7 @@ def _points(comparison: Comparison, taken: Mapping[str, Spread], intervals: bool
 
 
 def pareto(points: Sequence[Point], alike: float = ALIKE) -> list[Point]:
-    """Return the points that no other is both as small and better than, or as good and smaller; the smallest first."""
+    """Return the points that no other beats, being as small and better or as good and smaller; the smallest first."""
 
     def beaten(point: Point) -> bool:
         small = (other for other in points if other.x <= alike * point.x)
@@ -161,11 +161,11 @@ def _scatter(points: Sequence[Point], front: Sequence[Point], measure: str, axis
     for (align, dx, dy), rows in _labels(points, front, ends).items():
         text = chart(rows).mark_text(align=align, dx=dx, dy=dy, color=INK)
         layers.append(text.encode(x=x, y=y, text="label:N"))
-    return dressed(sized(alt.layer(*layers)))
+    return styled(sized(alt.layer(*layers)))
 
 
 def _bars(points: Sequence[Point], x: Any, y: Any, colour: Any) -> Iterator[Any]:
-    """Draw the intervals of the points that have any, upwards and across."""
+    """Yield the intervals of the points that have any, vertical and horizontal."""
     for ends, end in (("upwards", {"y2": "end:Q"}), ("across", {"x2": "end:Q"})):
         rows = [_bar(point, ends) for point in points if getattr(point, ends)]
         if rows:
@@ -186,15 +186,15 @@ def _row(point: Point, axis: Axis) -> dict[str, Any]:
 def _labels(
     points: Sequence[Point], front: Sequence[Point], ends: _Ends
 ) -> dict[tuple[str, float, float], list[dict[str, Any]]]:
-    """Group the points whose names find room by where the name stands; those of the front choose first, best first."""
+    """Return the points whose names fit, by the offset of the name; the best on the front are placed first."""
     ordered = [*reversed(front), *(p for p in points if p not in front)]
     corners = [ends.pixel(point) for point in front]
     walls = []
     for (x, y), (x2, y2) in zip(corners, [*corners[1:], (WIDTH, corners[-1][1])] if front else [], strict=True):
         walls += [Box(x, y - 1, x2, y + 1), Box(x2 - 1, y2, x2 + 1, y)]
-    found: dict[tuple[str, float, float], list[dict[str, Any]]] = {}
+    placed: dict[tuple[str, float, float], list[dict[str, Any]]] = {}
     names = short((point.name for point in ordered), NAME)
     for label in place([Spot(*ends.pixel(point), names[point.name]) for point in ordered], WIDTH, HEIGHT, walls):
         point = ordered[label.point]
-        found.setdefault(label[1:], []).append({"x": point.x, "value": point.value, "label": names[point.name]})
-    return found
+        placed.setdefault(label[1:], []).append({"x": point.x, "value": point.value, "label": names[point.name]})
+    return placed

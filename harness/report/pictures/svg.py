@@ -1,4 +1,4 @@
-"""A Vega-Lite chart to SVG that stands inside a page: parsed and written anew, so only shapes and text get in."""
+"""Turn a Vega-Lite chart into SVG for a page; it is parsed and rewritten, so only shapes and text get in."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from xml.etree import ElementTree
 from harness.report.numbers import plain
 
 SHAPES = {"g", "path", "line", "rect", "circle", "text", "tspan", "defs", "clipPath", "title"}
-"""Elements that pass; all others are dropped with what they hold."""
+"""The elements that are kept; all others are dropped with their content."""
 DROPPED = re.compile(r"aria-|role$|on|class$|pointer-events$|(xlink:)?href$|style$")
-"""Attributes that say nothing in a page, or could do something there."""
+"""Attributes that are useless in a page, or could run something there."""
 FRACTION = re.compile(r"(\d+\.\d\d)\d+")
 
 
 def inline(chart: dict[str, Any], alt: str) -> str:
-    """Draw a chart, reading no file and no address; `alt` says what it shows. Coordinates keep two decimals."""
+    """Return a chart as SVG without reading any file or address; `alt` describes it. Coordinates keep two decimals."""
     import vl_convert
 
     drawn = vl_convert.vegalite_to_svg(chart, allowed_base_urls=[], show_warnings=False)
@@ -31,7 +31,7 @@ def inline(chart: dict[str, Any], alt: str) -> str:
 
 
 def _clean(element: ElementTree.Element) -> None:
-    """Strip namespaces and what a picture does not need; the name of a mark becomes its title, shown by a pointer."""
+    """Strip namespaces and everything a picture does not need; the name of a mark becomes its tooltip."""
     element.tag = _local(element.tag)
     if element.get("aria-roledescription") == "point":
         title = ElementTree.Element("title")

@@ -1,4 +1,4 @@
-"""The section about artifacts: what everything that a stage made takes on disk, in all and for each of its rows."""
+"""The section about artifacts: the size on disk of everything that a stage produced."""
 
 from __future__ import annotations
 
@@ -10,32 +10,32 @@ from harness.results import Measurement, Results
 
 CAPTION = "On disk, in the store. Systems that share an artifact share a line."
 SIZES = ("artifact_bytes", "artifact_bytes_per_row")
+"""The quantities of the section: the size of an artifact, and its size per document or passage."""
 
 
 def artifacts(results: Results) -> Iterator[Section]:
-    """List the artifacts of the systems, each once; nothing where none was weighed."""
-    found: dict[tuple[str, str, str | None], dict[str, list[Measurement]]] = {}
+    """List the artifacts of the systems, each once; no section if no sizes were recorded."""
+    sizes_of: dict[tuple[str, str, str | None], dict[str, list[Measurement]]] = {}
     for row in results.measurements:
         if row.quantity in SIZES and row.value is not None:
-            stage = (row.stage or "").split("#")[
-                0
-            ]  # a shared artifact may be the second of its name in one system alone
-            of = found.setdefault((row.dataset, stage, row.fingerprint), {})
-            of.setdefault(row.quantity, []).append(row)
-    if found:
-        rows = tuple(_line(dataset, stage, sizes) for (dataset, stage, _), sizes in found.items())
-        heads = ("data set", "stage", "size", "a row", "used by")
-        columns = tuple(Column(head, numeric=head in ("size", "a row")) for head in heads)
+            # A shared artifact may be the second of its name in one system and the first in another.
+            stage = (row.stage or "").split("#")[0]
+            sizes = sizes_of.setdefault((row.dataset, stage, row.fingerprint), {})
+            sizes.setdefault(row.quantity, []).append(row)
+    if sizes_of:
+        rows = tuple(_line(dataset, stage, sizes) for (dataset, stage, _), sizes in sizes_of.items())
+        heads = ("data set", "stage", "size", "size per row", "used by")
+        columns = tuple(Column(head, numeric=head.startswith("size")) for head in heads)
         yield Section("Artifacts", (Table(CAPTION, columns, rows),))
 
 
 def _line(dataset: str, stage: str, sizes: dict[str, list[Measurement]]) -> tuple[Cell, ...]:
-    whole, each = (sizes.get(name, []) for name in SIZES)
-    users = numbers.some(list(dict.fromkeys(row.system for row in (*whole, *each))), most=3)
-    size = numbers.quantity(whole[0].value, "bytes") if whole else numbers.NOTHING
-    share = (
-        f"{numbers.quantity(each[0].value, 'bytes')} {each[0].unit.replace('bytes/', 'a ')}"
-        if each
-        else numbers.NOTHING
-    )
-    return tuple(map(Cell, (dataset, stage, size, share, users)))
+    totals, shares = (sizes.get(name, []) for name in SIZES)
+    users = numbers.some(list(dict.fromkeys(row.system for row in (*totals, *shares))), most=3)
+    total = numbers.quantity(totals[0].value, "bytes") if totals else numbers.NOTHING
+    share = _per_row(shares[0]) if shares else numbers.NOTHING
+    return tuple(map(Cell, (dataset, stage, total, share, users)))
+
+
+def _per_row(row: Measurement) -> str:
+    return f"{numbers.quantity(row.value, 'bytes')} {row.unit.replace('bytes/', 'per ')}"

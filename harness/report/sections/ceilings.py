@@ -1,20 +1,18 @@
-"""What a perfect reranker could have reached with the documents that each reranker was given."""
+"""The value of a measure that a perfect reranker would reach with the candidates of each reranker."""
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 from typing import NamedTuple
 
 from harness.report import numbers
 from harness.report.document import Cell, Column, Table
 from harness.results import Measurement, Results
-
-QUANTITY = re.compile(r"ceiling@(\d+)_(.+)")
+from harness.results.quantities import find_quantity
 
 
 class Ceiling(NamedTuple):
-    """The highest value of a measure that an order of a system's candidates has, and what the system reached."""
+    """The value of a measure for the best order of a reranker's candidates, and the value that the system reached."""
 
     system: str
     stage: str
@@ -24,40 +22,43 @@ class Ceiling(NamedTuple):
     reached: float | None
 
 
-def found(results: Results, dataset: str) -> list[Ceiling]:
-    """Return the ceilings of a data set, in the order in which they were recorded."""
+def ceilings(results: Results, dataset: str) -> list[Ceiling]:
+    """Return the ceilings on a data set, in the order in which they were recorded."""
     return [ceiling for row in results.measurements if row.dataset == dataset for ceiling in _read(results, row)]
 
 
 def _read(results: Results, row: Measurement) -> Iterator[Ceiling]:
-    match = QUANTITY.fullmatch(row.quantity)
-    if match and row.value is not None:
-        reached = results.value(row.dataset, row.system, match[2])
-        yield Ceiling(row.system, row.stage or "", int(match[1]), match[2], row.value, reached)
+    known = find_quantity(row.quantity)
+    if known and known.quantity.name == "ceiling@k_measure" and row.value is not None:
+        depth, measure = int(known.parts["k"]), known.parts["measure"]
+        reached = results.value(row.dataset, row.system, measure)
+        yield Ceiling(row.system, row.stage or "", depth, measure, row.value, reached)
 
 
 def table(results: Results, dataset: str) -> list[Table]:
-    """Put the rerankers under their ceilings; nothing where no system reranks."""
+    """Return a table of the rerankers with their ceilings; [] if no system reranks."""
     heads = ("system", "reranker", "candidates", "measure", "ceiling", "reached")
-    columns = tuple(Column(head, numeric=i not in (0, 1, 3)) for i, head in enumerate(heads))
+    columns = tuple(Column(head, numeric=head in ("candidates", "ceiling", "reached")) for head in heads)
     rows = tuple(
         (
-            Cell(one.system),
-            Cell(one.stage),
-            Cell(numbers.count(one.depth)),
-            Cell(one.measure),
-            Cell(numbers.measure(one.highest)),
-            Cell(numbers.measure(one.reached)),
+            Cell(ceiling.system),
+            Cell(ceiling.stage),
+            Cell(numbers.count(ceiling.depth)),
+            Cell(ceiling.measure),
+            Cell(numbers.measure(ceiling.highest)),
+            Cell(numbers.measure(ceiling.reached)),
         )
-        for one in found(results, dataset)
+        for ceiling in ceilings(results, dataset)
     )
-    caption = "The ceiling is what a perfect order of a reranker's candidates has: no reranker finds what is not there."
+    caption = (
+        "The ceiling is the value for the best order of a reranker's candidates: no reranker can find a document that "
+        "is not among them."
+    )
     return [Table(caption, columns, rows, "Ceilings of the rerankers")] if rows else []
 
 
 def lines(results: Results, dataset: str) -> Iterator[str]:
-    """Say it in a line for each, for a terminal."""
-    for one in found(results, dataset):
-        got = "" if one.reached is None else f", reached {numbers.measure(one.reached)}"
-        said = f"{one.system}, {one.stage}: {one.depth} candidates allow {one.measure} {numbers.measure(one.highest)}"
-        yield said + got
+    """Yield one line per ceiling, for a terminal."""
+    for system, stage, depth, measure, highest, reached in ceilings(results, dataset):
+        allowed = f"{system}, {stage}: {depth} candidates allow {measure} {numbers.measure(highest)}"
+        yield allowed if reached is None else f"{allowed}, reached {numbers.measure(reached)}"

@@ -1,4 +1,4 @@
-"""Under which conditions a latency was measured, and whether it can be believed, in words."""
+"""The conditions under which latency was measured, and whether the measurement can be trusted, in sentences."""
 
 from __future__ import annotations
 
@@ -7,27 +7,28 @@ from collections.abc import Iterator
 from harness.report import numbers
 from harness.report.document import Paragraph, say, strong
 from harness.results import Results
-from harness.results.timings import Timing, number
+from harness.results.facts import MachineFacts
+from harness.results.timings import Timing
 
 UNSTEADY = (
-    ": the reference, {reference}, was measured twice, interleaved with itself, and the two differ by a factor of "
-    "{again}. The machine was too unsteady to compare systems, so no ratios are given."
+    ": the reference, {reference}, was measured twice, interleaved with itself, and the two measurements differ by a "
+    "factor of {again}. The machine was too unsteady to compare systems, so no ratios are shown."
 )
-TOO_LITTLE = ": too little was timed to know how far the reference differs from itself, so no ratios are given."
-WARM = {"steady": "until all took as long as before", "cap": "which ended before all were steady"}
-STOPPED = {"interval": "when every ratio was known closely enough", "budget": "when its time was spent"}
+TOO_LITTLE = ": too little was timed to know how far the reference differs from itself, so no ratios are shown."
+WARM = {"steady": "until latencies were steady", "cap": "which ended before latencies were steady"}
+STOPPED = {"interval": "when every ratio was known precisely enough", "budget": "when the time limit was reached"}
 
 
 def conditions(results: Results, timing: Timing) -> Iterator[Paragraph]:
-    """Say how it was measured, as far as the results say; first of all if it is not to be believed."""
+    """Yield how latency was measured, as far as it is known; first of all, whether it cannot be trusted."""
     if timing.inconclusive:
         yield say(strong("Inconclusive"), _no_verdict(timing))
     if timing.rows:
-        yield say(f"Measured on {_machine(results, timing)}. ", *_how(timing))
+        yield say(f"Measured on {_machine(results, timing)}. ", *_method(timing))
 
 
 def percent(share: float) -> str:
-    """Write a share.
+    """Format a share.
 
     >>> percent(0.00812)
     '0.81 %'
@@ -41,41 +42,42 @@ def _no_verdict(timing: Timing) -> str:
 
 
 def _again(timing: Timing) -> str:
-    said = timing.said.get("again")
-    again = [number(said.get(key)) for key in ("ratio", "low", "high")] if isinstance(said, dict) else [None]
-    return "" if again[0] is None else " ".join(numbers.spread(*again)).strip()
+    """Return the ratio of the reference to itself, with its interval."""
+    again = timing.facts.again
+    if again is None or again.ratio is None:
+        return ""
+    return " ".join(numbers.spread(again.ratio, again.low, again.high)).strip()
 
 
 def _machine(results: Results, timing: Timing) -> str:
-    facts = results.part("machine") if results.part("machine").get("id") == timing.machine else {}
-    threads = timing.said.get("threads")
-    known = (
-        facts.get("cpu"),
-        f"{facts['cores']} cores" if facts.get("cores") else None,
-        facts.get("gpu"),
-        f"device {timing.said['device']}" if timing.said.get("device") else None,
-        f"{threads} thread{'' if threads == 1 else 's'}" if threads else None,
-    )
-    said = ", ".join(numbers.fact(one) for one in known if one)
-    return f"{timing.machine} ({said})" if said else timing.machine
+    own = results.facts.machine
+    machine, facts = own if own.id == timing.machine else MachineFacts(), timing.facts
+    details = [
+        machine.cpu,
+        f"{machine.physical_cores} cores" if machine.physical_cores else None,
+        *machine.gpus,
+        f"device {facts.device}" if facts.device else None,
+        f"{facts.threads} thread{'' if facts.threads == 1 else 's'}" if facts.threads else None,
+    ]
+    known = ", ".join(detail for detail in details if detail)
+    return f"{timing.machine} ({known})" if known else timing.machine
 
 
-def _how(timing: Timing) -> Iterator[str]:
-    known = {key: number(timing.said.get(key)) for key in ("queries", "blocks", "laps", "seed")}
-    if known["queries"] is not None:
-        seed = "" if known["seed"] is None else f" drawn with seed {known['seed']:.0f}"
-        yield f"{numbers.count(known['queries'])} queries, one at a time, each through all systems in turn, in an order"
-        yield f"{seed} anew for each query: {numbers.count(known['laps'])} laps of every system, in "
-        yield f"{numbers.count(known['blocks'])} blocks. "
-    warm = timing.said.get("warm_up")
-    if isinstance(warm, dict):
-        took = numbers.quantity(number(warm.get("seconds")), "s")
-        ended = WARM.get(str(warm.get("stopped")), "which does not count")
-        yield f"Before, to warm up, {numbers.count(number(warm.get('laps')))} laps in {took}, {ended}. "
-    if stopped := timing.said.get("stopped"):
-        yield f"Measuring stopped {STOPPED.get(str(stopped), numbers.fact(stopped))}. "
+def _method(timing: Timing) -> Iterator[str]:
+    facts = timing.facts
+    if facts.queries is not None:
+        seed = "" if facts.seed is None else f" (seed {facts.seed})"
+        yield f"{numbers.count(facts.queries)} queries, one at a time, each through all systems in turn, in a random "
+        yield f"order for each query{seed}: {numbers.count(facts.laps)} laps of every system, in "
+        yield f"{numbers.count(facts.blocks)} blocks. "
+    if facts.warm_up is not None:
+        took = numbers.quantity(facts.warm_up.seconds, "s")
+        ended = WARM.get(facts.warm_up.stopped or "", "which do not count")
+        yield f"Warm-up: {numbers.count(facts.warm_up.laps)} laps in {took}, {ended}. "
+    if facts.stopped:
+        yield f"Measuring stopped {STOPPED.get(facts.stopped, facts.stopped)}. "
     if (again := _again(timing)) and timing.reference:
-        yield f"The reference, {timing.reference}, against itself: {again}{_floor(timing)}."
+        yield f"Ratio of the reference, {timing.reference}, to itself: {again}{_floor(timing)}."
 
 
 def _floor(timing: Timing) -> str:

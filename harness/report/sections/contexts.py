@@ -1,4 +1,4 @@
-"""What a reader gets of each query, beside its budget."""
+"""The texts that the reader gets for each query, beside the budget."""
 
 from __future__ import annotations
 
@@ -15,28 +15,26 @@ COUNTS: Mapping[str, tuple[str, Callable[[float | None], str]]] = {
     "context_texts": ("texts", partial(numbers.quantity, unit="")),
     "context_documents": ("documents", partial(numbers.quantity, unit="")),
 }
-"""What stands under which head, and how it is written."""
-SPANS = {f"context_span_{what}": f"span {what}" for what in ("recall", "precision", "iou")}
+"""The heading of each quantity, and how its values are formatted."""
+SPANS = {f"context_span_{name}": f"span {name}" for name in ("recall", "precision", "iou")}
 
 
-def found(results: Results, dataset: str) -> list[Measurement]:
-    """Return the mean number of tokens that readers get, of each system that arranges."""
+def arranged(results: Results, dataset: str) -> list[Measurement]:
+    """Return the mean number of tokens that the reader gets, for each system that arranges."""
     rows = (row for row in results.measurements if row.dataset == dataset and row.quantity == "context_tokens")
     return [row for row in rows if row.value is not None]
 
 
 def table(results: Results, dataset: str) -> list[Table]:
-    """Put the systems under what a reader gets of them; nothing where no system arranges."""
-    systems = [row.system for row in found(results, dataset)]
+    """Return a table of what the reader gets from each system; [] if no system arranges."""
+    systems = [row.system for row in arranged(results, dataset)]
     spans = {
         name: head
         for name, head in SPANS.items()
         if any(results.value(dataset, system, name) is not None for system in systems)
     }
-    columns = (
-        Column("system"),
-        *(Column(head, numeric=True) for head in (*(head for head, _ in COUNTS.values()), *spans.values())),
-    )
+    heads = (*(head for head, _ in COUNTS.values()), *spans.values())
+    columns = (Column("system"), *(Column(head, numeric=True) for head in heads))
     rows = tuple(
         (
             Cell(system),
@@ -45,15 +43,15 @@ def table(results: Results, dataset: str) -> list[Table]:
         )
         for system in systems
     )
-    caption = "Means over all queries; each text, its place and its document stand in contexts.parquet."
-    return [Table(caption, columns, rows, "What a reader gets")] if rows else []
+    caption = "Means over all queries; contexts.parquet lists each text with its document and position."
+    return [Table(caption, columns, rows, "What the reader gets")] if rows else []
 
 
 def lines(results: Results, dataset: str) -> Iterator[str]:
-    """Say it in a line for each, for a terminal."""
-    for row in found(results, dataset):
-        got, budget, texts, documents = _counts(results, dataset, row.system)
-        yield f"{row.system}: a reader gets {got} of {budget} tokens, {texts} texts of {documents} documents"
+    """Yield one line per system, for a terminal."""
+    for row in arranged(results, dataset):
+        tokens, budget, texts, documents = _counts(results, dataset, row.system)
+        yield f"{row.system}: the reader gets {tokens} of {budget} tokens, {texts} texts from {documents} documents"
 
 
 def _counts(results: Results, dataset: str, system: str) -> list[str]:

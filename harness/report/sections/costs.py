@@ -1,4 +1,4 @@
-"""The section about money: what each system costs, by which prices, and what is missing for a number."""
+"""The section about costs: what each system costs, by which prices, and what is missing for a number."""
 
 from __future__ import annotations
 
@@ -14,48 +14,48 @@ HEADS = {
     "per_1m_documents": "indexing 1 M documents",
     "index_build": "index as measured",
     "reindex": "after a model change",
-    "per_month": "a month",
+    "per_month": "per month",
 }
+"""The heading of each amount, by its attribute in `Costs`."""
 CAPTION = (
-    "In {currency}, derived from the quantities of this run and the prices below; docs/cost.md has the formulas. "
-    "Queries as the system was timed on this corpus; indexing scaled from the documents that were measured. "
-    "After a model change: what of the index is made anew.{month}"
+    "In {currency}, derived from the quantities of this run and the prices below; docs/cost.md has the formulas. The "
+    "cost of queries is based on their timing on this corpus; that of indexing is scaled from the documents that were "
+    "measured. After a model change: the part of the index that has to be made again.{month}"
 )
-MONTH = " A month: {rate} queries/s{documents}, hosts around the clock; indexing is not in it."
-SOURCES = "The prices: other ones need no new run (harness report RUN --prices FILE)."
+MONTH = " Per month: {rate} queries/s{documents}, hosts around the clock, without indexing."
+SOURCES = "Other prices need no new run: harness report RUN --prices FILE."
 
 
 def cost(money: Money | None) -> Iterator[Section]:
-    """Give the section about money; nothing where there are no prices."""
+    """Show what each system costs; no section without prices."""
     if money is None or not money.costs:
         return
-    missing: dict[str, list[str]] = {}
-    for (_, system), one in money.costs.items():
-        for note in one.notes:
-            missing.setdefault(note, []).append(system)
-    notes = tuple(f"{note} ({numbers.some(list(dict.fromkeys(names)))})" for note, names in missing.items())
+    systems_of: dict[str, list[str]] = {}
+    for (_, system), costs in money.costs.items():
+        for note in costs.notes:
+            systems_of.setdefault(note, []).append(system)
+    notes = tuple(f"{note} ({numbers.some(list(dict.fromkeys(names)))})" for note, names in systems_of.items())
     blocks: list[Block] = [_amounts(money), _sources(money.prices)]
     yield Section("Cost", (*blocks, *([Items(notes)] if notes else [])))
 
 
 def _amounts(money: Money) -> Table:
-    found = money.costs.values()
-    words = [word for word in HEADS if any(getattr(one, word) is not None for one in found)]
-    timed = any(one.basis for one in found)
+    amounts = [name for name in HEADS if any(getattr(costs, name) is not None for costs in money.costs.values())]
+    timed = any(costs.basis for costs in money.costs.values())
     rows = []
-    for (dataset, system), one in money.costs.items():
-        cells = [numbers.money(getattr(one, word), one.currency) for word in words]
-        share = "" if one.utilisation is None else f", utilisation {one.utilisation:.1%}"
-        basis = [f"{one.basis}{share}" or numbers.NOTHING] if timed else []
+    for (dataset, system), costs in money.costs.items():
+        cells = [numbers.money(getattr(costs, name), costs.currency) for name in amounts]
+        share = "" if costs.utilisation is None else f", utilisation {costs.utilisation:.1%}"
+        basis = [f"{costs.basis}{share}" or numbers.NOTHING] if timed else []
         rows.append(tuple(map(Cell, (dataset, system, *cells, *basis))))
-    heads = [Column(HEADS[word], numeric=True) for word in words]
-    columns = (Column("data set"), Column("system"), *heads, *([Column("queries reckoned")] if timed else []))
-    return Table(_caption(money.prices, words), columns, tuple(rows))
+    heads = [Column(HEADS[name], numeric=True) for name in amounts]
+    columns = (Column("data set"), Column("system"), *heads, *([Column("basis for queries")] if timed else []))
+    return Table(_caption(money.prices, amounts), columns, tuple(rows))
 
 
-def _caption(prices: Prices, words: list[str]) -> str:
+def _caption(prices: Prices, amounts: list[str]) -> str:
     load = prices.load
-    if load is None or "per_month" not in words:
+    if load is None or "per_month" not in amounts:
         return CAPTION.format(currency=prices.currency, month="")
     documents = f", {numbers.count(load.documents)} documents" if load.documents else ""
     return CAPTION.format(currency=prices.currency, month=MONTH.format(rate=f"{load.rate:.3g}", documents=documents))
@@ -64,10 +64,9 @@ def _caption(prices: Prices, words: list[str]) -> str:
 def _sources(prices: Prices) -> Table:
     rows = []
     for entry in prices.entries():
-        one = entry.beside
-        day, source = one.date or prices.date, one.source or prices.source
-        said = "EXAMPLE VALUE, not a published price" if one.example else source or "said by the suite"
+        price = entry.beside
+        day, source = price.date or prices.date, price.source or prices.source
+        origin = "EXAMPLE VALUE, not a published price" if price.example else source or "set by the suite"
         used = " (in use)" if entry.path in (("hosts", prices.host), ("gpus", prices.gpu)) else ""
-        texts = (entry.title + used, str(entry.rate), str(day) if day else "undated", said)
-        rows.append(tuple(map(Cell, texts)))
-    return Table(SOURCES, tuple(map(Column, ("of", "price", "date", "source"))), tuple(rows), "Prices")
+        rows.append(tuple(map(Cell, (entry.title + used, str(entry.rate), str(day) if day else "undated", origin))))
+    return Table(SOURCES, tuple(map(Column, ("item", "price", "date", "source"))), tuple(rows), "Prices")

@@ -1,28 +1,31 @@
-"""Which queries a language model rewrote, and where its drafts lie."""
+"""The section about rewritten queries: which queries a language model rewrote, and the file of its drafts."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator
 
 from harness.report import numbers
 from harness.report.document import Cell, Column, Section, Table
+from harness.results import Results
+from harness.results.facts import RewrittenFacts
 
 CAPTION = (
-    "A language model wrote what was searched with. Short: queries for which it wrote fewer texts than it was asked "
-    "for, so that the query itself stands for the others. The drafts lie in the result folder, a line a query."
+    "These systems search with texts that a language model wrote. Short: queries for which it wrote fewer texts than "
+    "requested; the query itself takes the place of the missing ones. The drafts are in the result folder, one line "
+    "per query."
 )
 
 
-def rewritten(said: Sequence[Mapping[str, Any]]) -> Iterator[Section]:
-    """List of each rewriter in run.json the model, the systems that search with its drafts, and their file."""
-    rows = []
-    for one in said:
-        by = " ".join(str(one[key]) for key in ("stage", "model") if one.get(key))
-        texts = (numbers.fact(one.get("dataset")), numbers.some(list(one.get("systems") or ())), by)
-        counts = (numbers.count(one.get("queries")), numbers.count(one.get("short")))
-        rows.append(tuple(map(Cell, (*texts, *counts, numbers.fact(one.get("file"))))))
+def rewritten(results: Results) -> Iterator[Section]:
+    """List each rewriter with its model, the systems that use its drafts, and their file; no section for none."""
+    rows = tuple(map(_row, results.facts.rewritten))
     if rows:
         heads = ("data set", "systems", "rewritten by", "queries", "short", "drafts")
         columns = tuple(Column(head, numeric=head in ("queries", "short")) for head in heads)
-        yield Section("Rewritten queries", (Table(CAPTION, columns, tuple(rows)),))
+        yield Section("Rewritten queries", (Table(CAPTION, columns, rows),))
+
+
+def _row(facts: RewrittenFacts) -> tuple[Cell, ...]:
+    rewriter = " ".join(part for part in (facts.stage, facts.model) if part)
+    counts = (numbers.count(facts.queries), numbers.count(facts.short))
+    return tuple(map(Cell, (facts.dataset, numbers.some(facts.systems), rewriter, *counts, numbers.fact(facts.file))))

@@ -1,4 +1,4 @@
-"""The section about latency: how it was measured, each system beside the reference, what was not measured and why."""
+"""The section about latency: how it was measured, each system beside the reference, and what could not be measured."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ CAPTION = (
     "percentile that the number of laps cannot support is not printed."
 )
 RATIO = (
-    " Ratio: the median over laps of what a system took over what the reference took for the same query at the same "
-    "time, with its {confidence} interval; below the noise floor two systems cannot be told apart."
+    " Ratio: the median, over laps, of the time that a system took over the time that the reference took for the same "
+    "query in the same visit, with its {confidence} interval; below the noise floor two systems cannot be told apart."
 )
-STAGES = "Medians in ms, in the order in which the stages work; they need not add up to the median of the whole."
+STAGES = "Medians in ms, in the order in which the stages run; they need not add up to the median of the whole system."
 
 
 def sections(results: Results, comparison: Comparison, money: Mapping[str, Costs]) -> Iterator[Section]:
-    """Give a section for each machine that timed systems on the data set; none where nothing was timed.
+    """Yield a section for each machine that timed systems on the data set; none if nothing was timed.
 
-    `money` is what each system costs.
+    `money` holds the costs of each system.
     """
     for timing in timings(results, comparison.dataset):
         blocks = (
@@ -46,10 +46,10 @@ def sections(results: Results, comparison: Comparison, money: Mapping[str, Costs
 def _compared(results: Results, comparison: Comparison, timing: Timing, money: Mapping[str, Costs]) -> Iterator[Block]:
     if not timing.systems:
         return
-    if said := sentences(results, comparison, timing, money):
+    if tradeoffs := sentences(results, comparison, timing, money):
         intervals = f" (95 % intervals of differences, {percent(RATIO_CONFIDENCE)} of ratios):"
-        yield say("Against the reference, ", strong(timing.reference or ""), intervals)
-        yield Items(tuple(said))
+        yield say("Compared with the reference, ", strong(timing.reference or ""), intervals)
+        yield Items(tuple(tradeoffs))
     yield table(timing)
     yield from quality_and_time(comparison, timing)
     yield from stage_bars(timing)
@@ -58,7 +58,7 @@ def _compared(results: Results, comparison: Comparison, timing: Timing, money: M
 
 
 def table(timing: Timing) -> Table:
-    """Put the systems under the percentiles, the fastest first, with the ratio to the reference."""
+    """Return the systems with their percentiles, the fastest first, and the ratio to the reference."""
     whole = {row.quantity for row in timing.rows if row.stage is None and not row.failed}
     heads = [name for name in ("p50", "p90", "p95", "p99", "max") if f"latency_{name}" in whole]
     columns = [Column("system"), *(Column(f"{head}, ms", numeric=True) for head in heads)]
@@ -88,14 +88,14 @@ def _ratio(timing: Timing, system: str) -> Cell:
 
 
 def stage_table(timing: Timing) -> Iterator[Table]:
-    """Say what each stage of a system takes, in the order in which they work."""
+    """Show the median of each stage of a system, in the order in which the stages run."""
     rows = [
         (Cell(system), Cell(" → ".join(f"{stage} {numbers.spread(ms)[0]}" for stage, ms in stages.items())))
         for system in timing.systems
         if (stages := timing.stages(system))
     ]
     if rows:
-        yield Table(STAGES, (Column("system"), Column("stages")), tuple(rows), "What each stage takes")
+        yield Table(STAGES, (Column("system"), Column("stages")), tuple(rows), "Latency of each stage")
 
 
 def _left_out(timing: Timing) -> Iterator[Table]:
@@ -103,13 +103,13 @@ def _left_out(timing: Timing) -> Iterator[Table]:
     for mode, missing in timing.left_out:
         rows += [(system, mode or "latency", reason) for system, reason in missing.systems.items()]
         rows += [("every system", failed, reason) for failed, reason in missing.modes.items()]
-        rows += [(one.system, _quantity(mode, one), one.reason) for one in missing.quantities]
+        rows += [(entry.system, _quantity(mode, entry), entry.reason) for entry in missing.quantities]
     if rows:
-        heads = (Column("system"), Column("of"), Column("reason"))
+        heads = (Column("system"), Column("quantity"), Column("reason"))
         cells = tuple(tuple(map(Cell, row)) for row in rows)
-        yield Table("What has no number, and why.", heads, cells, "Not measured")
+        yield Table("Quantities without a number, and the reasons.", heads, cells, "Not measured")
 
 
 def _quantity(mode: str | None, missing: Unmeasured) -> str:
-    named = " ".join(word for word in (missing.stage, missing.quantity) if word)
-    return f"{mode}: {named}" if mode else named
+    name = " ".join(part for part in (missing.stage, missing.quantity) if part)
+    return f"{mode}: {name}" if mode else name

@@ -1,4 +1,4 @@
-"""The sections about quality: who is best, all systems side by side, and the same by kind of query."""
+"""The sections about quality: the best system, all systems side by side, and the same by tag of the query."""
 
 from __future__ import annotations
 
@@ -14,33 +14,32 @@ from harness.report.document import Block, Cell, Column, Items, Paragraph, Strip
 from harness.results import Results
 
 MOST_TAGS = 12
-"""How many kinds of query a table shows, the commonest first."""
+"""The largest number of tags that a table shows, the most frequent first."""
 MARKS = {Standing.BEST: "★", Standing.TIED: "≈"}
-"""What stands beside the name of a system that nothing on this data set tells from the best."""
+"""The mark after the name of a system that is the best, or not separable from it on this data set."""
 LEGEND = (
     "★ highest {measure}; ≈ not separable from it: the 95 % interval of the paired difference over queries (bootstrap) "
-    "reaches zero, each system on its own. Best of a column in bold. {counted}95 % bootstrap interval beside {measure}."
+    "contains zero, each system on its own. The best value of a column is bold. {counted}The 95 % bootstrap interval "
+    "follows {measure}."
 )
-
-RECALLED = (
-    " Index recall: the share of the exact search's first k, over the same vectors, that the approximate index finds; "
-    "it says nothing of relevance, and exact searches have none."
+RECALL_LEGEND = (
+    " Index recall: the share of exact search's first k documents, over the same vectors, that the approximate index "
+    "finds; it says nothing about relevance, and exact search has none."
 )
 
 
 def headline(comparison: Comparison) -> Paragraph:
-    """Say which system is best, and which cannot be told from it."""
+    """Return a sentence that names the best system, and those that cannot be told from it."""
     best = comparison.best
     if best is None or best.headline is None:
         return say(strong(comparison.dataset), ": no system has a number to compare.")
     row = best.headline
     spread = numbers.interval(row.low, row.high)
-    sure = [f"95 % interval {spread}"] if spread else []
-    asked = [f"{numbers.count(row.n)} queries"] if row.n else []
-    beside = f" ({', '.join(sure + asked)})" if sure or asked else ""
-    said: list[str | Cell] = [strong(comparison.dataset), ": ", strong(best.system)]
-    said.append(f" has the highest {comparison.headline}, {numbers.measure(row.value)}{beside}. ")
-    return say(*said, *_rivals(comparison))
+    details = [f"95 % interval {spread}"] if spread else []
+    details += [f"{numbers.count(row.n)} queries"] if row.n else []
+    support = f" ({', '.join(details)})" if details else ""
+    result = f" has the highest {comparison.headline}, {numbers.measure(row.value)}{support}. "
+    return say(strong(comparison.dataset), ": ", strong(best.system), result, *_rivals(comparison))
 
 
 def _rivals(comparison: Comparison) -> Iterator[str]:
@@ -51,13 +50,13 @@ def _rivals(comparison: Comparison) -> Iterator[str]:
     elif behind:
         yield "It is separable from every system it was compared with. "
     if unknown:
-        yield f"Not compared for want of values a query: {numbers.some(unknown)}. "
+        yield f"Not compared, because values per query are missing: {numbers.some(unknown)}. "
     if failed := comparison.having(Standing.FAILED):
         yield f"Failed: {numbers.some(failed)}."
 
 
 def table(comparison: Comparison) -> Table:
-    """Put the systems under the measures, with what they weigh."""
+    """Return the systems with their measures, sizes and median latency."""
     measures = comparison.measures
     columns = [Column("system"), *(Column(measure, numeric=True) for measure in measures)]
     columns += [Column("index", numeric=True), Column("dimensions", numeric=True)]
@@ -89,27 +88,27 @@ def table(comparison: Comparison) -> Table:
     counts = sorted({e.headline.n for e in comparison.entries if e.headline and e.headline.n})
     counted = f"{' or '.join(map(numbers.count, counts))} queries. " if counts else ""
     caption = LEGEND.format(measure=comparison.headline or "measure", counted=counted)
-    return Table(caption + (RECALLED if cuts else ""), tuple(columns), tuple(rows))
+    return Table(caption + (RECALL_LEGEND if cuts else ""), tuple(columns), tuple(rows))
 
 
 def _index(comparison: Comparison, entry: Entry) -> list[Cell]:
-    """Say what an approximate index finds, and what it takes; nothing where no system has one."""
+    """Return the recall, memory and build times of an approximate index; [] if no system has one."""
     if not comparison.recall_cuts:
         return []
-    found = [numbers.measure(entry.index_recall.get(k)) for k in comparison.recall_cuts]
+    recall = [numbers.measure(entry.index_recall.get(k)) for k in comparison.recall_cuts]
     built = [numbers.quantity(entry.build_seconds.get(machine), "s") for machine in comparison.builders]
-    return [*map(Cell, found), Cell(numbers.quantity(entry.index_memory_bytes, "bytes")), *map(Cell, built)]
+    return [*map(Cell, recall), Cell(numbers.quantity(entry.index_memory_bytes, "bytes")), *map(Cell, built)]
 
 
 def _active(entry: Entry) -> str:
-    """Say how many dimensions of sparse vectors are not zero."""
+    """Return the mean numbers of non-zero dimensions of sparse vectors."""
     if entry.active_dims is None:
         return ""
     return f"{numbers.count(entry.active_dims)} active, in queries {numbers.count(entry.query_active_dims)}"
 
 
 def _scale(comparison: Comparison) -> tuple[float, float] | None:
-    """Return the ends of the scale on which the intervals are drawn."""
+    """Return the ends of the scale on which intervals are drawn; None if there are no intervals."""
     rows = [e.headline for e in comparison.entries if e.headline]
     ends = [end for row in rows for end in (row.low, row.high) if end is not None]
     return (min(ends), max(ends)) if ends and min(ends) < max(ends) else None
@@ -130,7 +129,7 @@ def _number(entry: Entry, measure: str, highest: str, scale: tuple[float, float]
 
 
 def by_tag(results: Results, comparison: Comparison) -> list[Block]:
-    """Put the systems under the tags of the queries, the commonest first; nothing where no query bears a tag."""
+    """Return the headline measure by tag of the query, the most frequent tag first; [] if no query has a tag."""
     tags = results.tags()
     tags = tags.filter(pc.equal(tags["dataset"], comparison.dataset))
     columns = query_values(results, comparison.dataset, comparison.headline)
@@ -152,26 +151,28 @@ def by_tag(results: Results, comparison: Comparison) -> list[Block]:
         rows.append((Cell(entry.system, note=MARKS.get(entry.standing, "")), *cells))
     heads = (Column(f"{tag} ({int(members[tag].sum())})", numeric=True) for tag in shown)
     title = f"{comparison.headline} by tag of the query"
-    caption = "In brackets how many judged queries bear the tag; a mean of few queries says little."
-    found: list[Block] = [Table(caption, (Column("system"), *heads), tuple(rows), title)]
+    caption = "In brackets: the number of judged queries with the tag; a mean over few queries says little."
+    blocks: list[Block] = [Table(caption, (Column("system"), *heads), tuple(rows), title)]
     rest = len(members) - len(shown)
-    return found + ([Items((f"{rest} rarer tags are not shown; tags.parquet has them.",))] if rest else [])
+    return blocks + ([Items((f"{rest} rarer tags are not shown; they are in tags.parquet.",))] if rest else [])
 
 
 def _members(results: Results, comparison: Comparison, tags: pa.Table) -> dict[str, np.ndarray]:
-    """Say for each tag which of the judged queries bear it."""
+    """Return for each tag which of the judged queries have it, bool[queries]."""
     scored = results.per_query()
-    mine = pc.and_(pc.equal(scored["dataset"], comparison.dataset), pc.equal(scored["quantity"], comparison.headline))
-    queries = query_ids(scored.filter(mine))
+    headline = pc.and_(
+        pc.equal(scored["dataset"], comparison.dataset), pc.equal(scored["quantity"], comparison.headline)
+    )
+    queries = query_ids(scored.filter(headline))
     members = {}
     for tag in pc.unique(tags["tag"]).to_pylist():
-        bearing = tags.filter(pc.equal(tags["tag"], tag))["query_id"].combine_chunks()
-        member = pc.is_in(queries, value_set=bearing).to_numpy(zero_copy_only=False)
+        tagged = tags.filter(pc.equal(tags["tag"], tag))["query_id"].combine_chunks()
+        member = pc.is_in(queries, value_set=tagged).to_numpy(zero_copy_only=False)
         if member.any():
             members[tag] = member
     return members
 
 
 def _mean(values: np.ndarray) -> float | None:
-    there = values[~np.isnan(values)]
-    return float(there.mean()) if len(there) else None
+    known = values[~np.isnan(values)]
+    return float(known.mean()) if len(known) else None

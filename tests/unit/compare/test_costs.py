@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.compare.costs import ALONE, LOWER, Costs, costs
+from harness.compare.costs import LOWER, TOKENS_ONLY, Costs, costs
 from harness.prices import Prices
 from harness.results import Measurement, Results
 
@@ -21,7 +21,7 @@ def row(quantity: str, value: float, stage: str | None = None, n: int | None = N
     return Measurement("toy", "one", stage, quantity, value, n=n, **{"machine": "here", "fingerprint": stage, **more})
 
 
-# 100 documents/s x 20 s; the flat index hangs on the model, the other does not
+# 100 documents/s x 20 s; the flat index depends on the model, the other does not
 ENCODED = [row("encode_rate", 100, "encode/dense", DOCUMENTS), row("reindex_seconds", 20, "encode/dense", DOCUMENTS)]
 BUILT = [row("build_seconds", 3, "index/bm25"), row("build_seconds", 2, "index/flat")]
 FLAT = [row("reindex_seconds", 2, "index/flat")]
@@ -92,10 +92,10 @@ def test_an_api_encoder() -> None:
     # 0.0085 USD / 2,000 x 1,000,000 = 4.25 USD
     assert found.per_1m_documents == pytest.approx(4.25)
     alone = cost(rows, API, **asked)
-    assert (alone.per_1m_queries, alone.basis) == (pytest.approx(0.24), ALONE)
+    assert (alone.per_1m_queries, alone.basis) == (pytest.approx(0.24), TOKENS_ONLY)
     unknown = cost(rows, API, services={"encode/api": "another"})
     assert unknown.per_1m_queries is unknown.index_build is None
-    assert unknown.notes == ("no price of the model 'another'",)
+    assert unknown.notes == ("no price for the model 'another'",)
 
 
 def test_drafts_are_priced_as_what_a_model_writes() -> None:
@@ -105,11 +105,11 @@ def test_drafts_are_priced_as_what_a_model_writes() -> None:
     # (300 - 200) x 0.15 + 200 x 0.60 = 15 + 120 = 135 USD for a million queries, and 0.50 USD for the host
     assert cost(rows, prices, **asked).per_1m_queries == pytest.approx(135.5)
     mute = {**CPU, "models": {"writer": {"input": "0.15 USD/1M tokens"}}}
-    assert cost(rows, mute, **asked).notes[0] == "no price of what the model 'writer' writes"
+    assert cost(rows, mute, **asked).notes[0] == "no price for the tokens that the model 'writer' writes"
     # not counted apart: 300 x 0.15 = 45 USD, said to be so
     uncounted = cost([rows[0], *TIMED], prices, **asked)
     assert uncounted.per_1m_queries == pytest.approx(45.5)
-    assert "priced as what it reads" in uncounted.notes[0]
+    assert "priced as tokens it reads" in uncounted.notes[0]
 
 
 def test_a_month_at_a_load() -> None:
@@ -166,11 +166,11 @@ def test_a_machine_without_a_price_gives_a_note_and_no_number() -> None:
     made = [row("build_seconds", 3, "index/bm25", machine="elsewhere"), *TIMED]
     found = cost(made, CPU)
     assert (found.per_1m_queries, found.index_build) == (pytest.approx(0.5), None)
-    assert found.notes == ("no price of the machine elsewhere",)
+    assert found.notes == ("no price for the machine elsewhere",)
     named = {**CPU, "hosts": {"b": {"price": "3.6 USD/h", "machines": ["elsewhere"]}}}
     assert cost(made, named).index_build == pytest.approx(0.003)  # 3 s x 0.001 USD/s
-    assert cost(TIMED, {"storage": {"price": "1 USD/GB-month"}}).notes[0] == "no price of the machine here"
-    assert cost(TIMED, CPU, device="cuda").notes[0] == "no price of the GPU of here"
+    assert cost(TIMED, {"storage": {"price": "1 USD/GB-month"}}).notes[0] == "no price for the machine here"
+    assert cost(TIMED, CPU, device="cuda").notes[0] == "no price for the GPU of the machine here"
 
 
 def test_what_was_not_measured_has_no_number() -> None:
@@ -181,9 +181,9 @@ def test_what_was_not_measured_has_no_number() -> None:
         "documents: no time of an encoder or an index is recorded",
         "the month: the system was not timed",
     )
-    old = cost([ENCODED[0]], CPU)  # a run of before: no row says what hangs on the model
+    old = cost([ENCODED[0]], CPU)  # a run of before: no row says what depends on the model
     assert old.reindex is None
-    assert "re-indexing: the run does not say what hangs on a model" in old.notes
+    assert "re-indexing: the run does not say what depends on a model" in old.notes
     assert cost([BUILT[0]], CPU).reindex == 0
 
 

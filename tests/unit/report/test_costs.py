@@ -34,7 +34,7 @@ def test_the_prices_of_the_run_are_in_the_report(tmp_path: Path) -> None:
     text = section(pages[".md"])
     # 200 documents / 812.5 documents/s = 0.246 s x 0.0001 USD/s; for a million 5,000 times that
     assert "| toy | dense-384-cosine | 0.123 USD | 0.0000246 USD |" in text
-    assert "| host | 0.36 USD/h | undated | said by the suite |" in text
+    assert "| host | 0.36 USD/h | undated | set by the suite |" in text
     assert "queries: the system was not timed" in text
     assert ">Cost</h" in pages[".html"]
 

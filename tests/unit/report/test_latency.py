@@ -18,6 +18,7 @@ from harness.report.pictures.svg import SHAPES
 from harness.report.sections.latency import sections
 from harness.report.sections.tradeoffs import sentences
 from harness.results import Measurement, Results
+from harness.results.latency_facts import LatencyFacts
 from harness.results.left_out import LeftOut, Unmeasured
 from harness.results.timings import by_length, timings
 from harness.statistics import paired_interval
@@ -76,8 +77,8 @@ def test_a_percentile_that_was_not_recorded_is_not_printed(tmp_path):
 
 def test_how_it_was_measured_is_said(page):
     for said in ("Measured on laptop-7f3a (Some CPU, 2 cores, device cpu, 1 thread)", "40 queries", "seed 0",
-                 "400 laps of every system, in 10 blocks", "to warm up, 60 laps in 2.4 s",
-                 "Measuring stopped when every ratio was known closely enough", "against itself: 1.002 "):  # fmt: skip
+                 "400 laps of every system, in 10 blocks", "Warm-up: 60 laps in 2.4 s",
+                 "Measuring stopped when every ratio was known precisely enough", "to itself: 1.002 "):  # fmt: skip
         assert said in page
 
 
@@ -221,10 +222,9 @@ def test_sizes_of_artifacts_alone_are_no_latency(tmp_path):
     assert "| toy | index/bm25 | 1.0 MB |" in rendered(weighed, tmp_path / "out")
 
 
-@pytest.mark.parametrize("said", [[], "x", {"toy": None}, {"toy": {"again": 3, "warm_up": "x", "left_out": []}},
-                                  {"toy": {"stopped": {}, "queries": "many", "server": 1}}])  # fmt: skip
-def test_parts_of_other_kinds_do_no_harm(tmp_path, said):
-    assert "p50, ms" in rendered(THREE.write(tmp_path / "run", latency=said), tmp_path / "out")
+@pytest.mark.parametrize("latency", [{}, {"toy": {}}, {"toy": {"reference": "bm25"}}, {"toy": {"of_tomorrow": 1}}])
+def test_facts_that_are_missing_or_unknown_do_no_harm(tmp_path, latency):
+    assert "p50, ms" in rendered(THREE.write(tmp_path / "run", latency=latency), tmp_path / "out")
 
 
 def tables(content):
@@ -266,7 +266,7 @@ def test_rows_of_another_machine_in_one_run_stand_apart(tmp_path):
     assert any("999" in line for line in found["Latency on toy (old-box)"])
     own, other = timings(results, "toy")
     assert (own.machine, own.systems) == ("laptop-7f3a", ["bm25", "dense", "reranked"])
-    assert (other.machine, other.systems, other.said) == ("old-box", ["dense"], {})
+    assert (other.machine, other.systems, other.facts) == ("old-box", ["dense"], LatencyFacts())
 
 
 def test_modes_have_small_tables(tmp_path):
@@ -294,10 +294,10 @@ def test_modes_have_small_tables(tmp_path):
     for line in ("| system | batches of 1 | batches of 32 |", "| dense | 160 \\[150, 170\\] | 900 \\[880, 950\\] |",
                  "| encode/dense | 1000 \\[980, 1050\\] | dense |",
                  f"| encode/dense | 512 \\[500, 520\\] | {NOTHING} | dense, reranked |",
-                 "| system | queries a second |", "| dense | 130 | 48 \\[44, 50\\] | 0.10% |", "within 50 ms",
+                 "| system | queries per second |", "| dense | 130 | 48 \\[44, 50\\] | 0.10% |", "within 50 ms",
                  "| dense | 5 | 1.9 \\[1.8, 2.2\\] | 3.10 |", "| encode/dense | 4,096 | 812.0 MB | dense |",
                  "| encode/dense | 100 | 512.0 MB | dense |",
-                 "| toy | encode/dense | 7.7 MB | 1.5 kB a document | dense, reranked |",
+                 "| toy | encode/dense | 7.7 MB | 1.5 kB per document | dense, reranked |",
                  "| dense | 0.310 |"):  # fmt: skip
         assert line in content
     assert "**Energy**: read by RAPL" in content
@@ -345,7 +345,7 @@ def test_one_system_has_no_front_and_no_sentence(tmp_path):
         "Latency by stage",
         "Latency and the length of the query",
     ]
-    assert "Against the reference" not in rendered(results, tmp_path / "out")
+    assert "Compared with the reference" not in rendered(results, tmp_path / "out")
 
 
 def test_many_systems_with_long_names_keep_their_pictures(tmp_path):

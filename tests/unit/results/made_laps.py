@@ -141,7 +141,7 @@ class Made:
         table = pa.table(dict(zip(columns, map(list, zip(*cells, strict=True)), strict=True)))
         facts = {
             "measures": ["nDCG@10"],
-            "machine": {"id": self.machine, "cpu": "Some CPU", "cores": 2},
+            "machine": {"id": self.machine, "cpu": "Some CPU", "physical_cores": 2},
             "latency": self.said(),
             "systems": {system: {} for system in self.stages},
         }

@@ -122,7 +122,7 @@ def test_the_command(results: Results, harness: Callable, tmp_path: Path) -> Non
     ]
     (tmp_path / "file").write_text("")
     for words, message in (
-        (("--format", "parket", "--out", "out"), "there is no format 'parket'; did you mean 'parquet'?"),
+        (("--format", "parket", "--out", "out"), "unknown format 'parket'; did you mean 'parquet'?"),
         (("--format", "csv", "--out", "file"), "cannot be written"),
     ):
         wrong = harness("export", results.folder, *words)

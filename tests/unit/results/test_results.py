@@ -145,7 +145,7 @@ def test_a_foreign_file_is_refused(folder, text):
 
 
 def test_missing_folders_and_files_are_said(folder):
-    with pytest.raises(UserError, match=r"no result folder: it has no run\.json"):
+    with pytest.raises(UserError, match=r"not a result folder: it has no run\.json"):
         Results.load(folder / "nowhere")
     with pytest.raises(UserError, match="it holds the runs run: name one of them"):
         Results.load(folder.parent)

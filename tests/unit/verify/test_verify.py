@@ -125,7 +125,7 @@ def test_a_changed_digit_in_a_long_run_is_found_near_its_line(tmp_path: Path) ->
     line = change(tmp_path / "x.trec.gz", lines.index(" d777 ") + 4)
     found = [str(finding) for finding in check_manifest(tmp_path)]
     assert line == 778
-    assert len(found) == 1 and "777: changed: a line from 777 to 780 is not" in found[0]
+    assert len(found) == 1 and "777: changed: a line from 777 to 780 differs" in found[0]
 
 
 def test_a_changed_value_a_query_is_found(result: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_changed_run_is_found_though_the_checksums_were_redone(result: Path) -
     words[hit][2], words[hit - 1][2] = words[hit - 1][2], words[hit][2]
     write(result / RUN_FILE, "\n".join(map(" ".join, words)) + "\n")
     write_manifest(result)
-    assert f"{RUN_FILE}: its lines are not those whose checksum run.json gives" in said(verify(result))
+    assert f"{RUN_FILE}: the checksum of its lines is not the one that run.json gives" in said(verify(result))
     facts = json.loads((result / "run.json").read_text())
     facts["files"]["sha256"][RUN_FILE] = lines_checksum(result / RUN_FILE)
     (result / "run.json").write_text(json.dumps(facts))
@@ -201,7 +201,7 @@ def test_changed_judgements_are_found_though_the_checksums_were_redone(result: P
         ('"R@20"', '"R@19"', "R@19 of bm25 on toy is missing"),
         ('"runs/toy/dense.trec.gz"', '"runs/toy/dense2.trec.gz"', "cannot be read: No such file"),
         ('"qrels": {', '"qrel": {', "names no judgements of 'toy'"),
-        ('"runs": {', '"run5": {', "names no run file behind it"),
+        ('"runs": {', '"run5": {', "names no run file for it"),
     ],
 )
 def test_a_changed_fact_is_found_though_the_checksums_were_redone(
@@ -232,13 +232,13 @@ def test_files_that_come_or_go_or_break_are_named(result: Path) -> None:
     found = said(verify(result))
     assert "latency.parquet: is not named by the manifest" in found
     assert "per_query.parquet: is missing" in found
-    assert f"{RUN_FILE}: changed: it cannot be unpacked any more" in found
+    assert f"{RUN_FILE}: changed: it can no longer be unpacked" in found
     assert "damaged gzip" in found
 
 
 def test_a_result_older_than_manifests_is_scored_again(result: Path) -> None:
     (result / MANIFEST).unlink()
-    assert "manifest.json: is missing, and run.json names it" in said(verify(result))
+    assert "manifest.json: is missing, although run.json names it" in said(verify(result))
     facts = json.loads((result / "run.json").read_text())
     del facts["manifest"]
     (result / "run.json").write_text(json.dumps(facts))
@@ -342,12 +342,12 @@ def test_the_command(result: Path, harness: Callable, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     for folder in ("empty", "nowhere", "toy.yaml"):
         none = harness("verify", tmp_path / folder)
-        assert none.returncode == 2 and none.stderr.count("\n") == 1 and "no result folder" in none.stderr
+        assert none.returncode == 2 and none.stderr.count("\n") == 1 and "not a result folder" in none.stderr
 
 
 def test_judgements_are_named_by_the_checksum_of_what_was_used(ran: Path) -> None:
     facts = Results.load(ran).part("datasets")["toy"]
     rows = [line.split() for line in text_of(ran / QRELS_FILE).splitlines()]
     assert Qrels.of((query, doc, int(grade)) for query, _, doc, grade in rows).checksum() == facts["qrels"]
-    with pytest.raises(UserError, match="no result folder"):
+    with pytest.raises(UserError, match="not a result folder"):
         verify(ran.parent / "nowhere")
