@@ -205,7 +205,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score a TREC run, plain or gzipped, by the same measures as everywhere. A query that it lacks counts 0."""
-    from harness.measures.score_run import score_files
+    from harness.measures.scoring.score_run import score_files
 
     found = score_files(qrels, run, measures, ties=ties, ignore_identical_ids=ignore_identical_ids)
     for remark in found.remarks():

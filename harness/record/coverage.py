@@ -10,9 +10,9 @@ import pyarrow.compute as pc
 
 from harness.artifacts.run_lines import Fit
 from harness.fingerprint import Fingerprint
-from harness.measures.census import Census, take_census
 from harness.measures.judgements import Judgements, resolve
-from harness.measures.parse import parse, required_depth
+from harness.measures.scoring.counts import Counts, count_run
+from harness.measures.scoring.parse import parse, required_depth
 from harness.plan import Plan, Target, walk
 from harness.stage import Node
 
@@ -32,7 +32,7 @@ class RunCoverage:
         self.plan, self.failed, self.load = plan, failed, load
         self.judgements: dict[str, Judgements] = {}
 
-    def census(self, target: Target) -> Census:
+    def census(self, target: Target) -> Counts:
         """Count queries without an answer, ties at the cut and unjudged documents of one system."""
         if target.dataset not in self.judgements:
             qrels = self.plan.leaves.collections[target.dataset].qrels
@@ -44,7 +44,7 @@ class RunCoverage:
             named = self.load(found.inputs[1]).queries
             asked = pc.is_in(self.load(target.chain.queries).table["id"], value_set=named).to_numpy()
         measures = [parse(name) for name in target.scores]
-        return take_census(measures, self.load(target.run), self.judgements[target.dataset], asked)
+        return count_run(measures, self.load(target.run), self.judgements[target.dataset], asked)
 
     @cached_property
     def fitted(self) -> list[Fitted]:

@@ -14,7 +14,7 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE
 from harness.artifacts.text import Corpus, Queries
 from harness.fingerprint import Fingerprint
-from harness.measures.gold_spans import Gold, Places
+from harness.measures.scoring.gold_spans import Gold, Places
 from harness.plan import Plan, Target
 from harness.results import PASSAGES_SCHEMA, SPANS_SCHEMA
 from harness.results.write import PassageFiles, RunFile

@@ -11,7 +11,7 @@ import pytest
 
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
-from harness.measures.score_run import score_files
+from harness.measures.scoring.score_run import score_files
 from harness.results import Results
 from harness.stage import Runtime
 from harness.stages.filter.identical_ids import IdenticalIds
