@@ -207,7 +207,7 @@ def _take_in(dataset: Dataset, store: Store) -> dict[str, Any]:
     return {
         "contents": contents,
         "counts": counts,
-        "notes": [*dataset.said(), *dataset.notes(), *unjudged],
+        "notes": [*dataset.changes(), *dataset.notes(), *unjudged],
         "origin": dataset.origin(),
         "ignore_identical_ids": dataset.ignore_identical_ids,
         "hygiene": _examine(dataset, nodes, store),
