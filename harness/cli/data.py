@@ -27,7 +27,7 @@ def score(
     as_json: AsJson = False,
 ) -> None:
     """Score a TREC run, plain or gzipped, with the measures of suites. A judged query missing from the run scores 0."""
-    from harness.measures.score_run import score_files
+    from harness.measures.scoring.score_run import score_files
 
     scores = score_files(qrels, run, measures, ties=ties, ignore_identical_ids=ignore_identical_ids)
     for remark in scores.remarks():

@@ -235,7 +235,7 @@ def _read(dataset: Dataset, store: Store) -> dict[str, Any]:
         nodes[part] = Node(PARTS[part](content=contents[part]))
         if nodes[part].fingerprint not in store:
             store.save(artifact, Entry(nodes[part].fingerprint, nodes[part].recipe, about=_about(dataset)))
-    notes = [*dataset.said(), *dataset.notes()]
+    notes = [*dataset.changes(), *dataset.notes()]
     if unjudged := dataset.unjudged_queries():
         notes.append(f"queries without judgements, which are left out: {unjudged:,}")
     return {

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from harness.artifacts.passages import Passages
 from harness.errors import Place, SuiteError, UserError
-from harness.measures.parse import of_spans, parse
+from harness.measures.scoring.parse import of_spans, parse
 from harness.plan.leaves import DatasetLeaf
 from harness.plan.placement import depth_of
 from harness.plan.plan import Ceiling, Chain

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import pyarrow.compute as pc
 
 from harness.artifacts.run_lines import Fit
-from harness.measures.census import take_census
 from harness.measures.judgements import Judgements, resolve
-from harness.measures.parse import parse
+from harness.measures.scoring.counts import count_run
+from harness.measures.scoring.parse import parse
 from harness.plan import Target, walk
 from harness.record.made import Made
 from harness.results import Measurement
@@ -33,9 +33,9 @@ class Coverage:
             named = self.made.load(run.inputs[1]).queries
             queries_in_run = pc.is_in(self.made.load(target.chain.queries).table["id"], value_set=named).to_numpy()
         measures = [parse(name) for name in target.scores]
-        census = take_census(measures, self.made.load(target.run), self._resolve(target), queries_in_run)
-        for quantity, value, unit in census.quantities():
-            yield Measurement.of(target, quantity, value, unit, n=census.n_queries)
+        counts = count_run(measures, self.made.load(target.run), self._resolve(target), queries_in_run)
+        for quantity, value, unit in counts.quantities():
+            yield Measurement.of(target, quantity, value, unit, n=counts.n_queries)
 
     def _resolve(self, target: Target) -> Judgements:
         if target.dataset not in self._judgements:

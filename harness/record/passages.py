@@ -10,7 +10,7 @@ from harness.artifacts.judgements import Spans
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE
 from harness.artifacts.text import Corpus, Queries
-from harness.measures.gold_spans import Gold, Places
+from harness.measures.scoring.gold_spans import Gold, Places
 from harness.plan import Target
 from harness.record.made import Made
 from harness.results import PASSAGES_SCHEMA, SPANS_SCHEMA

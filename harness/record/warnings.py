@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from harness.measures.parse import parse, required_depth
+from harness.measures.scoring.parse import parse, required_depth
 from harness.plan import Plan
 from harness.record.coverage import FittedRunFile
 from harness.record.made import Made

@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from harness.errors import Place, SuiteError, UnknownName, UserError, nearest
-from harness.measures.parse import parse, required_depth
+from harness.measures.scoring.parse import parse, required_depth
 from harness.models.weights import ModelSpec
 from harness.registry import STAGES
 from harness.stage import Rescorer, Stage

@@ -16,7 +16,7 @@ from harness.datasets.base import Dataset
 from harness.errors import Place, SuiteError, UserError, nearest, relative
 from harness.fingerprint import Fingerprint, fingerprint
 from harness.machine import Precision, default_precision
-from harness.measures.parse import parse, required_depth
+from harness.measures.scoring.parse import parse, required_depth
 from harness.models.weights import ModelSpec
 from harness.prices import Prices
 from harness.registry import DATASETS, load_plugin

@@ -10,7 +10,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import UserError
-from harness.measures.parse import parse
+from harness.measures.scoring.parse import parse
 from harness.stage import Stage
 
 

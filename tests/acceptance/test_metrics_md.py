@@ -22,7 +22,7 @@ from harness.artifacts.vectors import Vectors
 from harness.errors import DataError
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements, resolve
-from harness.measures.score_run import RunScores, score
+from harness.measures.scoring.score_run import RunScores, score
 from harness.measures.ties import over_ties
 from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
@@ -136,7 +136,7 @@ def test_05_which_queries_are_averaged(name: str) -> None:
     assert means({"q1": right, "q2": right}, {"q1": one, "q2": {"a": 0}}, name)[name] == alone / 2
     assert means({"q1": right, "q3": right}, {"q1": one}, name)[name] == alone
     assert means({"q3": right}, {"q1": one}, name)[name] == 0
-    counts = scored({"q1": right, "q3": right}, {"q1": one, "q2": one, "q4": {"a": 0}}, name).census
+    counts = scored({"q1": right, "q3": right}, {"q1": one, "q2": one, "q4": {"a": 0}}, name).counts
     assert (counts.n_queries, counts.n_missing, counts.n_no_relevant, counts.n_extra) == (3, 2, 1, 1)
 
 

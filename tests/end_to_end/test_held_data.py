@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 import harness
-from harness.measures.gold_spans import Gold
+from harness.measures.scoring.gold_spans import Gold
 from harness.stages.score import qrels, spans
 from tests.end_to_end.test_passages import write_spans
 

@@ -21,7 +21,7 @@ from harness.datasets.files import JsonlFiles
 from harness.errors import DataError, SuiteError, UserError
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements
-from harness.measures.parse import parse
+from harness.measures.scoring.parse import parse
 from harness.plan import Plan
 from harness.plan.dry_run import forecast
 from harness.plan.prepare import prepare_plan
@@ -200,7 +200,7 @@ def test_a_result_older_than_that_is_averaged_again(measured: Path) -> None:
 
 def test_measures_of_passages_are_no_measures_of_documents(write_suite: Write) -> None:
     assert str(parse("passage_ndcg_cut_10")) == "passage_nDCG@10" and parse("nDCG@10") != parse("passage_nDCG@10")
-    with pytest.raises(UserError, match="'span_iou@5' looks at passages as it is: leave out the 'passage_' before it"):
+    with pytest.raises(UserError, match="'span_iou@5' measures passages already: omit the prefix 'passage_'"):
         parse("passage_span_iou@5")
     with pytest.raises(SuiteError, match="passage_R@5 needs gold spans, but the data set 'toy' has none"):
         planned(write_suite("  a: [{index: bm25}]", measures="[passage_R@5]"))

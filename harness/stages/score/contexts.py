@@ -14,8 +14,8 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
-from harness.measures.gold_spans import Gold
-from harness.measures.spans import Covered
+from harness.measures.scoring.covered_spans import Covered
+from harness.measures.scoring.gold_spans import Gold
 from harness.registry import METRICS
 from harness.stage import ContextScorer, Runtime
 

@@ -13,7 +13,7 @@ from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements, resolve
-from harness.measures.parse import parse, provider
+from harness.measures.scoring.parse import parse, provider
 from harness.stage import Runtime, Scorer
 
 

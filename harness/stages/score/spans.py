@@ -13,8 +13,8 @@ from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.errors import UserError
 from harness.measures.evaluate import evaluate_spans
-from harness.measures.gold_spans import Gold
-from harness.measures.parse import of_spans, parse, provider
+from harness.measures.scoring.gold_spans import Gold
+from harness.measures.scoring.parse import of_spans, parse, provider
 from harness.stage import Runtime, SpanScorer
 
 

@@ -177,8 +177,8 @@ def test_the_command(tmp_path, harness):
         (("qrels", ".", "-m", "RR"), "cannot be read: Is a directory"),
         (("run", "qrels", "-m", "RR"), "run:1: expected 4 columns"),
         (("qrels", "run", "-m", "nDGC@10"), "did you mean 'nDCG@10'?"),
-        (("qrels", "run", "-m", "Bpref", "--ties"), "'Bpref' has no value over the orders of ties here"),
-        (("big", "run", "-m", "nDCG(dcg='exp-log2')"), "takes grades up to 1000, found 2000"),
+        (("qrels", "run", "-m", "Bpref", "--ties"), "values over the orders of ties are not available for 'Bpref'"),
+        (("big", "run", "-m", "nDCG(dcg='exp-log2')"), "accepts grades up to 1000, found 2000"),
     ],
 )
 def test_the_command_refuses_in_one_message(tmp_path, harness, words, message):

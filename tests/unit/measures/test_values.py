@@ -102,7 +102,7 @@ def test_aliases_come_back_under_canonical_names():
 
 def test_rows_of_another_data_set_are_refused():
     run = Run(np.zeros((2, 1), np.int32), np.zeros((2, 1), np.float32), range(4, 6))
-    with pytest.raises(ValueError, match=r"judgements of 1 queries have no consecutive range\(4, 6\)"):
+    with pytest.raises(ValueError, match=r"expected consecutive rows within the 1 queries, found range\(4, 6\)"):
         evaluate(["RR"], run, known({0: 1}))
 
 

@@ -1,4 +1,4 @@
-"""The names of measures: the grammar of ir_measures, `base(parameter=value,...)@cutoff`, and other tools' words."""
+"""The names of measures: the grammar of ir_measures, `base(parameter=value,...)@cutoff`, and aliases."""
 
 from __future__ import annotations
 
@@ -28,31 +28,31 @@ ALIASES = {
     "recip_rank": "RR",
     "reciprocal_rank": "RR",
 }
-"""What other tools call a measure, in lower case."""
+"""The names of measures in other tools, in lower case."""
 
 TREC = re.compile(r"(ndcg_cut|map_cut|recall|success|P)_([0-9]+)", re.IGNORECASE)
-"""trec_eval's way to write a cutoff."""
+"""A name with a cut-off as trec_eval writes it."""
 AT = re.compile(r"_at_(?=[0-9])")
-"""MTEB's and Hugging Face's way."""
+"""The separator of a cut-off in MTEB and Hugging Face."""
 PASSAGE = "passage_"
-"""Before the name of any measure of documents: the same of passages."""
+"""The prefix that applies a document measure to passages."""
 FORM = re.compile(r"(?P<base>[^()@]+)(\((?P<parameters>[^()]*)\))?(@(?P<at>.*))?")
 
 
 @dataclass(frozen=True)
 class Measure:
-    """A measure as data; make one with `parse`. Its `str` is the canonical name, in which defaults do not appear."""
+    """A measure as data, made by `parse`. Its `str` is the canonical name, which omits defaults."""
 
     base: str
     parameters: tuple[tuple[str, Any], ...] = ()
-    """Those that differ from the default, by name; a mapping is kept as its sorted pairs."""
+    """The parameters that differ from their defaults, by name; a mapping is kept as its sorted pairs."""
     at: int | float | None = None
-    """What stands behind the @: the cutoff (for IPrec the level of recall)."""
+    """The number after the @: the cut-off (for IPrec the level of recall)."""
     passages: bool = False
-    """Whether it is asked of the passages of a run, which gold spans judge, and not of documents."""
+    """Whether it measures the passages of a run, judged by gold spans, instead of documents."""
 
     def __str__(self) -> str:
-        """Write it as it is typed.
+        """Return the canonical name.
 
         >>> str(Measure("P", (("rel", 2),), 10))
         'P(rel=2)@10'
@@ -63,7 +63,7 @@ class Measure:
 
 
 def measure_of(base: str, parameters: Mapping[str, Any], at: int | float | None) -> Measure:
-    """Make a measure of its parts; the order of the parameters does not matter."""
+    """Return a measure of documents; the order of the parameters does not matter."""
     frozen = {name: tuple(sorted(v.items())) if isinstance(v, dict) else v for name, v in parameters.items()}
     return Measure(base, tuple(sorted(frozen.items())), at)
 
@@ -75,7 +75,7 @@ def _written(value: Any) -> str:
 
 
 def split(text: str) -> Measure:
-    """Take a name apart without asking whether there is such a measure; UserError where it is not of the form.
+    """Split a name into its parts, without checking that the measure exists; UserError if it does not have the form.
 
     >>> split("P(rel=2)@10")
     Measure(base='P', parameters=(('rel', 2),), at=10, passages=False)
@@ -93,9 +93,9 @@ def _parameters(inner: str, text: str) -> dict[str, Any]:
         call = ast.parse(f"f({inner})", mode="eval").body
         if not isinstance(call, ast.Call) or call.args:
             raise ValueError
-        return {word.arg or "**": ast.literal_eval(word.value) for word in call.keywords}
+        return {keyword.arg or "**": ast.literal_eval(keyword.value) for keyword in call.keywords}
     except (SyntaxError, ValueError):
-        raise UserError(f"the parameters ({inner}) of {text!r} do not read as (name=value, ...)") from None
+        raise UserError(f"the parameters ({inner}) of {text!r} do not have the form (name=value, ...)") from None
 
 
 def _at(tail: str | None, text: str) -> int | float | None:
@@ -109,5 +109,5 @@ def _at(tail: str | None, text: str) -> int | float | None:
 
 
 def wrong_cutoff(text: str, tail: object) -> UserError:
-    """Say that a cutoff is none."""
-    return UserError(f"the cutoff of {text!r} is {str(tail)!r}; expected a positive whole number")
+    """Return the error for a cut-off that is not a positive whole number."""
+    return UserError(f"the cut-off of {text!r} is {str(tail)!r}; expected a positive whole number")

@@ -1,4 +1,4 @@
-"""Measures that are written one query at a time, with ids in lists and dictionaries: the form for plug-ins."""
+"""Measures written as a function of one query, with ids in a list and a dictionary: the form for plug-ins."""
 
 from __future__ import annotations
 
@@ -17,18 +17,19 @@ def calculate(
     known: Judgements,
     parameters: dict[str, Any],
 ) -> np.ndarray:
-    """Call `function(ranked, judged, **parameters)` for each judged query: the ids found, best first, and the grades.
+    """Call `function(ranked, judged, **parameters)` for each judged query; float64[queries].
 
-    The ids are those of the corpus; judgements that were made of bare arrays show row numbers instead.
+    `ranked` lists the ids retrieved, best first, and `judged` maps ids to grades. The ids are those of the corpus, or
+    row numbers if the judgements were made from bare arrays. The value of an unjudged query is 0.
     """
     values = np.zeros(known.queries)
     for row in np.flatnonzero(known.judged).tolist():
         part = slice(known.starts[row], known.starts[row + 1])
-        found = documents[row][documents[row] != NONE]
+        retrieved = documents[row][documents[row] != NONE]
         if known.names:
-            ranked = known.names.corpus.take(found).to_pylist()
+            ranked = known.names.corpus.take(retrieved).to_pylist()
             judged = known.names.judged[part].to_pylist()
         else:
-            ranked, judged = ([str(document) for document in some.tolist()] for some in (found, known.documents[part]))
+            ranked, judged = (list(map(str, rows.tolist())) for rows in (retrieved, known.documents[part]))
         values[row] = function(ranked, dict(zip(judged, known.grades[part].tolist(), strict=True)), **parameters)
     return values

@@ -1,4 +1,4 @@
-"""Gold spans and the passages of any chunking, as places in documents; and what these spans say of each passage."""
+"""Gold spans and the passages of any chunking as character ranges, and the judgements of passages that follow."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from harness.errors import DataError
 from harness.measures.judgements import Judgements, Names
 
 TOUCHED, HALF, WHOLE = 1, 2, 3
-"""The grades of a passage: see `Gold.judgements`."""
+"""The grades of a passage; `Gold.judgements` says when each applies."""
 
 
 class Places(NamedTuple):
-    """Parts of documents, characters [start, end); int64[parts] each."""
+    """Character ranges [start, end) of documents; int64[parts] each."""
 
     document: np.ndarray
-    """The number of the document, from 0."""
+    """The row of the document, from 0."""
     start: np.ndarray
     end: np.ndarray
 
     @classmethod
     def of(cls, texts: Corpus) -> Places:
-        """Return where passages lie in their documents; a document is a passage that is all of it."""
+        """Return the places of passages in their documents; a document of a corpus is one passage."""
         if isinstance(texts, Passages):
             return cls(*(each.astype(np.int64) for each in (texts.parents, texts.starts, texts.ends)))
         lengths = _lengths(texts)
@@ -40,19 +40,19 @@ class Places(NamedTuple):
 
 
 class Ranges(NamedTuple):
-    """Parts of documents on one axis, on which the documents lie end to end: [start, end), int64[parts] each."""
+    """Character ranges [start, end) on one axis, on which all documents are concatenated; int64[parts] each."""
 
     start: np.ndarray
     end: np.ndarray
 
     @property
     def lengths(self) -> np.ndarray:
-        """How many characters each has."""
-        found: np.ndarray = self.end - self.start
-        return found
+        """The number of characters of each range; int64[parts]."""
+        lengths: np.ndarray = self.end - self.start
+        return lengths
 
     def take(self, rows: np.ndarray) -> Ranges:
-        """Return some of them."""
+        """Return the ranges at some rows, int[rows]."""
         return Ranges(self.start[rows], self.end[rows])
 
 
@@ -62,13 +62,16 @@ class Gold:
     def __init__(
         self, rows: np.ndarray, spans: Places, passages: Places, queries: int, ids: pa.ChunkedArray | None = None
     ) -> None:
-        """`rows` int[spans] says which of the `queries` each span answers; `ids` are those of the passages."""
+        """Place spans and passages on one axis.
+
+        `rows` int[spans] has the query, below `queries`, that each span answers; `ids` are those of the passages.
+        """
         ends = np.zeros(1 + max(place.document.max(initial=-1) for place in (spans, passages)), np.int64)
         for place in (spans, passages):
             np.maximum.at(ends, place.document, place.end)
         offsets = np.cumsum(ends) - ends
         self.size = int(ends.sum())
-        """How long the axis is."""
+        """The length of the axis in characters."""
         self.rows, self.queries, self.ids = rows.astype(np.int64), queries, ids
         self.spans, self.passages = (
             Ranges(offsets[place.document] + place.start, offsets[place.document] + place.end)
@@ -77,9 +80,9 @@ class Gold:
 
     @classmethod
     def of(cls, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans) -> Gold:
-        """Resolve ids. DataError for a span in a document that is not there, or beyond its end.
+        """Replace ids by rows; DataError for a span in a document that the corpus lacks, or beyond its end.
 
-        `passages` are those of the corpus, or the corpus itself. Spans of other queries are left out.
+        `passages` are the passages of the corpus, or the corpus itself. Spans of other queries are left out.
         """
         lengths = _lengths(corpus)
         row, document = (
@@ -91,27 +94,27 @@ class Gold:
         if beyond.any():
             place = int(np.flatnonzero(beyond)[0])
             raise _refused(spans.table.slice(place, 1).to_pylist()[0], int(document[place]), lengths)
-        asked = row != NONE
-        found = Places(document[asked].astype(np.int64), start[asked], end[asked])
-        return cls(row[asked], found, Places.of(passages), len(queries), passages.table["id"])
+        kept = row != NONE
+        places = Places(document[kept].astype(np.int64), start[kept], end[kept])
+        return cls(row[kept], places, Places.of(passages), len(queries), passages.table["id"])
 
     @property
     def known(self) -> np.ndarray:
-        """Which queries have a span; bool[queries]."""
+        """Whether each query has a span; bool[queries]."""
         return np.bincount(self.rows, minlength=self.queries) > 0
 
     @cached_property
     def judgements(self) -> Judgements:
-        """What the spans say of each passage, by the characters that the two share: judgements of passages.
+        """Judgements of the passages, by the number of characters that a passage and a span share.
 
-        Grade 1 where they share one, 2 where they share at least half of the shorter of the two, 3 where the passage
-        holds the whole span or lies within it; the best span of the query counts. A passage that touches no span is
-        not judged, as one that is not relevant.
+        The grade is 1 if they share any, 2 if they share at least half of the shorter of the two, and 3 if the passage
+        contains the span or lies within it. The best span of the query decides. A passage that overlaps no span is
+        unjudged, hence not relevant.
         """
-        span, passage = self._meetings()
-        one, other = self.spans.take(span), self.passages.take(passage)
-        common = np.minimum(one.end, other.end) - np.maximum(one.start, other.start)
-        shorter = np.minimum(one.lengths, other.lengths)
+        span, passage = self._overlaps()
+        spans, passages = self.spans.take(span), self.passages.take(passage)
+        common = np.minimum(spans.end, passages.end) - np.maximum(spans.start, passages.start)
+        shorter = np.minimum(spans.lengths, passages.lengths)
         grade = np.where(common >= shorter, WHOLE, np.where(2 * common >= shorter, HALF, TOUCHED))
         count = max(len(self.passages.start), 1)
         keys, place = np.unique((self.rows[span] * count + passage)[common > 0], return_inverse=True)
@@ -121,8 +124,8 @@ class Gold:
         names = None if self.ids is None else Names(self.ids, self.ids.take(to_arrow(documents)))
         return Judgements.of(keys // count, documents, best, self.queries, names)
 
-    def _meetings(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return pairs of a span and a passage, int64[pairs] each: all that share a character, and some that do not."""
+    def _overlaps(self) -> tuple[np.ndarray, np.ndarray]:
+        """Return pairs of a span and a passage, int64[pairs] each: all that share a character, and some others."""
         order = np.argsort(self.passages.start, kind="stable")
         start, end = self.passages.take(order)
         first = np.searchsorted(np.maximum.accumulate(end), self.spans.start, side="right")
@@ -136,7 +139,7 @@ def _lengths(corpus: Corpus) -> np.ndarray:
 
 
 def _refused(span: dict[str, Any], document: int, lengths: np.ndarray) -> DataError:
-    said = f"the span [{span['start']}, {span['end']}) of the query {span['query_id']!r}"
+    subject = f"the span [{span['start']}, {span['end']}) of the query {span['query_id']!r}"
     if document == NONE:
-        return DataError(f"{said} lies in the document {span['doc_id']!r}, which the corpus does not hold")
-    return DataError(f"{said} ends beyond the document {span['doc_id']!r}, which has {lengths[document]} characters")
+        return DataError(f"{subject} is in the document {span['doc_id']!r}, which is not in the corpus")
+    return DataError(f"{subject} ends beyond the document {span['doc_id']!r}, which has {lengths[document]} characters")

@@ -1,4 +1,4 @@
-"""Ranked lists of any length behind each other: what a run is where no matrix would hold it."""
+"""Ranked lists of any length, concatenated: the form of a run that is too uneven for a matrix."""
 
 from __future__ import annotations
 
@@ -19,54 +19,56 @@ from harness.measures.judgements import Judgements, Names
 
 @dataclass(frozen=True, eq=False)
 class Ranked:
-    """`documents` int32[places] and `scores` float32[places], in canonical order within each query."""
+    """Ranked lists, in canonical order within each query."""
 
     documents: np.ndarray
+    """The row of the document at each place; int32[places]."""
     scores: np.ndarray
+    """The score at each place; float32[places]."""
     borders: np.ndarray
-    """int64[queries + 1]: the list of query i lies from `borders[i]` to `borders[i + 1]`."""
+    """The list of query i is at the places from `borders[i]` to `borders[i + 1]`; int64[queries + 1]."""
 
     @classmethod
     def of(cls, run: Run) -> Self:
-        """Leave out the empty places of a run."""
-        there = run.documents != NONE
-        borders = np.concatenate([[0], np.cumsum(there.sum(axis=1))])
-        return cls(run.documents[there], run.scores[there], borders)
+        """Convert a run, without its empty places."""
+        filled = run.documents != NONE
+        borders = np.concatenate([[0], np.cumsum(filled.sum(axis=1))])
+        return cls(run.documents[filled], run.scores[filled], borders)
 
     def __len__(self) -> int:
-        """Count the queries."""
+        """Return the number of queries."""
         return len(self.borders) - 1
 
     @property
     def rows(self) -> range:
-        """All queries of the judgements that go with it."""
+        """The rows of the queries in the judgements: all of them."""
         return range(len(self))
 
     @cached_property
     def retrieved(self) -> np.ndarray:
-        """How many documents each query has; int64[queries]."""
+        """The number of documents of each query; int64[queries]."""
         return np.diff(self.borders)
 
     @cached_property
     def queries(self) -> np.ndarray:
-        """Which query each place belongs to; int64[places]."""
+        """The query of each place; int64[places]."""
         return np.repeat(np.arange(len(self)), self.retrieved)
 
     @cached_property
     def ranks(self) -> np.ndarray:
-        """Each place's number in its list, from 1; int64[places]."""
-        found: np.ndarray = np.arange(len(self.documents)) - self.borders[self.queries] + 1
-        return found
+        """The rank of each place in its list, from 1; int64[places]."""
+        ranks: np.ndarray = np.arange(len(self.documents)) - self.borders[self.queries] + 1
+        return ranks
 
     def lists(self) -> list[np.ndarray]:
-        """Return one array of documents a query."""
+        """Return the documents of each query, int32[retrieved] each."""
         return np.split(self.documents, self.borders[1:-1])
 
 
 def rank_judged(run: RunLines, qrels: Qrels) -> tuple[Ranked, Judgements]:
-    """Bring a run by ids and judgements together: one list for every judged query, in the order of `query_ids`.
+    """Match a run by ids with judgements: one list for every judged query, in the order of `query_ids`.
 
-    Queries of the run that nobody judged are left out, and a judged query that the run lacks has an empty list.
+    Queries of the run that are not judged are left out, and a judged query that the run lacks has an empty list.
     """
     judged = pc.unique(qrels.table["query_id"])
     known = Judgements.of(
@@ -80,7 +82,7 @@ def rank_judged(run: RunLines, qrels: Qrels) -> tuple[Ranked, Judgements]:
 
 
 def lists_of(run: RunLines, queries: pa.Array) -> Ranked:
-    """Return one list for each of some queries, whose ids ascend; empty where the run lacks it."""
+    """Return one list for each of some queries, whose ids are ascending; it is empty if the run lacks the query."""
     rows = find_ids(run.queries, queries)[run.query]
     kept = rows >= 0
     return Ranked(run.document[kept], run.scores[kept], np.searchsorted(rows[kept], np.arange(len(queries) + 1)))
