@@ -21,6 +21,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors
+from harness.execute.threads import thread_pools
 from harness.meter import peak_rss_bytes
 from harness.models.weights import bundled_folder
 from harness.registry import DATASETS, STAGES
@@ -38,6 +39,12 @@ def main() -> None:
     for name, default in (("queries", 50), ("pairs", 200), ("rounds", 5), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     said = parser.parse_args()
+    with thread_pools(said.threads):
+        measure(said)
+
+
+def measure(said: argparse.Namespace) -> None:
+    """Run the benchmark and print its results."""
     runtime = Runtime(threads=said.threads)
     data: Any = DATASETS["beir"].model_validate({"path": said.data, "split": "test"})
     corpus, asked = data.corpus(), data.queries()

@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.execute.local import execute
 from harness.execute.progress import Silent
+from harness.execute.threads import thread_pools
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.opener import open_systems
 from harness.machine import default_device, threads
@@ -35,9 +36,10 @@ def main() -> None:
     plan, store = prepare_plan(options.suite, options.systems, None, None, "auto", fetch=True)
     runtime = Runtime(default_device(), threads())
     execute(plan, store, runtime, Silent())
-    systems, _ = open_systems(plan, plan.targets[:2], store, runtime)
-    for opened, other in (systems, systems[::-1]):
-        compare(opened, other, options.laps)
+    with thread_pools(runtime.threads):
+        systems, _ = open_systems(plan, plan.targets[:2], store, runtime)
+        for opened, other in (systems, systems[::-1]):
+            compare(opened, other, options.laps)
 
 
 def compare(opened: OpenedSystem, other: OpenedSystem, laps: int) -> None:

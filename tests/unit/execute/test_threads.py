@@ -10,11 +10,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from harness.execute.local import execute
 from harness.execute.progress import Silent
 from harness.execute.threads import IMPORTED_LATE, VARIABLES, environment, thread_pools
+from harness.latency.load_generator import Schedule
+from harness.latency.worker_pools import Threads
 from harness.plan.prepare import prepare_plan
 from harness.stage import Runtime
 from tests.makers.thread_state import thread_state
@@ -109,6 +112,16 @@ def test_numbers_are_restored_after_an_error_and_in_an_inner_context() -> None:
             assert torch.get_num_threads() == 1
             raise ValueError("no")
         assert torch.get_num_threads() == 2
+
+
+def test_worker_threads_of_the_mode_server_have_the_number() -> None:
+    """OpenMP keeps a number for each thread, so what the main thread sets reaches no worker."""
+    faiss = pytest.importorskip("faiss")
+    seen: list[int] = []
+    schedule = Schedule(np.arange(8), np.zeros(8, np.int64), timeout_ns=1 << 60)
+    for threads in (1, 2):
+        Threads(lambda row: seen.append(faiss.omp_get_max_threads()), 2, threads=threads).serve(schedule)
+    assert seen == [1] * 8 + [2] * 8
 
 
 def test_the_environment_of_a_new_process_sets_every_library() -> None:
