@@ -17,13 +17,14 @@ class Kind(StrEnum):
     stages = "stages"
     models = "models"
     measures = "measures"
+    quantities = "quantities"
 
 
 def list_names(
     kind: Annotated[Kind, typer.Argument(help="The kind of names to list.")],
     as_json: AsJson = False,
 ) -> None:
-    """List everything that a suite can refer to."""
+    """List everything that a suite can refer to, or the quantities in its results."""
     from harness.cli.inventory import inventory
 
     items = inventory(kind.value)

@@ -12,6 +12,7 @@ from pydantic import BaseModel
 from harness.measures.kernel import parameters
 from harness.models.weights import BUNDLED
 from harness.registry import DATASETS, METRICS, STAGES, Registry
+from harness.results.quantities import QUANTITIES, Better, Quantity
 from harness.stage import Stage
 from harness.suite.steps import HIDDEN
 
@@ -24,7 +25,9 @@ class Item(NamedTuple):
 
 
 def inventory(kind: str) -> list[Item]:
-    """Return everything of a kind: `datasets`, `stages`, `models` or `measures`."""
+    """Return everything of a kind: `datasets`, `stages`, `models`, `measures` or `quantities`."""
+    if kind == "quantities":
+        return [Item(quantity.name, _direction(quantity)) for quantity in QUANTITIES]
     if kind == "models":
         return [Item(f"bundled:{name}", _bundled(module)) for name, (module, _) in BUNDLED.items()]
     registries: dict[str, Registry[Any]] = {"datasets": DATASETS, "stages": STAGES, "measures": METRICS}
@@ -33,6 +36,12 @@ def inventory(kind: str) -> list[Item]:
         for name, thing in registries[kind].items()
         if name.split("/")[0] not in HIDDEN
     ]
+
+
+def _direction(quantity: Quantity) -> str:
+    better = "" if quantity.better is Better.NEITHER else f"{quantity.better} is better"
+    notes = ", ".join(note for note in (quantity.unit, better) if note)
+    return f"{quantity.about}  [{notes}]" if notes else quantity.about
 
 
 def _bundled(module: str) -> str:

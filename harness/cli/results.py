@@ -24,7 +24,7 @@ def report(
 
     loaded_prices = load_prices(prices) if prices else None
     results = [Results.load(path) for path in runs]
-    folder = out or Path("reports") / results[0].run["suite"]["name"] / results[0].run["run"]
+    folder = out or Path("reports") / results[0].suite / results[0].id
     for page in render(results, folder, loaded_prices):
         typer.echo(page)
 

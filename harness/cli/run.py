@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -25,6 +24,9 @@ from harness.cli.options import (
     print_json,
     print_rich,
 )
+
+if TYPE_CHECKING:
+    from harness.results.facts import RunFacts
 
 
 def run(
@@ -62,13 +64,13 @@ def run(
         typer.echo(f"harness: failed: {reason}", err=True)
     print_rich(summary(recorded))
     typer.echo(f"results: {recorded.folder}\nreport:  {report_folder(reports, recorded) / 'report.html'}")
-    raise typer.Exit(_status(recorded.run))
+    raise typer.Exit(_status(recorded.facts))
 
 
-def _status(run: Mapping[str, Any]) -> int:
-    if run["status"] != "complete":
+def _status(facts: RunFacts) -> int:
+    if facts.status != "complete":
         return SOME_FAILED
-    return CHECK_FAILED if any(check["status"] != "met" for check in run["checks"]) else DONE
+    return CHECK_FAILED if any(check.status != "met" for check in facts.checks) else DONE
 
 
 def plan(

@@ -91,7 +91,7 @@ def _rows(group: Group, better: Better, *rows: tuple[str, str, str], mode: Mode 
 QUALITY = _rows(
     Group.QUALITY, Better.HIGHER,
     ("index_recall@{k}", "", "Share of the first k documents of exact search that an approximate index finds too."),
-    ("ceiling@{k}_{measure}", "", "Measure that a reranker of the first k candidates would reach with the best order."),
+    ("ceiling@{k}_{measure}", "", "Value of the measure for the best order of a reranker's first k candidates."),
     ("context_span_recall", "", "Share of the characters of the gold spans that are in the reader's texts."),
     ("context_span_precision", "", "Share of the characters of the reader's texts that are in gold spans."),
     ("context_span_iou", "", "Characters in both the reader's texts and the gold spans, over those in either."),
