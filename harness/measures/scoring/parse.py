@@ -67,37 +67,37 @@ def _base(typed: str, name: str) -> str:
 def _complete(measure: Measure, known: dict[str, Parameter], name: str) -> Measure:
     """Check the parameters against the signature, and drop those that have their default value."""
     given: dict[str, Any] = dict(measure.parameters)
-    declared = {word: parameter for word, parameter in known.items() if word != "k"}
-    for word, value in given.items():
-        if word not in declared:
-            raise UserError(f"the measure {measure.base!r} has no parameter {word!r}; {nearest(word, declared)}")
-        given[word] = _typed(word, value, declared[word], name)
-    required = [word for word, parameter in declared.items() if parameter.default is REQUIRED]
-    for word in required:
-        if word not in given:
-            what = _described(word, declared[word])
-            raise UserError(f"{name!r} needs a value for {what}: {measure.base}({word}=...)")
-    kept = {word: value for word, value in given.items() if word in required or value != declared[word].default}
+    declared = {key: parameter for key, parameter in known.items() if key != "k"}
+    for key, value in given.items():
+        if key not in declared:
+            raise UserError(f"the measure {measure.base!r} has no parameter {key!r}; {nearest(key, declared)}")
+        given[key] = _typed(key, value, declared[key], name)
+    required = [key for key, parameter in declared.items() if parameter.default is REQUIRED]
+    for key in required:
+        if key not in given:
+            what = _described(key, declared[key])
+            raise UserError(f"{name!r} needs a value for {what}: {measure.base}({key}=...)")
+    kept = {key: value for key, value in given.items() if key in required or value != declared[key].default}
     complete = measure_of(measure.base, kept, _cutoff(measure, known.get("k"), name))
     if isinstance(METRICS[complete.base], Kernel) and not of_spans(complete):
         METRICS[complete.base](NO_JUDGEMENTS.find(np.empty((0, 0), np.int32)), **arguments(complete))  # checks values
     return complete
 
 
-def _typed(word: str, value: Any, parameter: Parameter, name: str) -> Any:
+def _typed(key: str, value: Any, parameter: Parameter, name: str) -> Any:
     """Return a value of the declared type; UserError for a value of another type."""
     if parameter.type is float and type(value) is int:
         return float(value)
     if parameter.type is not object and type(value) is not parameter.type:
         raise UserError(
-            f"{word}={value!r} in {name!r} is not of the type {parameter.type.__name__}, which is expected for "
-            f"{_described(word, parameter)}"
+            f"{key}={value!r} in {name!r} is not of the type {parameter.type.__name__}, which is expected for "
+            f"{_described(key, parameter)}"
         )
     return value
 
 
-def _described(word: str, parameter: Parameter) -> str:
-    return f"{word!r}, {parameter.description}" if parameter.description else repr(word)
+def _described(key: str, parameter: Parameter) -> str:
+    return f"{key!r}, {parameter.description}" if parameter.description else repr(key)
 
 
 def _cutoff(measure: Measure, k: Parameter | None, name: str) -> int | float | None:
