@@ -1,4 +1,4 @@
-"""Every number of a run with all kinds of stages and all modes of latency is a measure or in the table of quantities."""
+"""Every number of a run with all kinds of stages and all latency modes is a measure or in the table of quantities."""
 
 from __future__ import annotations
 
