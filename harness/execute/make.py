@@ -12,7 +12,6 @@ from typing import Any, NamedTuple
 from harness import machine
 from harness.artifacts.base import Artifact, Rows
 from harness.execute.chunks import Chunks
-from harness.execute.inputs import load_input
 from harness.execute.outcome import NodeOutcome, reason_of
 from harness.execute.progress import Progress
 from harness.execute.threads import ThreadPools, thread_pools
@@ -134,7 +133,7 @@ class Maker:
         """Load an input; parts of data sets are kept, since many nodes read them."""
         if node.fingerprint in self._sources:
             return self._sources[node.fingerprint]
-        artifact = load_input(node, self.leaves, self.store)
+        artifact = self.leaves.load_output(node, self.store)
         if isinstance(node.stage, ModelSource):
             self._note_model(node)
         elif isinstance(node.stage, Source):

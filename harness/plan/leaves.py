@@ -172,7 +172,7 @@ class Leaves:
     def load_output(self, node: Node, store: Store) -> Artifact:
         """Return the output of a node: a model from where its weights are, anything else from the store.
 
-        Raises UserError for a model that could not be resolved.
+        Raises UserError for a model that cannot be found, and StoreError for an artifact that is missing or damaged.
         """
         if isinstance(node.stage, ModelSource):
             return self.loader(node.fingerprint)()
