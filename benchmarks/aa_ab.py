@@ -1,13 +1,13 @@
-"""Show that latency is measured so that it can be believed: no difference where there is none, and 10 % where there is.
+"""Check that latency comparisons can be trusted: equal systems show no difference, and a 10 % slow-down is found.
 
     python benchmarks/aa_ab.py             40 measurements of each kind, some ten minutes
     python benchmarks/aa_ab.py --quick     6 of each kind
 
-A/A compares two identical systems, A/B a system with one in whose first stage a slow-down of 10 % of the whole was
-planted; both stages do so many units of the same work. Half of the measurements run while other processes burn every
-core in bursts. A difference is reported where the interval of the ratio lies beyond the noise floor of the measurement
-and the measurement is not inconclusive. The exit status is 1 where more than 2 of 40 A/A measurements report one, fewer
-than 38 of 40 A/B ones do, or the intervals of fewer than 36 of 40 cover the planted ratio.
+A/A compares two identical systems. A/B compares a system with one that takes 10 % longer, all of it in the first stage;
+every stage does a number of units of the same work. Half of the measurements run while other processes use every core
+in bursts. A difference is reported if the interval of the ratio lies beyond the noise floor of the measurement and the
+measurement is not inconclusive. The exit status is 1 if more than 2 of 40 A/A measurements report a difference, if
+fewer than 38 of 40 A/B measurements do, or if fewer than 36 of 40 intervals cover the planted ratio.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
 from harness.execute.progress import Silent
 from harness.latency.bench import Bench
-from harness.latency.opened_system import open_systems
+from harness.latency.opener import open_systems
 from harness.latency.single_stream import measure_single
 from harness.plan import Plan
 from harness.plan.prepare import prepare_plan
@@ -47,8 +47,9 @@ from harness.store import Store
 from harness.suite.latency import Latency
 
 PLANTED = 1.10
+"""The true ratio of the slower system."""
 UNIT = bytes(4096)
-"""A unit of work is the SHA-256 of this: a few us of arithmetic, the same wherever in memory the bytes lie."""
+"""A unit of work is the SHA-256 of these bytes: a few us of arithmetic, independent of where they are in memory."""
 SUITE = """
 name: aa-ab
 datasets: {{notes: {{source: beir, path: notes, split: test}}}}
@@ -71,7 +72,7 @@ while True:
 
 
 def work(units: int) -> Callable[[], None]:
-    """Return something that takes so many units of time."""
+    """Return a function that does so many units of work."""
 
     def call() -> None:
         for _ in range(units):
@@ -82,13 +83,13 @@ def work(units: int) -> Callable[[], None]:
 
 @STAGES.register("encode/work")
 class WorkEncoder(Encoder):
-    """Work, and the same vector for every text."""
+    """Do some work, and return the same vector for every text."""
 
     uses_model: ClassVar[bool] = False
     units: int
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
-        """The call works once for a slice of one text, as in a lap."""
+        """Return a call that works once, however many texts it receives."""
         del runtime, model
         call = work(self.units)
 
@@ -101,35 +102,35 @@ class WorkEncoder(Encoder):
 
 @STAGES.register("index/work")
 class WorkIndexer(Indexer):
-    """The vectors as they are."""
+    """Keep the vectors as they are."""
 
     def open(self, runtime: Runtime) -> Callable[[Vectors], Index]:
-        """The call keeps the vectors."""
+        """Return a call that keeps the vectors."""
         del runtime
         return lambda vectors: Index({"vectors": vectors.array}, {})
 
 
 @STAGES.register("search/work")
 class WorkSearcher(Searcher):
-    """Work, and the first documents for every query."""
+    """Do some work, and return the first document for every query."""
 
     units: int
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
-        """The call works once for a slice of one query."""
+        """Return a call that works once, however many queries it receives."""
         del runtime, index
         call = work(self.units)
 
-        def search(asked: Vectors) -> Run:
+        def search(queries: Vectors) -> Run:
             call()
-            shape = (len(asked), 1)
-            return Run(np.zeros(shape, np.int32), np.ones(shape, np.float32), asked.rows)
+            shape = (len(queries), 1)
+            return Run(np.zeros(shape, np.int32), np.ones(shape, np.float32), queries.rows)
 
         return search
 
 
-class Found(NamedTuple):
-    """What one measurement says of its second system."""
+class Comparison(NamedTuple):
+    """The result of one measurement: its second system against its first."""
 
     ratio: Estimate
     floor: float
@@ -138,13 +139,13 @@ class Found(NamedTuple):
 
     @property
     def reported(self) -> bool:
-        """Whether it says that the systems differ."""
+        """Whether the measurement reports a difference."""
         return not self.inconclusive and told_apart(self.ratio, self.floor)
 
 
 @contextmanager
 def bursts(seed: int) -> Iterator[None]:
-    """Burn every core in bursts of 50 to 500 ms with pauses of as much."""
+    """Use every core in bursts of 50 to 500 ms, with pauses of 50 to 500 ms."""
     command = [sys.executable, "-c", BURSTS]
     burners = [subprocess.Popen([*command, str(seed + core)]) for core in range(os.cpu_count() or 1)]
     try:
@@ -155,8 +156,8 @@ def bursts(seed: int) -> Iterator[None]:
             burner.wait()
 
 
-def lay(folder: Path, units: int) -> tuple[Plan, Store]:
-    """Write a collection of 100 queries and the suite, and make its runs."""
+def prepare(folder: Path, units: int) -> tuple[Plan, Store]:
+    """Write a collection with 100 queries and the suite, and make its runs."""
     notes = folder / "notes"
     (notes / "qrels").mkdir(parents=True)
     texts = [json.dumps({"_id": f"{i:03}", "text": "word " * (1 + i % 17) + str(i)}) for i in range(100)]
@@ -174,60 +175,61 @@ def lay(folder: Path, units: int) -> tuple[Plan, Store]:
     return plan, store
 
 
-def measure(plan: Plan, store: Store, second: str, seed: int, seconds: float) -> Found:
-    """Open two systems afresh and compare them as a suite would."""
+def measure(plan: Plan, store: Store, second: str, seed: int, seconds: float) -> Comparison:
+    """Open two systems anew and compare them as a suite would."""
     targets = tuple(target for target in plan.targets if target.system in ("one", second))
-    lanes, _ = open_systems(plan, targets, store, Runtime())
-    words = Latency(seconds=seconds, seed=seed)
-    measured = measure_single(Bench(plan, store, Runtime(), words, "notes", targets, tuple(lanes)))
+    systems, _ = open_systems(plan, targets, store, Runtime())
+    settings = Latency(seconds=seconds, seed=seed)
+    measured = measure_single(Bench(plan, store, Runtime(), settings, "notes", targets, tuple(systems)))
     row = next(row for row in measured.rows if row.quantity == "latency_ratio")
     value, low, high = (math.nan if number is None else number for number in (row.value, row.low, row.high))
     ratio = Estimate(value, low, high, row.n or 0)
-    said: dict[str, Any] = dict(measured.said)
-    return Found(ratio, said["noise_floor"] or np.inf, said["inconclusive"], said["blocks"])
+    facts: dict[str, Any] = dict(measured.facts)
+    return Comparison(ratio, facts["noise_floor"] or np.inf, facts["inconclusive"], facts["blocks"])
 
 
-def line(title: str, found: list[Found], true: float) -> str:
-    """Count what a kind of measurement said under one condition."""
-    covers = sum(one.ratio.low <= true <= one.ratio.high for one in found)
+def line(title: str, comparisons: list[Comparison], true: float) -> str:
+    """Return the row of the table for one kind of measurement under one condition."""
+    covers = sum(each.ratio.low <= true <= each.ratio.high for each in comparisons)
     median = {
         name: statistics.median(values)
         for name, values in {
-            "ratio": [one.ratio.value for one in found],
-            "half": [one.ratio.half_width for one in found],
-            "floor": [one.floor for one in found],
+            "ratio": [each.ratio.value for each in comparisons],
+            "half": [each.ratio.half_width for each in comparisons],
+            "floor": [each.floor for each in comparisons],
         }.items()
     }
-    counts = (
-        f"{len(found):>12} {sum(o.reported for o in found):>9} {covers:>7} {sum(o.inconclusive for o in found):>13}"
-    )
-    spread = f"{min(o.ratio.value for o in found):.4f} … {max(o.ratio.value for o in found):.4f}"
+    reported, inconclusive = (sum(getattr(each, name) for each in comparisons) for name in ("reported", "inconclusive"))
+    counts = f"{len(comparisons):>12} {reported:>9} {covers:>7} {inconclusive:>13}"
+    ratios = [each.ratio.value for each in comparisons]
+    spread = f"{min(ratios):.4f} … {max(ratios):.4f}"
     numbers = f"{median['ratio']:>8.4f} {spread:>19} {median['half']:>11.2%} {median['floor']:>11.2%}"
     return f"{title:<12} {counts} {numbers}"
 
 
 def main() -> None:
-    """Measure, print the table, and hold it against what is promised."""
+    """Measure, print the table, and compare it with what is promised."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="6 measurements of each kind instead of 40")
     parser.add_argument("--units", type=int, default=600, help="work in a lap of the reference  [default: 600]")
     parser.add_argument("--seconds", type=float, default=12, help="budget of a measurement  [default: 12]")
-    given = parser.parse_args()
-    count = 6 if given.quick else 40
-    found: dict[tuple[str, str], list[Found]] = {}
+    options = parser.parse_args()
+    count = 6 if options.quick else 40
+    comparisons: dict[tuple[str, str], list[Comparison]] = {}
     with tempfile.TemporaryDirectory() as name:
-        plan, store = lay(Path(name), given.units)
+        plan, store = prepare(Path(name), options.units)
         for number in range(count):
             for kind, second in (("A/A", "same"), ("A/B", "slower")):
                 condition = "bursts" if number % 2 else "quiet"
                 if number % 2:
                     with bursts(number):
-                        one = measure(plan, store, second, number, given.seconds)
+                        comparison = measure(plan, store, second, number, options.seconds)
                 else:
-                    one = measure(plan, store, second, number, given.seconds)
-                found.setdefault((kind, condition), []).append(one)
-                said = f"{one.ratio.value:.4f} [{one.ratio.low:.4f}, {one.ratio.high:.4f}], {one.blocks} blocks"
-                print(f"{number + 1:>3} {kind} {condition:<7} {said}", file=sys.stderr, flush=True)
+                    comparison = measure(plan, store, second, number, options.seconds)
+                comparisons.setdefault((kind, condition), []).append(comparison)
+                value, low, high, _ = comparison.ratio
+                result = f"{value:.4f} [{low:.4f}, {high:.4f}], {comparison.blocks} blocks"
+                print(f"{number + 1:>3} {kind} {condition:<7} {result}", file=sys.stderr, flush=True)
     print(
         f"{'':<12} measurements  reported  covers  inconclusive  "
         f"{'median':>6} {'lowest … highest':>19} {'half-width':>11} {'noise floor':>11}"
@@ -235,10 +237,10 @@ def main() -> None:
     totals = {}
     for kind, true in (("A/A", 1.0), ("A/B", PLANTED)):
         for condition in ("quiet", "bursts"):
-            print(line(f"{kind} {condition}", found[kind, condition], true))
-        totals[kind] = [one for condition in ("quiet", "bursts") for one in found[kind, condition]]
-    alarms, reports = (sum(one.reported for one in totals[kind]) for kind in ("A/A", "A/B"))
-    covered = sum(one.ratio.low <= PLANTED <= one.ratio.high for one in totals["A/B"])
+            print(line(f"{kind} {condition}", comparisons[kind, condition], true))
+        totals[kind] = [each for condition in ("quiet", "bursts") for each in comparisons[kind, condition]]
+    alarms, reports = (sum(each.reported for each in totals[kind]) for kind in ("A/A", "A/B"))
+    covered = sum(each.ratio.low <= PLANTED <= each.ratio.high for each in totals["A/B"])
     print(f"\n{alarms} false alarms in {count}; {reports} of {count} slow-downs reported; {covered} of {count} covered")
     sys.exit(not (alarms <= 0.05 * count and reports >= 0.95 * count and covered >= 0.9 * count))
 

@@ -26,6 +26,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.base import document_text
+from harness.execute.threads import thread_pools
 from harness.machine import threads
 from harness.models.loading import load, silence
 from harness.models.weights import bundled_folder
@@ -84,6 +85,12 @@ def main() -> None:
     parser.add_argument("--device", default="cpu")
     parser.add_argument("--threads", type=int, default=threads())
     options = parser.parse_args()
+    with thread_pools(options.threads):
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Run the benchmark and print its results."""
     runtime = Runtime(options.device, options.threads)
     corpus, queries = read(options.data, options.queries)
     index = open_stage("index/bm25", runtime)(corpus)

@@ -24,6 +24,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.text import Corpus
 from harness.artifacts.vectors import Vectors
 from harness.datasets.base import document_text
+from harness.execute.threads import thread_pools
 from harness.machine import threads
 from harness.models.loading import load
 from harness.models.weights import bundled_folder
@@ -99,6 +100,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=4)
     parser.add_argument("--device", default="cpu")
     options = parser.parse_args()
+    with thread_pools(threads()):
+        measure(options)
+
+
+def measure(options: argparse.Namespace) -> None:
+    """Run the benchmark and print its results."""
     DenseEncoder.name = "dense"
     corpus = read_corpus(options.data, options.documents)
     model = Model(options.model or str(bundled_folder("all-MiniLM-L6-v2")))

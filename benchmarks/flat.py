@@ -16,6 +16,7 @@ from statistics import median
 import numpy as np
 
 from harness.artifacts.vectors import Vectors
+from harness.execute.threads import thread_pools
 from harness.registry import STAGES
 from harness.stage import Runtime
 
@@ -43,7 +44,7 @@ def seconds(call: Callable[[], object]) -> float:
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Run the benchmark and print its results."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=5)
@@ -52,9 +53,14 @@ def main() -> None:
     parser.add_argument("--queries", type=int, nargs="+", default=[1, 64, 1000])
     parser.add_argument("--depths", type=int, nargs="+", default=[10, 100, 1000])
     said = parser.parse_args()
+    with thread_pools(said.threads):
+        measure(said)
+
+
+def measure(said: argparse.Namespace) -> None:
+    """Run the benchmark and print its results."""
     import faiss
 
-    faiss.omp_set_num_threads(said.threads)
     runtime = Runtime(threads=said.threads)
     documents = clustered(said.documents, said.dimensions, 1)
     index = STAGES["index/flat"](similarity="dot").open(runtime)(Vectors(documents))

@@ -181,9 +181,9 @@ class Bench:
 
         documents, queries = made(self.sizes.documents, 240), made(self.sizes.queries, 24)
         candidates = random.integers(0, self.sizes.documents, (self.sizes.queries, 100)).astype(np.int32)
-        there = MaxSim(documents, self.device, 1)
+        there = MaxSim(documents, self.device)
         part, few = queries.take(slice(0, 8)), candidates[:8]
-        here = MaxSim(documents, "cpu", 8).some(part, few)
+        here = MaxSim(documents, "cpu").some(part, few)
         print(f"MaxSim: largest relative difference to the CPU {np.abs(there.some(part, few) / here - 1).max():.1e}")
         pairs = candidates.size
         took = self.seconds(lambda: there.some(queries, candidates))

@@ -20,6 +20,7 @@ import numpy as np
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
+from harness.execute.threads import thread_pools
 from harness.registry import STAGES
 from harness.stage import Runtime
 
@@ -54,6 +55,12 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=3)
     said = parser.parse_args()
+    with thread_pools(said.threads):
+        measure(said)
+
+
+def measure(said: argparse.Namespace) -> None:
+    """Run the benchmark and print its results."""
     runtime, vectors = Runtime(threads=said.threads), Vectors(clustered(said.documents, said.dim, 1))
     queries = Vectors(clustered(said.queries, said.dim, 2))
     graph = {"M": said.m, "efConstruction": said.efconstruction}

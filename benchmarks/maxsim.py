@@ -21,6 +21,7 @@ from harness.artifacts.model import Model
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors
+from harness.execute.threads import thread_pools
 from harness.meter import peak_rss_bytes
 from harness.models.weights import bundled_folder
 from harness.registry import DATASETS, STAGES
@@ -38,6 +39,12 @@ def main() -> None:
     for name, default in (("queries", 50), ("pairs", 200), ("rounds", 5), ("threads", 1)):
         parser.add_argument(f"--{name}", type=int, default=default)
     said = parser.parse_args()
+    with thread_pools(said.threads):
+        measure(said)
+
+
+def measure(said: argparse.Namespace) -> None:
+    """Run the benchmark and print its results."""
     runtime = Runtime(threads=said.threads)
     data: Any = DATASETS["beir"].model_validate({"path": said.data, "split": "test"})
     corpus, asked = data.corpus(), data.queries()
@@ -70,7 +77,7 @@ def candidates(corpus: Corpus, queries: Queries, runtime: Runtime) -> Run:
 def whole(documents: TokenVectors, queries: TokenVectors, pairs: int, runtime: Runtime) -> None:
     """Score every query against every document; hold a sample against two loops in float64."""
     start = time.perf_counter()
-    scores = MaxSim(documents, runtime.device, runtime.threads).every(queries)
+    scores = MaxSim(documents, runtime.device).every(queries)
     seconds = time.perf_counter() - start
     rng, worst = np.random.default_rng(7), 0.0
     for query, document in zip(
@@ -98,7 +105,7 @@ def rerank(documents: TokenVectors, queries: TokenVectors, run: Run, rounds: int
     sample = slice(0, 30)
     held = {int(d): tensor(documents.tokens(d)).float() for d in np.unique(run.documents[sample]) if d != NONE}
     asked = [tensor(queries.tokens(row)).float() for row in range(len(queries))]
-    maxsim = MaxSim(documents, runtime.device, runtime.threads)
+    maxsim = MaxSim(documents, runtime.device)
 
     def ours() -> np.ndarray:
         return maxsim.some(queries, run.documents)

@@ -14,7 +14,8 @@ import time
 from collections import Counter
 from pathlib import Path
 
-from harness.execute.local import Outcome, execute
+from harness.execute.local import execute
+from harness.execute.outcome import Outcome
 from harness.execute.progress import Silent
 from harness.machine import default_device, threads
 from harness.plan import Plan, make_plan
@@ -57,7 +58,7 @@ def plan_of(
     prompt: str = "",
     systems: str = SYSTEMS,
 ) -> Plan:
-    """Write the suite and lay its plan."""
+    """Write the suite and return its plan."""
     path = folder / "sharing.yaml"
     path.write_text(SUITE.format(data=data.resolve(), prompt=prompt, measures=measures, systems=systems))
     suite = load_suite(path, device=default_device())
@@ -87,7 +88,7 @@ def main() -> None:
         outcome = execute(plan, store, runtime, Silent())
         whole = time.perf_counter() - start
         base = seconds_of_base(store, outcome, plan)
-        print(f"{len(plan.targets)} systems, {plan.asked} stages asked for, {len(outcome.made)} made")
+        print(f"{len(plan.targets)} systems, {plan.requested} stages asked for, {len(outcome.made)} made")
         print(f"all stages {whole:.1f} s; one encode and two lexical indexes {base:.1f} s; ratio {whole / base:.3f}")
         print("\nwhat would be made, from the full store:")
         changes = {

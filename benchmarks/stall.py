@@ -1,9 +1,9 @@
-"""Closed loop against open loop on a stage that stalls for 300 ms every 10 s.
+"""Compare a closed loop with an open loop on a stage that stalls for 300 ms every 10 s.
 
     python benchmarks/stall.py
 
-One suite, both modes: `single` asks the next query when the last is answered, so a stall is one slow lap; `server` asks
-when a Poisson process says so, and a stall delays all that come while it lasts.
+One suite runs both modes. In `single` the next query is asked when the previous one is answered, so a stall is one slow
+lap. In `server` queries arrive by a Poisson process, so a stall delays every query that arrives during it.
 """
 
 from __future__ import annotations
@@ -46,21 +46,21 @@ latency:
 
 @STAGES.register("rerank/stalling")
 class Stalling(Reranker):
-    """Leave a run as it is, in 1 ms; every 10 s, in 301 ms."""
+    """Return the run unchanged, after 1 ms; every 10 s, after 301 ms."""
 
     uses_model: ClassVar[bool] = False
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, model: Model | None) -> Callable[[Run], Run]:
-        """The call sleeps."""
+        """Return a call that sleeps."""
         del runtime, corpus, queries, model
-        last = [time.perf_counter()]
+        last_stall = [time.perf_counter()]
 
-        def rerank(given: Run) -> Run:
+        def rerank(run: Run) -> Run:
             time.sleep(SERVICE)
-            if time.perf_counter() - last[0] >= EVERY:
+            if time.perf_counter() - last_stall[0] >= EVERY:
                 time.sleep(STALL)
-                last[0] = time.perf_counter()
-            return given
+                last_stall[0] = time.perf_counter()
+            return run
 
         return rerank
 
@@ -73,14 +73,14 @@ def write_collection(folder: Path) -> None:
     texts = [" ".join(draw.choices(words, k=40)) for _ in range(500)]
     lines = [json.dumps({"_id": f"d{i}", "title": "", "text": text}) for i, text in enumerate(texts)]
     (folder / "corpus.jsonl").write_text("\n".join(lines))
-    asked = [json.dumps({"_id": f"q{i}", "text": " ".join(texts[i].split()[:5])}) for i in range(50)]
-    (folder / "queries.jsonl").write_text("\n".join(asked))
+    queries = [json.dumps({"_id": f"q{i}", "text": " ".join(texts[i].split()[:5])}) for i in range(50)]
+    (folder / "queries.jsonl").write_text("\n".join(queries))
     judged = [f"q{i}\td{i}\t1" for i in range(50)]
     (folder / "qrels" / "test.tsv").write_text("\n".join(["query-id\tcorpus-id\tscore", *judged]))
 
 
 def table(results: Results, rate: float) -> str:
-    """Put both loops side by side, from the result files alone."""
+    """Return a table of both loops side by side, from the result files alone."""
     lines = ["| ms | laps | p50 | p95 | p99 | max |", "|---|---|---|---|---|---|"]
     for system in ("plain", "stalling"):
         loops = {
@@ -92,31 +92,33 @@ def table(results: Results, rate: float) -> str:
                 "select ns from latency where stage is null and arm = '' "
                 f"and system = '{system}' and mode = '{mode}'" + (" and block = 0" if mode == "server" else "")
             )["ns"].to_numpy()
-            found = [results.measurement("made", system, name.format(level)) for level in ("p50", "p95", "p99")]
-            cells = [f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]" if row else "" for row in found]
+            rows = [results.measurement("made", system, name.format(level)) for level in ("p50", "p95", "p99")]
+            cells = [f"{row.value:.2f} [{row.low:.2f}, {row.high:.2f}]" if row else "" for row in rows]
             lines.append(f"| {system}, {title} | {len(ns)} | {' | '.join(cells)} | {np.max(ns) / 1e6:.1f} |")
     return "\n".join(lines)
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Run the measurement and print its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--seconds", type=float, default=40, help="of the closed loop, and of each offered rate")
+    parser.add_argument(
+        "--seconds", type=float, default=40, help="duration of the closed loop, and of each offered rate"
+    )
     parser.add_argument("--rate", type=float, default=100, help="queries a second of the open loop")
-    given = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
         write_collection(folder / "made")
         suite = folder / "stall.yaml"
-        suite.write_text(SUITE.format(plugin=Path(__file__).resolve(), seconds=given.seconds, rate=given.rate))
+        suite.write_text(SUITE.format(plugin=Path(__file__).resolve(), seconds=options.seconds, rate=options.rate))
         results = run(suite, results=folder / "results", store=folder / "store", device="cpu")
-        print(table(results, given.rate))
-        said = results.part("latency")["made"]["server"]["systems"]
-        for system, facts in said.items():
-            low, high = facts["highest"]["low"], facts["highest"]["high"]
+        print(table(results, options.rate))
+        systems = results.part("latency")["made"]["server"]["systems"]
+        for system, search in systems.items():
+            low, high = search["highest"]["low"], search["highest"]["high"]
             print(
                 f"{system}: highest rate with p99 <= 100 ms: {low or 'none'} (next tried: {high}); generator late by",
-                facts["offers"][0]["late_us"],
+                search["offers"][0]["late_us"],
                 "us",
             )
 

@@ -1,8 +1,8 @@
-"""Measure how long `harness --help` and `harness plan` take, and what they import.
+"""Measure how long `harness --help` and `harness plan` take, and which heavy libraries they import.
 
     python benchmarks/startup.py [--suite suites/quickstart.yaml] [--repeats 7]
 
-Whole processes, wall clock; against a bare interpreter, alternating in one run.
+It times whole processes by the wall clock, alternating with a bare interpreter.
 """
 
 from __future__ import annotations
@@ -18,35 +18,35 @@ HEAVY = ("torch", "transformers", "sentence_transformers", "faiss", "mteb", "ir_
 
 
 def seconds(command: list[str]) -> float:
-    """Time one process."""
+    """Return how long one process takes, in seconds."""
     start = time.perf_counter()
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     return time.perf_counter() - start
 
 
-def heavy_imports(words: list[str]) -> list[str]:
+def heavy_imports(arguments: list[str]) -> list[str]:
     """Return which heavy libraries a command imports."""
-    command = [sys.executable, "-X", "importtime", "-m", "harness", *words]
+    command = [sys.executable, "-X", "importtime", "-m", "harness", *arguments]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     loaded = {line.rsplit("|", 1)[-1].strip().split(".")[0] for line in done.stderr.splitlines() if "|" in line}
     return [name for name in HEAVY if name in loaded]
 
 
 def main() -> None:
-    """Measure, and print."""
+    """Run the measurement and print its result."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--suite", type=Path, default=Path(__file__).parents[1] / "suites" / "quickstart.yaml")
     parser.add_argument("--repeats", type=int, default=7)
-    said = parser.parse_args()
+    options = parser.parse_args()
     commands = {
         "python -c pass": [sys.executable, "-c", "pass"],
         "harness --help": [sys.executable, "-m", "harness", "--help"],
-        "harness plan": [sys.executable, "-m", "harness", "plan", str(said.suite)],
+        "harness plan": [sys.executable, "-m", "harness", "plan", str(options.suite)],
     }
     for command in commands.values():
         seconds(command)
     taken: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(said.repeats):
+    for _ in range(options.repeats):
         for name, command in commands.items():
             taken[name].append(seconds(command))
     for name, values in taken.items():

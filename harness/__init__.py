@@ -1,4 +1,4 @@
-"""A benchmark and evaluation harness for embedding-based retrieval; a public name is imported when it is first used."""
+"""A benchmark and evaluation harness for embedding-based retrieval. Public names are imported on first use."""
 
 from importlib import import_module
 from typing import Any

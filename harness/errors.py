@@ -1,15 +1,16 @@
-"""Every error that the harness raises on purpose, and the place and nearest word it names.
+"""The errors that the harness raises on purpose, and helpers that put a place and a suggestion into their messages.
 
     HarnessError
-    ├── UserError            what the user gave is wrong: one clear message, exit status 2
-    │   ├── SuiteError       a suite file; carries a place
-    │   ├── DataError        a data set or a file of judgements; carries a place
-    │   │   └── RepeatedId   an id that should stand once and stands twice
-    │   ├── UnknownName      a name that no registry knows
-    │   └── MissingLibrary   an optional package that is not installed
-    └── StoreError           an artifact in the store that cannot be what its name says
+    ├── UserError            the input of the user is wrong; one clear message, exit status 2
+    │   ├── SuiteError       a suite file cannot be understood; has a place
+    │   ├── DataError        a data set, a run or a file of judgements is damaged; has a place
+    │   │   └── RepeatedId   an id that should be unique appears more than once
+    │   ├── UnknownName      a name is not registered
+    │   └── MissingLibrary   an optional library is not installed
+    └── StoreError           an artifact in the store is missing, or is not what was saved
 
-Names say what is wrong, so they do not end in "Error" throughout.
+The package `latency` adds errors of its own below HarnessError, which it turns into results: a system that cannot be
+timed, and a process that ended without an answer.
 """
 
 from __future__ import annotations
@@ -20,27 +21,27 @@ from pathlib import Path
 from typing import NamedTuple
 
 LISTED = 12
-"""How many known words an error lists before it only counts them."""
+"""The number of known words that a message lists; it only counts the rest."""
 
 
 class Place(NamedTuple):
-    """Where something was found: a file and, where they are known, its line and column (from 1)."""
+    """A place in a file; line and column count from 1 and are None where they are not known."""
 
     file: str
     line: int | None = None
     column: int | None = None
 
     def __str__(self) -> str:
-        """Read as editors and compilers write it: `file:line:column`."""
+        """Write the place as editors and compilers do: `file:line:column`."""
         return ":".join(str(part) for part in self if part is not None)
 
 
 class HarnessError(Exception):
-    """The root of all errors below."""
+    """The base class of all errors of the harness."""
 
 
 class UserError(HarnessError):
-    """What the user gave is wrong; the message says what was found, what was expected and where."""
+    """The input of the user is wrong; the message says what was found, what was expected and where."""
 
     def __init__(self, message: str, place: Place | None = None) -> None:
         super().__init__(message)
@@ -48,7 +49,7 @@ class UserError(HarnessError):
         self.place = place
 
     def __str__(self) -> str:
-        """Put the place in front of the message, where there is one."""
+        """Write the message, after its place if it has one."""
         return f"{self.place}: {self.message}" if self.place else self.message
 
 
@@ -57,23 +58,23 @@ class SuiteError(UserError):
 
 
 class DataError(UserError):
-    """A data set that is damaged or is not what it was said to be."""
+    """A data set, a run or a file of judgements that is damaged or is not what the suite describes."""
 
 
 class RepeatedId(DataError):
-    """An id that stands more than once; `id` is kept, so that a source can say on which lines."""
+    """An id that appears more than once. It is kept in `id`, so that a source can look up the lines."""
 
-    def __init__(self, what: str, id: str) -> None:  # noqa: A002 - the word of every collection
-        super().__init__(f"{what}: the id {id!r} stands more than once")
+    def __init__(self, what: str, id: str) -> None:  # noqa: A002  the usual name of the field
+        super().__init__(f"{what}: the id {id!r} appears more than once")
         self.id = id
 
 
 class UnknownName(UserError):
-    """A name that no registry knows."""
+    """A name that is not registered."""
 
 
 class MissingLibrary(UserError):
-    """A library that is needed here is not installed."""
+    """An optional library that is needed but not installed."""
 
     def __init__(self, library: str, extra: str, why: str) -> None:
         super().__init__(
@@ -82,18 +83,18 @@ class MissingLibrary(UserError):
 
 
 class StoreError(HarnessError):
-    """An artifact that is damaged, incomplete or foreign."""
+    """An artifact in the store that is missing, or is not what was saved: damaged, incomplete or with extra files."""
 
 
 def nearest(word: str, words: Iterable[str]) -> str:
-    """Say which known word lies nearest to a wrong one, or list what there is, the first dozen.
+    """Suggest the known word that is closest to a wrong one, or list the first dozen known words if none is close.
 
     >>> nearest("ndgc", ["nDCG", "RR"])
     "did you mean 'nDCG'?"
     >>> nearest("zzz", ["b", "a"])
-    "there is 'a', 'b'"
+    "known: 'a', 'b'"
     >>> nearest("zzz", [])
-    'there is none'
+    'none is known'
     """
     known = sorted({str(w) for w in words})
     lowered = {w.lower(): w for w in reversed(known)}
@@ -101,13 +102,13 @@ def nearest(word: str, words: Iterable[str]) -> str:
     if close:
         return f"did you mean {lowered[close[0]]!r}?"
     if not known:
-        return "there is none"
+        return "none is known"
     more = f" and {len(known) - LISTED} more" if len(known) > LISTED else ""
-    return "there is " + ", ".join(repr(w) for w in known[:LISTED]) + more
+    return "known: " + ", ".join(repr(w) for w in known[:LISTED]) + more
 
 
 def relative(path: Path) -> str:
-    """Show a path as a person would type it from here."""
+    """Return a path relative to the current folder, or absolute if it lies elsewhere."""
     try:
         return str(path.resolve().relative_to(Path.cwd()))
     except ValueError:

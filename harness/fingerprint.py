@@ -1,4 +1,4 @@
-"""Name things by what they are: canonical JSON, then SHA-256."""
+"""Names values by their content: the SHA-256 of canonical JSON."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ Fingerprint = NewType("Fingerprint", str)
 
 
 def fingerprint(value: Any) -> Fingerprint:
-    """Give the same name to the same value on every machine.
+    """Return the name of a value, which is the same for equal values on every machine.
 
-    Raises TypeError for a type that JSON does not know and ValueError for NaN or infinity: never a guess.
+    Raises TypeError for a type that JSON does not have, and ValueError for NaN and infinity.
 
     >>> fingerprint({"b": 1, "a": [2.5, None]}) == fingerprint({"a": [2.5, None], "b": 1})
     True
@@ -23,15 +23,15 @@ def fingerprint(value: Any) -> Fingerprint:
 
 
 def file_checksum(path: Path) -> str:
-    """Return the SHA-256 of a file's bytes, read in bounded memory; OSError as `open` raises it."""
+    """Return the SHA-256 of a file, read in bounded memory. Raises OSError if it cannot be read."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def stamp(path: Path) -> list[str | int]:
-    """Return what tells cheaply that a file may have changed: its path, size and time of change (ns).
+    """Return the path, size and modification time (ns) of a file, a cheap sign that it may have changed.
 
-    A stamp is a reason to read a file again, never a name: names come from contents.
+    A changed stamp is a reason to read the file again. It is never a name, because names come from content.
     """
     status = path.stat()
     return [str(path.resolve()), status.st_size, status.st_mtime_ns]

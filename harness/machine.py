@@ -1,4 +1,4 @@
-"""What a number was measured on: the machine, its libraries and the harness's commit; cheap, and without torch."""
+"""Describes what a number was measured on: machine, libraries and commit. It is cheap and never imports torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import os
 import platform
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -21,7 +20,7 @@ from typing import Any, Literal, NamedTuple
 from harness.errors import UserError, nearest
 
 FLAGS = ("amx_bf16", "avx512_bf16", "avx512f")
-"""The abilities of a CPU that decide how fast an encoder runs."""
+"""The CPU features that decide how fast an encoder runs."""
 DEVICES = ("auto", "cpu", "cuda")
 LIBRARIES = (
     "retrieval-harness", "numpy", "scipy", "pyarrow", "pydantic", "duckdb", "torch", "transformers", "tokenizers",
@@ -34,7 +33,7 @@ CGROUP = Path("/sys/fs/cgroup")
 
 @dataclass(frozen=True)
 class Machine:
-    """A machine as this process may use it. `id` names its make, so that machines of one make share it."""
+    """A machine as far as this process may use it. Machines with equal hardware have the same `id`."""
 
     id: str
     cpu: str
@@ -48,7 +47,7 @@ class Machine:
 
 
 class Precision(NamedTuple):
-    """A precision for weights, and the reason in one sentence."""
+    """A precision for weights, and the reason for it in one sentence."""
 
     name: Literal["bf16", "fp32"]
     why: str
@@ -56,12 +55,12 @@ class Precision(NamedTuple):
 
 @lru_cache(maxsize=1)
 def describe() -> Machine:
-    """Describe this machine; what cannot be found out is None or empty."""
+    """Describe this machine; facts that cannot be determined are None or empty."""
     cpu, flags = _cpu()
     physical, logical = _cores()
     memory = _memory()
     gpus = _gpus()
-    rounded = None if memory is None else f"{memory / 2**30:.2g}"  # kernels keep a little for themselves
+    rounded = None if memory is None else f"{memory / 2**30:.2g}"  # kernels reserve slightly different amounts
     name = repr((cpu, physical, logical, rounded, gpus))
     return Machine(
         id=hashlib.sha256(name.encode()).hexdigest()[:12],
@@ -77,52 +76,52 @@ def describe() -> Machine:
 
 
 def threads() -> int:
-    """Return how many threads to work with: one a physical core that this process may use."""
+    """Return the number of threads to work with: one per physical core that this process may use."""
     return describe().physical_cores
 
 
-def default_device(asked: str = "auto") -> Literal["cpu", "cuda"]:
-    """Return the device to work on; UserError where CUDA is asked for and cannot be had, or the word is unknown."""
-    if asked not in DEVICES:
-        raise UserError(f"there is no device {asked!r}; {nearest(asked, DEVICES)}")
-    if asked == "cpu":
+def default_device(device: str = "auto") -> Literal["cpu", "cuda"]:
+    """Return the device to work on. Raises UserError for an unknown word, and if CUDA is requested but unavailable."""
+    if device not in DEVICES:
+        raise UserError(f"there is no device {device!r}; {nearest(device, DEVICES)}")
+    if device == "cpu":
         return "cpu"
-    lacks = _lacks_cuda()
-    if lacks and asked == "cuda":
-        raise UserError(f"the device 'cuda' is asked for, but {lacks}")
-    return "cpu" if lacks else "cuda"
+    problem = _cuda_problem()
+    if problem and device == "cuda":
+        raise UserError(f"the device 'cuda' is requested, but {problem}")
+    return "cpu" if problem else "cuda"
 
 
 def default_precision(device: str) -> Precision:
-    """Return the precision for weights that names none: bf16 where the device calculates in it, else fp32."""
+    """Return the precision for models without a setting: bf16 where the device supports it, else fp32."""
     if device != "cpu":
         capability = _compute_capability()
         if capability is None:
-            return Precision("bf16", "the compute capability of the GPU is not known, and newer ones calculate in bf16")
+            return Precision("bf16", "the compute capability of the GPU is unknown, and current GPUs support bf16")
         if capability >= 8:
-            return Precision("bf16", f"a GPU of compute capability {capability} calculates in bf16")
-        return Precision("fp32", f"a GPU of compute capability {capability} does not calculate in bf16")
-    able = [flag for flag in FLAGS if "bf16" in flag and flag in describe().flags]
-    if able:
-        return Precision("bf16", f"the CPU calculates in bf16 ({able[0]})")
-    return Precision("fp32", "the CPU does not calculate in bf16 (neither amx_bf16 nor avx512_bf16)")
+            return Precision("bf16", f"a GPU of compute capability {capability} supports bf16")
+        return Precision("fp32", f"a GPU of compute capability {capability} does not support bf16")
+    supported = [flag for flag in FLAGS if "bf16" in flag and flag in describe().flags]
+    if supported:
+        return Precision("bf16", f"the CPU supports bf16 ({supported[0]})")
+    return Precision("fp32", "the CPU does not support bf16 (neither amx_bf16 nor avx512_bf16)")
 
 
 def library_versions() -> dict[str, str]:
-    """Return the versions of the libraries that can move a number, those that are installed; nothing is imported."""
-    found = {}
+    """Return the installed versions of the libraries that can change a number, without importing them."""
+    versions = {}
     for name in LIBRARIES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 def harness_commit(package: Path = PACKAGE) -> str | None:
-    """Return the commit of the checkout whose own `harness` folder the package is, with `-dirty` where it was changed.
+    """Return the commit of the checkout that the package is imported from, with `-dirty` if the package was changed.
 
-    None where the package is installed otherwise, in a folder of another checkout too, or git does not answer.
+    Returns None if the package is not imported from a checkout of this project, or if git does not answer.
     """
     root = package.resolve().parent
     if not (root / ".git").exists() or _project(root) != "retrieval-harness":
@@ -135,7 +134,9 @@ def harness_commit(package: Path = PACKAGE) -> str | None:
 
 
 def _project(root: Path) -> str | None:
-    """Return the name of the project that a folder is the root of; None where none is named."""
+    """Return the name of the project in a folder's pyproject.toml; None if there is none."""
+    import tomllib
+
     try:
         name = tomllib.loads(_read(root / "pyproject.toml") or "").get("project", {}).get("name")
     except (tomllib.TOMLDecodeError, AttributeError):
@@ -144,15 +145,15 @@ def _project(root: Path) -> str | None:
 
 
 def _cpu() -> tuple[str, tuple[str, ...]]:
-    """Return the CPU's model and those of FLAGS that it has."""
+    """Return the CPU model, and which of FLAGS it has."""
     facts = _cpuinfo()
-    model = facts.get("model name") or _cpu_elsewhere() or platform.machine() or "unknown"
-    has = facts.get("flags", "").split()
-    return " ".join(model.split()), tuple(flag for flag in FLAGS if flag in has)
+    model = facts.get("model name") or _cpu_without_proc() or platform.machine() or "unknown"
+    flags = facts.get("flags", "").split()
+    return " ".join(model.split()), tuple(flag for flag in FLAGS if flag in flags)
 
 
 def _cpuinfo() -> dict[str, str]:
-    """Read what Linux says of the first core; the file is long on a large machine, so no further."""
+    """Read the facts about the first core only, since the file is long on a large machine; empty except on Linux."""
     facts: dict[str, str] = {}
     try:
         with Path("/proc/cpuinfo").open(encoding="utf-8", errors="replace") as lines:
@@ -166,20 +167,20 @@ def _cpuinfo() -> dict[str, str]:
     return facts
 
 
-def _cpu_elsewhere() -> str | None:
-    """Ask macOS or Windows for the CPU's model."""
+def _cpu_without_proc() -> str | None:
+    """Return the CPU model on macOS and Windows."""
     if platform.system() == "Darwin":
         return _output("sysctl", "-n", "machdep.cpu.brand_string")
     return platform.processor() if platform.system() == "Windows" else None
 
 
 def _cores() -> tuple[int, int]:
-    """Return physical and logical cores that this process may use: what it is bound to, within a container's quota."""
+    """Return the physical and logical cores that this process may use, by its affinity and its control groups."""
     if hasattr(os, "sched_getaffinity"):
-        bound: Iterable[int] = os.sched_getaffinity(0)
+        usable: Iterable[int] = os.sched_getaffinity(0)
     else:
-        bound = range(os.cpu_count() or 1)
-    cores = set(bound)
+        usable = range(os.cpu_count() or 1)
+    cores = set(usable)
     siblings = {_read(Path(f"/sys/devices/system/cpu/cpu{core}/topology/thread_siblings_list")) for core in cores}
     physical = len(siblings)
     if None in siblings:  # not Linux
@@ -191,7 +192,7 @@ def _cores() -> tuple[int, int]:
 
 
 def _psutil() -> Any:
-    """Return psutil where it is installed: what Linux does not tell in files, it knows elsewhere."""
+    """Return psutil, or None if it is not installed; it is only needed outside Linux."""
     try:
         return importlib.import_module("psutil")
     except ImportError:
@@ -199,14 +200,14 @@ def _psutil() -> Any:
 
 
 def cgroups() -> list[Path]:
-    """Return the control groups that this process is in, innermost first; none but on Linux."""
-    inside = [line[3:] for line in (_read(Path("/proc/self/cgroup")) or "").splitlines() if line.startswith("0::")]
-    own = CGROUP / (inside[0] if inside else "").lstrip("/")
+    """Return the folders of the control groups of this process, innermost first; empty except on Linux."""
+    paths = [line[3:] for line in (_read(Path("/proc/self/cgroup")) or "").splitlines() if line.startswith("0::")]
+    own = CGROUP / (paths[0] if paths else "").lstrip("/")
     return [folder for folder in (own, *own.parents) if folder.is_relative_to(CGROUP)]
 
 
 def _quota() -> float | None:
-    """Return how many cores the control groups grant; None without a limit."""
+    """Return how many cores the control groups allow; None without a limit."""
     grants = []
     for folder in cgroups():
         words = (_read(folder / "cpu.max") or "max").split()
@@ -219,7 +220,7 @@ def _quota() -> float | None:
 
 
 def _memory() -> int | None:
-    """Return the bytes of memory that this process may use."""
+    """Return how many bytes of memory this process may use; None if unknown."""
     limits = [_read(folder / "memory.max") for folder in cgroups()]
     limits.append(_read(CGROUP / "memory/memory.limit_in_bytes"))
     sizes = [int(limit) for limit in limits if limit and limit != "max"]
@@ -232,18 +233,18 @@ def _memory() -> int | None:
 
 
 def _gpus() -> tuple[str, ...]:
-    """Name the NVIDIA GPUs: as the driver's files say, else as nvidia-smi does."""
+    """Return the names of the NVIDIA GPUs from the files of the driver, else from nvidia-smi."""
     files = sorted(Path("/proc/driver/nvidia/gpus").glob("*/information"))
     lines = [line for file in files for line in (_read(file) or "").splitlines()]
     names = [line.partition(":")[2].strip() for line in lines if line.startswith("Model:")]
     return tuple(names or _nvidia_smi("name"))
 
 
-def _nvidia_smi(what: str) -> list[str]:
-    """Ask nvidia-smi for one fact of each GPU; nothing where it is not there or fails."""
+def _nvidia_smi(field: str) -> list[str]:
+    """Ask nvidia-smi for a field of each GPU; empty if it is not installed or fails."""
     if not shutil.which("nvidia-smi"):
         return []
-    answer = _output("nvidia-smi", f"--query-gpu={what}", "--format=csv,noheader")
+    answer = _output("nvidia-smi", f"--query-gpu={field}", "--format=csv,noheader")
     return [line.strip() for line in (answer or "").splitlines() if line.strip()]
 
 
@@ -252,12 +253,12 @@ def _compute_capability() -> float | None:
     """Return the lowest compute capability among the GPUs; None if unknown."""
     try:
         return min(map(float, _nvidia_smi("compute_cap")), default=None)
-    except ValueError:  # an old driver answers with words
+    except ValueError:  # an old driver answers with an error in words
         return None
 
 
-def _lacks_cuda() -> str | None:
-    """Say why CUDA cannot be used, None if it seems that it can; torch is looked at, not imported."""
+def _cuda_problem() -> str | None:
+    """Say why CUDA cannot be used; None if it seems usable. torch is searched for, but not imported."""
     if os.environ.get("CUDA_VISIBLE_DEVICES", "0").strip() in ("", "-1"):
         return "CUDA_VISIBLE_DEVICES hides every GPU"
     if not describe().gpus:
@@ -265,12 +266,12 @@ def _lacks_cuda() -> str | None:
     torch = importlib.util.find_spec("torch")
     folders = [Path(place) / "lib" for place in torch.submodule_search_locations or ()] if torch else []
     if not any((folder / name).exists() for folder in folders for name in ("libtorch_cuda.so", "torch_cuda.dll")):
-        return "the torch that is installed is not built for CUDA"
+        return "the installed torch is not built for CUDA"
     return None
 
 
 def _read(file: Path) -> str | None:
-    """Return a small file's text; None if it cannot be read."""
+    """Return the text of a small file; None if it cannot be read."""
     try:
         return file.read_text(encoding="utf-8", errors="replace").strip()
     except OSError:
@@ -278,10 +279,10 @@ def _read(file: Path) -> str | None:
 
 
 def _output(*command: str) -> str | None:
-    """Return what a command prints; None if it is missing, fails or takes more than five seconds."""
+    """Return the output of a command; None if it is missing, fails or takes more than five seconds."""
     clean = {key: value for key, value in os.environ.items() if not key.startswith("GIT_")}
     try:
-        done = subprocess.run(  # noqa: S603 - fixed words, no shell
+        done = subprocess.run(  # noqa: S603  fixed arguments, no shell
             command,
             capture_output=True,
             text=True,

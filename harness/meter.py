@@ -1,7 +1,4 @@
-"""What a piece of work cost: wall clock, processor time, peak memory, how much was done, and what services took.
-
-It also writes seconds and bytes, the same wherever a person meets them.
-"""
+"""Measures what a piece of work cost: time, memory, rows and paid services; and formats seconds and bytes."""
 
 from __future__ import annotations
 
@@ -18,55 +15,56 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Cost:
-    """What making an artifact took, on which machine and with which runtime. Seconds are wall clock unless they say."""
+    """What it cost to make an artifact, on which machine and with which runtime. Seconds are wall-clock time."""
 
     machine: str
     device: str
     threads: int
     items: int
-    """Rows that were made."""
+    """The number of rows that were made."""
     open_seconds: float
-    """Set-up: loading weights, opening an index."""
+    """The time to set the stage up, such as loading weights or opening an index."""
     call_seconds: float
-    """The work itself."""
+    """The time of the work itself."""
     cpu_seconds: float = 0.0
+    """The processor time of set-up and work."""
     api_tokens: int = 0
-    """As the service counted them, or services together."""
+    """The tokens that services charged for, as they counted them."""
     api_usd: float = 0.0
-    """By the price that the suite says, 0 where it says none."""
+    """The price of those tokens; 0 if the suite sets no price."""
     halved: int = 0
-    """How often memory did not suffice, and less was done at a time from then on."""
+    """The number of times that the device ran out of memory and the batch size was halved."""
     api_answers: int = 0
-    """Answers of language models that were read for a form that they must have."""
+    """The number of answers of language models that had to follow a given format."""
     api_malformed: int = 0
-    """Those of them that had another."""
+    """The number of those answers that did not follow it."""
     peak_rss_bytes: int = 0
-    """Of the process so far, this artifact among others."""
+    """The peak resident memory of the process up to then, which other artifacts may have caused."""
     ended: str = ""
-    """UTC, ISO 8601."""
+    """The time at which the artifact was finished, in UTC as ISO 8601."""
 
     @property
     def seconds(self) -> float:
-        """Set-up and work together."""
+        """The time of set-up and work together."""
         return self.open_seconds + self.call_seconds
 
 
 class Paid(NamedTuple):
-    """What services took, and how many of their answers were of use."""
+    """What services charged, and how many of their answers followed the required format."""
 
     tokens: int = 0
     usd: float = 0.0
     answers: int = 0
-    """That were read for a form that they must have."""
+    """The number of answers that had to follow a given format."""
     malformed: int = 0
-    """That had another."""
+    """The number of those answers that did not follow it."""
 
     def plus(self, other: Paid) -> Paid:
-        """Add another amount."""
+        """Return the sum of both amounts."""
         return Paid(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
     def minus(self, other: Paid) -> Paid:
-        """Take away an earlier amount."""
+        """Return what was added since an earlier amount."""
         return Paid(*(mine - theirs for mine, theirs in zip(self, other, strict=True)))  # type: ignore[arg-type]
 
 
@@ -93,14 +91,14 @@ class Bill:
 
 
 def timed(work: Callable[[], T]) -> tuple[T, float]:
-    """Do something and say how many seconds of wall clock it took."""
+    """Call a function and return its result and the wall-clock seconds that it took."""
     start = time.perf_counter()
     result = work()
     return result, time.perf_counter() - start
 
 
 def peak_rss_bytes() -> int:
-    """Return the largest resident memory of this process so far, 0 where the system does not say."""
+    """Return the peak resident memory of this process so far; 0 where the system does not report it."""
     try:
         import resource
     except ImportError:  # Windows
@@ -110,7 +108,7 @@ def peak_rss_bytes() -> int:
 
 
 def duration(seconds: float) -> str:
-    """Write a time as a person says it, rounded to the last unit shown.
+    """Format a time for people, rounded to the last unit shown.
 
     >>> duration(0.0042), duration(3.25), duration(75), duration(7260)
     ('4 ms', '3.2 s', '1 min 15 s', '2 h 1 min')
@@ -125,7 +123,7 @@ def duration(seconds: float) -> str:
 
 
 def size(count: float) -> str:
-    """Write a number of bytes with a unit.
+    """Format a number of bytes with a decimal unit (1 kB is 1000 B).
 
     >>> size(0), size(1536), size(7_961_088)
     ('0 B', '1.5 kB', '8.0 MB')

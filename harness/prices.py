@@ -1,4 +1,4 @@
-"""What things cost: results hold physical quantities, and a report derives money from these."""
+"""Prices of hosts, GPUs, memory and models, from which reports derive money; results hold physical quantities only."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ from pydantic import (
 from harness.errors import Place, UserError, nearest
 
 HOURS = 730
-"""Of a month: 8,760 of a year / 12."""
+"""The hours in a month: 8,760 hours of a year / 12."""
 NUMBER = r"\d+(?:\.\d+)?"
 
 
 class Rate(NamedTuple):
-    """An amount of money for a unit of something."""
+    """An amount of money per unit."""
 
     amount: float
     currency: str
-    """ISO 4217, as USD."""
+    """The ISO 4217 code, such as USD."""
     unit: str
 
     def __str__(self) -> str:
-        """Write it as a price file does.
+        """Write the rate as in a price file.
 
         >>> str(Rate(0.17, "USD", "h")), str(Rate(2e-05, "USD", "h"))
         ('0.17 USD/h', '0.00002 USD/h')
@@ -46,16 +46,16 @@ class Rate(NamedTuple):
         return f"{Decimal(repr(self.amount)).normalize():f} {self.currency}/{self.unit}"
 
 
-def rate(said: Any, unit: str) -> Rate:
-    """Read a price for a unit; ValueError for another unit, or what is no price.
+def rate(text: Any, unit: str) -> Rate:
+    """Parse a price per unit. Raises ValueError for another unit, and for anything that is not a price.
 
     >>> rate("0.02 USD/1M tokens", "1M tokens")
     Rate(amount=0.02, currency='USD', unit='1M tokens')
     """
-    found = re.fullmatch(rf"({NUMBER})\s*([A-Z]{{3}})\s*/\s*{re.escape(unit)}", str(said).strip())
-    if found is None:
+    match = re.fullmatch(rf"({NUMBER})\s*([A-Z]{{3}})\s*/\s*{re.escape(unit)}", str(text).strip())
+    if match is None:
         raise ValueError(f"a price of this kind is written as '0.17 USD/{unit}'")
-    return Rate(float(found[1]), found[2], unit)
+    return Rate(float(match[1]), match[2], unit)
 
 
 def _kind(unit: str) -> tuple[Any, ...]:
@@ -65,60 +65,60 @@ def _kind(unit: str) -> tuple[Any, ...]:
 
 Hourly = Annotated[Rate, *_kind("h")]
 GigabyteMonth = Annotated[Rate, *_kind("GB-month")]
-"""A gigabyte is 10^9 bytes."""
+"""A price per gigabyte and month, with 10^9 bytes per gigabyte."""
 Tokens = Annotated[Rate, *_kind("1M tokens")]
 
 
 class Block(BaseModel):
-    """What all parts of a price file are: unknown words are refused."""
+    """The base of all blocks of a price file; unknown words are refused."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
 
 
 class Priced(Block):
-    """Where a price stands and since when, where the top of the file does not say it for all."""
+    """The source and date of a price, where they differ from those at the top of the file."""
 
     source: str | None = None
     date: datetime.date | None = None
     example: bool = False
-    """Whether the price is for illustration: nobody published it."""
+    """Whether the price is only an example, which nobody published."""
 
 
 class Host(Priced):
-    """A machine that is hired."""
+    """A rented machine."""
 
     price: Hourly
     vcpu: float | None = Field(default=None, gt=0)
     memory_gb: float | None = Field(default=None, gt=0)
-    """Memory that comes with it, in 10^9 bytes."""
+    """The memory that the price includes, in 10^9 bytes."""
     with_gpu: bool = False
-    """Whether a GPU comes with it, at the same price."""
+    """Whether the price includes a GPU."""
     machines: list[str] = []
-    """The machines of results that are priced like this, by their `id`; others are priced as `host` says."""
+    """The ids of the machines in results that have this price; `host` prices the others."""
 
 
 class Gpu(Priced):
-    """A GPU that is hired beside a host."""
+    """A GPU that is rented in addition to a host."""
 
     price: Hourly
 
 
 class Gigabytes(Priced):
-    """Memory, or storage."""
+    """Memory or storage, priced per gigabyte and month."""
 
     price: GigabyteMonth
 
 
 class Service(Priced):
-    """A model behind an endpoint, paid by the token."""
+    """A model behind an endpoint, priced per token."""
 
     input: Tokens
     output: Tokens | None = None
-    """Of tokens that the model writes; an embedding writes none."""
+    """The price of generated tokens; None for a model that generates none, such as an embedding model."""
 
 
 class Entry(NamedTuple):
-    """A price, the words that lead to it in its file, and what stands beside it."""
+    """A price, its path of keys in the price file, and the block that it belongs to."""
 
     path: tuple[str, ...]
     rate: Rate
@@ -126,7 +126,7 @@ class Entry(NamedTuple):
 
     @property
     def title(self) -> str:
-        """Name it for people.
+        """The name of the price, for people.
 
         >>> Entry(("models", "embedder", "input"), Rate(0.02, "USD", "1M tokens"), Priced()).title
         'model embedder, input'
@@ -136,98 +136,99 @@ class Entry(NamedTuple):
 
 
 class Load(Block):
-    """What is asked of a system in a month: say queries_per_month or queries_per_second."""
+    """The monthly load of a system: either queries_per_month or queries_per_second."""
 
     queries_per_month: float | None = Field(default=None, gt=0)
     queries_per_second: float | None = Field(default=None, gt=0)
     documents: int | None = Field(default=None, ge=1)
-    """Of the corpus; None: as many as were measured."""
+    """The number of documents in the corpus; None: as many as were measured."""
 
     @model_validator(mode="after")
     def _one(self) -> Self:
         if (self.queries_per_month is None) == (self.queries_per_second is None):
-            raise ValueError("load says queries_per_month or queries_per_second, one of the two")
+            raise ValueError("load needs either queries_per_month or queries_per_second")
         return self
 
     @property
     def rate(self) -> float:
-        """Queries a second, evenly spread over the month."""
+        """The queries per second, evenly spread over the month."""
         return self.queries_per_second or (self.queries_per_month or 0) / (HOURS * 3600)
 
     @property
     def queries(self) -> float:
-        """Queries a month."""
+        """The queries per month."""
         return self.rate * HOURS * 3600
 
 
 class Prices(Block):
-    """All prices, in one currency. `host` and `gpu` are a price, or name one of `hosts` and `gpus`."""
+    """All prices, in one currency. `host` and `gpu` are either a price or the name of one of `hosts` and `gpus`."""
 
     date: datetime.date | None = None
     source: str | None = None
     hosts: dict[str, Host] = {}
     gpus: dict[str, Gpu] = {}
     host: str | None = None
-    """Of the machine that the results were measured on."""
+    """The price of the machine that the results were measured on."""
     gpu: str | None = None
-    """Of its GPU, beside the host; nothing where it comes with the host."""
+    """The price of its GPU in addition to the host; None if the host includes it."""
     memory: Gigabytes | None = None
-    """Of memory beyond what comes with the hosts."""
+    """The price of memory beyond what the hosts include."""
     storage: Gigabytes | None = None
     models: dict[str, Service] = {}
-    """By the name under which the endpoint knows the model."""
+    """The prices of models, by the name that the endpoint uses for the model."""
     load: Load | None = None
 
     @field_validator("host", "gpu", mode="before")
     @classmethod
-    def _words(cls, said: Any) -> Any:
-        """Refuse a number without its unit."""
-        return said if said is None or isinstance(said, str) else str(rate(said, "h"))
+    def _text(cls, value: Any) -> Any:
+        """Refuse a number without a unit."""
+        return value if value is None or isinstance(value, str) else str(rate(value, "h"))
 
     @field_validator("host", "gpu")
     @classmethod
-    def _known(cls, said: str | None, info: ValidationInfo) -> str | None:
-        """Read a price, or a name of those above."""
-        if said is not None and "/" in said:
-            rate(said, "h")
-        elif said is not None:
+    def _known(cls, value: str | None, info: ValidationInfo) -> str | None:
+        """Check that the value is a price, or the name of a priced host or GPU."""
+        if value is not None and "/" in value:
+            rate(value, "h")
+        elif value is not None:
             known: Mapping[str, Any] = info.data.get(f"{info.field_name}s", {})
-            if said not in known:
-                raise ValueError(f"no price of {said!r} stands here; {nearest(said, known)}")
-        return said
+            if value not in known:
+                raise ValueError(f"no price is given for {value!r}; {nearest(value, known)}")
+        return value
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
-        found = sorted({entry.rate.currency for entry in self.entries()})
-        if len(found) != 1:
-            said = f"found {' and '.join(found)}" if found else "and there is none"
-            raise ValueError(f"prices are in one currency, {said}")
+        currencies = sorted({entry.rate.currency for entry in self.entries()})
+        if not currencies:
+            raise ValueError("no price is given")
+        if len(currencies) > 1:
+            raise ValueError(f"all prices must be in one currency, found {' and '.join(currencies)}")
         return self
 
     @property
     def currency(self) -> str:
-        """The currency of all of them."""
+        """The currency of all prices."""
         return next(entry.rate.currency for entry in self.entries())
 
     def entries(self) -> Iterator[Entry]:
-        """Give every price, and where it stands."""
+        """Yield every price with its path in the file."""
         for word in ("host", "gpu"):
-            if (said := getattr(self, word)) and "/" in said:
-                yield Entry((word,), rate(said, "h"), Priced())
+            if (text := getattr(self, word)) and "/" in text:
+                yield Entry((word,), rate(text, "h"), Priced())
         for group in ("hosts", "gpus"):
-            yield from (Entry((group, name), one.price, one) for name, one in getattr(self, group).items())
+            yield from (Entry((group, name), block.price, block) for name, block in getattr(self, group).items())
         for word in ("memory", "storage"):
-            if (one := getattr(self, word)) is not None:
-                yield Entry((word,), one.price, one)
+            if (block := getattr(self, word)) is not None:
+                yield Entry((word,), block.price, block)
         for name, model in self.models.items():
             yield Entry(("models", name, "input"), model.input, model)
             if model.output is not None:
                 yield Entry(("models", name, "output"), model.output, model)
 
     def host_of(self, machine: str | None, *, here: bool) -> Host | None:
-        """Return the host that a machine of results stands for; None where nothing prices it.
+        """Return the host that prices a machine of the results; None if no host does.
 
-        `here` says that it is the machine of the run, for which `host` stands; any other is named by a host.
+        `here` tells whether it is the machine of the run, which `host` prices; other machines are listed by a host.
         """
         named = next((host for host in self.hosts.values() if machine in host.machines), None)
         if named is not None or not here or self.host is None:
@@ -235,18 +236,18 @@ class Prices(Block):
         return self.hosts.get(self.host) or Host(price=rate(self.host, "h"))
 
     def gpu_price(self) -> Rate | None:
-        """Return the price of a GPU beside the host; None where none is said."""
+        """Return the price of a GPU in addition to the host; None if none is given."""
         if self.gpu is None or self.gpu in self.gpus:
             return None if self.gpu is None else self.gpus[self.gpu].price
         return rate(self.gpu, "h")
 
     def words(self) -> dict[str, Any]:
-        """Return them as a price file says them, for run.json; `of_words` reads them."""
+        """Return the prices as in a price file, for run.json; `of_words` reads them."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
 
 def of_words(words: Mapping[str, Any], file: str) -> Prices:
-    """Read what `words` gave; UserError where it is damaged."""
+    """Read what `words` returned. Raises UserError if it is damaged."""
     try:
         return Prices.model_validate(words)
     except ValidationError as error:

@@ -1,4 +1,4 @@
-"""Names to things. It knows no stage: what ships with the harness comes in by the entry points that a plug-in uses."""
+"""Finds stages, data sets and measures by name; those that ship with the harness are registered as plug-ins are."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ T = TypeVar("T")
 
 
 class Registry(Generic[T]):
-    """Things of one kind by name. A name from an entry point is imported when it is first asked for.
+    """Objects of one kind by name. A name from an entry point is imported when it is first looked up.
 
-    A registered class learns the last part of its name, as `attribute` says ("name" or "source"). Under a second name
-    stands a subclass of it, so that each name keeps its own word.
+    The last part of the name is set on a registered class, as the attribute `attribute` ("name" or "source"). A class
+    that is registered under a second name is subclassed for it, so that each name keeps its own attribute.
     """
 
     def __init__(self, kind: str, group: str, attribute: str = "name") -> None:
@@ -37,15 +37,15 @@ class Registry(Generic[T]):
     @overload
     def register(self, name: str, target: T, *, version: int | None = None) -> T: ...
     def register(self, name: str, target: T | None = None, *, version: int | None = None) -> T | Callable[[T], T]:
-        """Enter a thing under a name, directly or as a decorator, and return it as it was given.
+        """Register an object under a name, directly or as a decorator, and return the object unchanged.
 
-        A `version` is written on the thing, for what names its outputs (a stage may as well say it in its class).
-        Raises ValueError if the name is taken by another thing, and for a second version of one function.
+        A `version` is set on the object and becomes part of the name of its outputs; a stage may also set it in its
+        class. Raises ValueError if the name is taken by another object, and for a second version of one function.
         """
 
         def add(thing: T) -> T:
-            held = self._items.get(name, thing)
-            if held is not thing and _origin(held) != _origin(thing):
+            registered = self._items.get(name, thing)
+            if registered is not thing and _origin(registered) != _origin(thing):
                 raise ValueError(f"the {self.kind} {name!r} is registered twice")
             self._items[name] = self._named(name, thing, version)
             return thing
@@ -53,8 +53,8 @@ class Registry(Generic[T]):
         return add if target is None else add(target)
 
     def _named(self, name: str, thing: Any, version: int | None) -> Any:
-        """Return what stands under a name: the thing, or a subclass if it is a class that has another name already."""
-        shared = any(held is thing for other, held in self._items.items() if other != name)
+        """Return what to register: the object itself, or a subclass if it is a class with another name already."""
+        shared = any(item is thing for other, item in self._items.items() if other != name)
         if isinstance(thing, type):
             thing = _subclass(thing) if shared else thing
             setattr(thing, self.attribute, name.split("/", 1)[-1])
@@ -72,14 +72,14 @@ class Registry(Generic[T]):
             self._loaders.setdefault(point.name, point.load)
 
     def __getitem__(self, name: str) -> T:
-        """Return the thing of that name; UnknownName, with the nearest known one, or UserError if it fails to load."""
+        """Return the object of that name. Raises UnknownName with a suggestion, UserError if it cannot be loaded."""
         if name not in self._items:
             self._open()
             if name not in self._loaders:
                 raise UnknownName(f"there is no {self.kind} {name!r}; {nearest(name, self.names())}")
             self.register(name, self._load(name))
-        found: T = self._items[name]
-        return found
+        item: T = self._items[name]
+        return item
 
     def _load(self, name: str) -> T:
         try:
@@ -89,16 +89,16 @@ class Registry(Generic[T]):
         return thing
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether the name is known."""
+        """Tell whether the name is registered."""
         return name in self._items or name in self.names()
 
     def names(self) -> list[str]:
-        """Return all names, sorted; nothing is imported for it."""
+        """Return all names, sorted, without importing anything."""
         self._open()
         return sorted({*self._items, *self._loaders})
 
     def items(self) -> Iterator[tuple[str, T]]:
-        """Load everything. A plug-in that fails to load is left out with a warning and takes nothing else down."""
+        """Load and yield everything. A plug-in that cannot be loaded is left out with a warning."""
         for name in self.names():
             try:
                 yield name, self[name]
@@ -107,14 +107,14 @@ class Registry(Generic[T]):
 
 
 def _subclass(kind: type) -> type:
-    """Return a class that is the same in all but what is written on it from now on."""
+    """Return a class that is the same but for the attributes that are set on it later."""
     return type(kind)(
         kind.__name__, (kind,), {key: getattr(kind, key) for key in ("__module__", "__qualname__", "__doc__")}
     )
 
 
 def _origin(thing: Any) -> tuple[str, str]:
-    """Say where a thing was defined; a file that is read twice defines the same things twice."""
+    """Return where an object was defined: loading a file twice defines equal objects twice."""
     code = getattr(sys.modules.get(thing.__module__), "__file__", thing.__module__)
     return str(code), getattr(thing, "__qualname__", repr(thing))
 
@@ -125,7 +125,7 @@ METRICS: Registry[Any] = Registry("measure", "harness.measures")
 
 
 def load_plugin(path: Path) -> None:
-    """Run a Python file that registers things; UserError if it is missing or fails."""
+    """Run a Python file that registers stages, data sets or measures. Raises UserError if it is missing or fails."""
     if not path.is_file():
         raise UserError(f"the plug-in {path} does not exist")
     name = f"harness_plugin_{path.stem}_{fingerprint(str(path.resolve()))[:8]}"

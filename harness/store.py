@@ -1,11 +1,13 @@
-"""The store: one folder an artifact, named by its fingerprint, whole or absent.
+"""The store: one folder per artifact, named by its fingerprint; an artifact is there as a whole or not at all.
 
 HARNESS_STORE/
   artifacts/ab/abcdef…/   data files, manifest.json (their checksums), recipe.json, costs.jsonl
   chunks/abcdef…/         finished chunks of an artifact that is still being made
-  aside/                  what was found damaged, kept for a look
-  receipts/               which content a data set or model folder had when it was last read
-  locks/   ledger.jsonl   one line for each artifact ever made: recipe and cost, to explain and to estimate
+  drafts/                 artifacts that are being written
+  aside/                  damaged artifacts, kept for inspection
+  receipts/               the content that a data set or model folder had when it was last read
+  locks/                  one lock for each artifact that is being made
+  ledger.jsonl            one line with recipe and cost for each artifact ever made, for explanations and estimates
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the ledger: what was made, from what, at what cost. `about` says what a source was called."""
+    """A line of the ledger: an artifact, its recipe and its cost. `about` describes a data set or model for people."""
 
     fingerprint: str
     recipe: dict[str, Any]
@@ -43,7 +45,7 @@ class Entry:
 
 
 class Store:
-    """Content-addressed folders. Several processes may share one."""
+    """Artifacts by fingerprint, in folders. Several processes may share a store."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -51,25 +53,25 @@ class Store:
 
     @classmethod
     def at(cls, root: Path | None = None) -> Store:
-        """Open the store at `root`, else at HARNESS_STORE, else at .harness/store."""
+        """Open the store at `root`; without it at $HARNESS_STORE, else at .harness/store."""
         return cls(Path(root or os.environ.get("HARNESS_STORE") or ".harness/store"))
 
     def folder(self, name: str) -> Path:
-        """Return where an artifact lies, or would lie."""
+        """Return the folder of an artifact, whether it exists or not."""
         return self.root / "artifacts" / name[:2] / name
 
     def __contains__(self, name: str) -> bool:
-        """Tell whether an artifact is there, whole as far as its folder tells; `load` checks its content."""
+        """Tell whether an artifact is stored, without checking its content as `load` does."""
         return (self.folder(name) / MANIFEST).is_file()
 
     def __iter__(self) -> Iterator[Fingerprint]:
-        """Give the names of all artifacts."""
+        """Yield the names of all artifacts."""
         return (Fingerprint(path.name) for path in sorted(self.root.glob("artifacts/*/*")))
 
     def load(self, name: str, kind: type[A]) -> A:
-        """Map an artifact into memory after its content was checked against its manifest, once a process.
+        """Load an artifact, mapped into memory where it can be; its checksums are verified once per process.
 
-        Raises StoreError if it is not there or not whole.
+        Raises StoreError if it is missing or damaged.
         """
         folder = self.folder(name)
         if name not in self._verified:
@@ -81,7 +83,7 @@ class Store:
             raise StoreError(f"{folder} cannot be read: {error}") from error
 
     def usable(self, name: str) -> bool:
-        """Tell whether an artifact is there and whole; a damaged one is set aside, so that it will be made again."""
+        """Tell whether an artifact is stored and intact; a damaged one is set aside, so that it will be made again."""
         if name not in self:
             return False
         try:
@@ -94,7 +96,7 @@ class Store:
         return True
 
     def set_aside(self, name: str) -> None:
-        """Move a damaged artifact out of the way."""
+        """Move a damaged artifact to the folder `aside`."""
         self._verified.discard(name)
         aside = self.root / "aside"
         aside.mkdir(parents=True, exist_ok=True)
@@ -102,7 +104,7 @@ class Store:
             self.folder(name).rename(aside / f"{name}-{uuid.uuid4().hex[:8]}")
 
     def save(self, artifact: Artifact, entry: Entry) -> None:
-        """Write an artifact under a temporary name, with its checksums, and rename it into its place."""
+        """Write an artifact with its checksums to a temporary folder, rename that, and add a line to the ledger."""
         place = self.folder(entry.fingerprint)
         if place.exists() and entry.fingerprint not in self:
             self.set_aside(entry.fingerprint)
@@ -114,20 +116,20 @@ class Store:
         self._verified.add(entry.fingerprint)
 
     def add_cost(self, name: str, cost: Cost) -> None:
-        """Add a line to the costs of an artifact."""
+        """Append to the costs of an artifact."""
         _append(self.folder(name) / COSTS, asdict(cost))
 
     def costs(self, name: str) -> list[Cost]:
-        """Return what an artifact cost each time it was made, the latest last."""
+        """Return what an artifact cost each time that it was made, the latest last."""
         return [Cost(**line) for line in _lines(self.folder(name) / COSTS)]
 
     def note(self, entry: Entry) -> None:
-        """Add a line to the ledger."""
+        """Append a line to the ledger."""
         self.root.mkdir(parents=True, exist_ok=True)
         _append(self.root / "ledger.jsonl", asdict(entry))
 
     def ledger(self) -> list[Entry]:
-        """Return everything ever made here, the latest last; a line that cannot be read is passed over."""
+        """Return all lines of the ledger, the latest last; unreadable lines are skipped."""
         entries = []
         for line in _lines(self.root / "ledger.jsonl"):
             with suppress(TypeError):
@@ -135,12 +137,12 @@ class Store:
         return entries
 
     def bytes(self, name: str) -> int:
-        """Count the bytes of an artifact's data files."""
+        """Return the size of an artifact's data files in bytes."""
         manifest = json.loads((self.folder(name) / MANIFEST).read_text("utf-8"))
         return sum(size for file, (size, _) in manifest["files"].items() if file != RECIPE)
 
     def remove(self, name: str) -> None:
-        """Delete an artifact; a reader that has it mapped keeps what it has."""
+        """Delete an artifact. A process that has mapped it into memory can still read it."""
         self._verified.discard(name)
         draft = self.root / "drafts" / uuid.uuid4().hex
         draft.parent.mkdir(parents=True, exist_ok=True)
@@ -149,9 +151,9 @@ class Store:
 
     @contextmanager
     def lock(self, name: str, waiting: Callable[[], None] = lambda: None) -> Iterator[None]:
-        """Hold an artifact while it is made; another process that wants it waits, and says so by `waiting`.
+        """Lock an artifact while it is made. If another process holds the lock, call `waiting` and wait for it.
 
-        The lock is the operating system's: a holder that is killed lets go.
+        It is a lock of the operating system, so a process that is killed releases it.
         """
         from filelock import FileLock, Timeout
 
@@ -169,21 +171,21 @@ class Store:
             lock.release()
 
     def receipt(self, key: Any) -> dict[str, Any] | None:
-        """Return what was noted when something outside the store was last read, None if it was never."""
+        """Return the facts that were kept when something outside the store was last read; None if it never was."""
         try:
-            found: dict[str, Any] = json.loads((self.root / "receipts" / f"{fingerprint(key)}.json").read_text("utf-8"))
+            facts: dict[str, Any] = json.loads((self.root / "receipts" / f"{fingerprint(key)}.json").read_text("utf-8"))
         except (OSError, ValueError):
             return None
-        return found
+        return facts
 
     def keep_receipt(self, key: Any, facts: dict[str, Any]) -> None:
-        """Note what something outside the store was when it was read."""
+        """Keep facts about something outside the store, as it was when it was read."""
         path = self.root / "receipts" / f"{fingerprint(key)}.json"
         path.parent.mkdir(parents=True, exist_ok=True)
         _write(path, json.dumps(facts, ensure_ascii=False, sort_keys=True))
 
     def sweep(self, older_than_seconds: float = 86_400) -> None:
-        """Delete the drafts that killed processes left behind."""
+        """Delete the old temporary folders that killed processes left behind."""
         for draft in self.root.glob("drafts/*"):
             with suppress(FileNotFoundError):
                 if time.time() - draft.stat().st_mtime > older_than_seconds:
@@ -191,7 +193,7 @@ class Store:
 
 
 def write_whole(draft: Path, place: Path, artifact: Artifact, recipe: dict[str, Any]) -> None:
-    """Write an artifact, its recipe and its manifest into `draft` and rename that to `place`."""
+    """Write an artifact, its recipe and its manifest into the folder `draft` and rename that to `place`."""
     draft.mkdir(parents=True)
     artifact.save(draft)
     (draft / RECIPE).write_text(json.dumps(recipe, indent=1, ensure_ascii=False, sort_keys=True), "utf-8")
@@ -205,37 +207,37 @@ def write_whole(draft: Path, place: Path, artifact: Artifact, recipe: dict[str, 
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         draft.rename(place)
-    except OSError:  # another process was first; what it wrote bears the same name, so it is the same
+    except OSError:  # another process was first, and equal names mean equal content
         if not (place / MANIFEST).is_file():
             raise
         shutil.rmtree(draft)
 
 
 def verify(folder: Path) -> None:
-    """Check every file of an artifact against its manifest; StoreError names the first that differs or is foreign."""
+    """Check all files of an artifact against its manifest. Raises StoreError for one that differs or is not listed."""
     try:
         files = json.loads((folder / MANIFEST).read_text("utf-8"))["files"]
         present = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
         foreign = present - {MANIFEST, COSTS, *files}
         if foreign:
-            raise StoreError(f"{folder} holds a foreign file: {sorted(foreign)[0]}")
+            raise StoreError(f"{folder} contains a file that is not in its manifest: {sorted(foreign)[0]}")
         for name, (size, checksum) in files.items():
             path = folder / name
             if path.stat().st_size != size or file_checksum(path) != checksum:
                 raise StoreError(f"{path} is damaged")
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise StoreError(f"{folder} is not whole: {error}") from error
+        raise StoreError(f"{folder} is incomplete: {error}") from error
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees all of it or the one before."""
+    """Replace a small file atomically: a reader sees the old content or the new one."""
     draft = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}")
     draft.write_text(text, "utf-8")
     draft.replace(path)
 
 
 def _append(path: Path, line: dict[str, Any]) -> None:
-    """Add one line in one system call, so that lines of several processes never mix."""
+    """Append a line in a single system call, so that lines of several processes never mix."""
     data = (json.dumps(line, ensure_ascii=False, sort_keys=True) + "\n").encode()
     descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -245,12 +247,12 @@ def _append(path: Path, line: dict[str, Any]) -> None:
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """Give the readable lines of a file of JSON objects; none if there is no file."""
+    """Yield the readable lines of a file of JSON objects; nothing if the file does not exist."""
     if not path.is_file():
         return
     with path.open("rb") as file:
         for line in file:
             with suppress(ValueError):
-                found = json.loads(line)
-                if isinstance(found, dict):
-                    yield found
+                entry = json.loads(line)
+                if isinstance(entry, dict):
+                    yield entry

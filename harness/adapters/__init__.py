@@ -1,1 +1,1 @@
-"""Our systems handed to other tools, one file a tool."""
+"""Adapters that present our systems to other tools, one module for each tool."""

@@ -1,1 +1,1 @@
-"""What flows between stages; each kind lives in a module of its own."""
+"""Artifacts: the data that flows between stages, one kind per module."""

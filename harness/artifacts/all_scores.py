@@ -1,4 +1,4 @@
-"""What a search gives that leaves no document out."""
+"""The result of a search that scores all documents."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ import numpy as np
 
 
 class AllScores(NamedTuple):
-    """The score of every document for every query, as a run would hold it."""
+    """The score of every document for every query, equal to the score that a run would contain."""
 
     values: np.ndarray
-    """float32[queries, documents]."""
+    """The scores, float32[queries, documents]."""
     found: np.ndarray
-    """bool[queries, documents]: whether a run, deep enough, would hold the document."""
+    """Whether a run that is deep enough would contain the document, bool[queries, documents]."""

@@ -1,4 +1,4 @@
-"""Numbers between Arrow and NumPy without pyarrow's own bridge, which imports pandas wherever it is installed."""
+"""Converts numbers between Arrow and NumPy; pyarrow's own conversion would import pandas if it is installed."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import pyarrow as pa
 
 
 def to_numpy(numbers: pa.Array | pa.ChunkedArray, missing: int | None = None) -> np.ndarray:
-    """Return numbers of a fixed width with `missing` for each null; ValueError for a null without it.
+    """Return fixed-width numbers as an array, with `missing` in place of nulls.
 
-    One chunk without nulls is not copied, and cannot be written to.
+    A single chunk without nulls is not copied, and the array is then read-only. Raises ValueError for a null if
+    `missing` is None.
 
     >>> to_numpy(pa.chunked_array([[1, None, 2], [3]], pa.int32())[1:], missing=-1).tolist()
     [-1, 2, 3]
@@ -21,7 +22,7 @@ def to_numpy(numbers: pa.Array | pa.ChunkedArray, missing: int | None = None) ->
 
 
 def to_arrow(numbers: np.ndarray) -> pa.Array:
-    """Return an array of numbers, which holds on to the given one where that is contiguous.
+    """Return numbers as an Arrow array, which shares the memory of a contiguous array.
 
     >>> to_arrow(np.arange(6, dtype=np.int32)[::2]).tolist()
     [0, 2, 4]
@@ -31,11 +32,11 @@ def to_arrow(numbers: np.ndarray) -> pa.Array:
 
 
 def _view(chunk: pa.Array, dtype: np.dtype, missing: int | None) -> np.ndarray:
-    there, data = chunk.buffers()
+    validity, data = chunk.buffers()
     values = np.frombuffer(data, dtype, count=len(chunk), offset=chunk.offset * dtype.itemsize)
     if not chunk.null_count:
         return values
     if missing is None:
         raise ValueError(f"{chunk.null_count} of {len(chunk)} numbers are missing")
-    bits = np.unpackbits(np.frombuffer(there, np.uint8), count=chunk.offset + len(chunk), bitorder="little")
+    bits = np.unpackbits(np.frombuffer(validity, np.uint8), count=chunk.offset + len(chunk), bitorder="little")
     return np.where(bits[chunk.offset :], values, dtype.type(missing))

@@ -1,40 +1,40 @@
-"""Contexts: for each query the texts that a reader gets, in the order in which it gets them."""
+"""Contexts: the texts that a reader gets for each query, in order."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 from harness.artifacts.base import Rows, joined
 
 
 class Context(NamedTuple):
-    """One text that a reader gets: the characters [start, end) of a document's text, as every stage sees it."""
+    """A text that a reader gets: the characters [start, end) of the text of a document."""
 
     doc_id: str
     start: int
     end: int
     rank: int
-    """The place in the run, from 1, of what was found here."""
+    """The rank, from 1, of the document or passage in the run."""
     score: float
-    """Its score in the run."""
+    """The score of the document or passage in the run."""
     tokens: int
     text: str
 
 
 class Budget(NamedTuple):
-    """How many tokens a query's texts may have together, and whose tokens these are."""
+    """The most tokens that the texts of a query may have in total, and how they are counted."""
 
     tokens: int
     counted_by: str
 
 
 class Contexts(Rows):
-    """One entry a query: its id, and its texts by position, none where nothing was found or nothing fits.
+    """The id of each query and its texts in order; none if nothing was found or nothing fits into the budget.
 
-    `contexts.jsonl` holds a line a query, `budget.json` the budget: a person can read both.
+    Saved as `contexts.jsonl` with one line per query, and `budget.json`; people can read both.
     """
 
     file = "contexts.jsonl"
@@ -53,7 +53,7 @@ class Contexts(Rows):
 
     @property
     def tokens(self) -> list[int]:
-        """The tokens of each query's texts together."""
+        """The number of tokens of all texts of each query."""
         return [sum(context.tokens for context in each) for each in self.texts]
 
     def take(self, part: slice) -> Self:
@@ -62,7 +62,7 @@ class Contexts(Rows):
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put the contexts of consecutive queries together."""
+        """Concatenate the contexts of consecutive queries."""
         ids = [key for part in parts for key in part.query_ids]
         return cls(ids, [each for part in parts for each in part.texts], parts[0].budget, joined(parts))
 
@@ -72,7 +72,7 @@ class Contexts(Rows):
 
     @classmethod
     def save_joined(cls, parts: Iterable[Self], rows: int, folder: Path) -> None:
-        """Write one part after the other; those before it are not held."""
+        """Write one part after the other, holding one at a time."""
         del rows
         with (folder / cls.file).open("w", encoding="utf-8", newline="\n") as file:
             for part in parts:
@@ -81,14 +81,18 @@ class Contexts(Rows):
 
     def _lines(self) -> Iterable[str]:
         for query_id, texts in zip(self.query_ids, self.texts, strict=True):
-            said = [{"position": i, **context._asdict()} for i, context in enumerate(texts, start=1)]
-            yield json.dumps({"query_id": query_id, "contexts": said}, ensure_ascii=False) + "\n"
+            contexts = [{"position": i, **context._asdict()} for i, context in enumerate(texts, start=1)]
+            yield json.dumps({"query_id": query_id, "contexts": contexts}, ensure_ascii=False) + "\n"
 
     @classmethod
     def load(cls, folder: Path) -> Self:
         """Read both files."""
         with (folder / cls.file).open(encoding="utf-8", newline="\n") as file:
             lines = [json.loads(line) for line in file]
-        texts = [[Context(**{name: said[name] for name in Context._fields}) for said in q["contexts"]] for q in lines]
+        texts = [[_context(fields) for fields in line["contexts"]] for line in lines]
         budget = Budget(**json.loads((folder / "budget.json").read_text("utf-8")))
         return cls([line["query_id"] for line in lines], texts, budget)
+
+
+def _context(fields: dict[str, Any]) -> Context:
+    return Context(**{name: fields[name] for name in Context._fields})

@@ -1,4 +1,4 @@
-"""Drafts: what a language model wrote for each query, as JSON lines that a person can read."""
+"""Drafts: the texts that a language model wrote for each query."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ from harness.artifacts.text import Corpus
 
 @dataclass(frozen=True)
 class Draft:
-    """What was written for one query."""
+    """The texts that were written for one query."""
 
     id: str
-    """Of the query."""
+    """The id of the query."""
     query: str
-    """The text that the model was asked about."""
+    """The text of the query."""
     texts: tuple[str, ...]
-    """What is searched with: fewer than were asked for where the model wrote fewer."""
+    """The texts to search with; fewer than requested if the model wrote fewer."""
     replies: tuple[str, ...] | None = None
-    """What the model wrote, where `texts` were read out of it; None: they are the replies as they stand."""
+    """The replies of the model, if `texts` were parsed from them; None if `texts` are the replies."""
     tokens: int | None = None
-    """That the model wrote for it; None: not known."""
+    """The number of tokens that the model wrote for the query; None if unknown."""
 
     def text(self, number: int) -> str:
-        """Return a text by its number from 0; the query itself where the model wrote fewer.
+        """Return a text by its number from 0; the query itself if the model wrote fewer.
 
         >>> Draft("q1", "why?", ("what for?",)).text(1)
         'why?'
@@ -37,7 +37,7 @@ class Draft:
 
 
 class Drafts(Rows):
-    """One Draft a query, in the rows of the queries; a line for each in `drafts.jsonl`, in its folder of the store."""
+    """One Draft per query, in the order of the queries; saved as `drafts.jsonl` with one line per query."""
 
     file = "drafts.jsonl"
 
@@ -51,39 +51,44 @@ class Drafts(Rows):
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put the drafts of consecutive queries together."""
+        """Concatenate the drafts of consecutive queries."""
         return cls([entry for part in parts for entry in part.entries], joined(parts))
 
     def save(self, folder: Path) -> None:
-        """Write the lines."""
+        """Write the file."""
         self.write(folder / self.file)
 
     def write(self, path: Path) -> None:
-        """Write a line a query: `id`, `query`, `texts`, and where they are known `replies` and `tokens`."""
+        """Write one line per query: `id`, `query`, `texts`, and `replies` and `tokens` unless they are None."""
         with path.open("w", encoding="utf-8") as file:
             for entry in self.entries:
-                said = {key: value for key, value in asdict(entry).items() if value is not None}
-                file.write(json.dumps(said, ensure_ascii=False) + "\n")
+                fields = {key: value for key, value in asdict(entry).items() if value is not None}
+                file.write(json.dumps(fields, ensure_ascii=False) + "\n")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read the lines."""
+        """Read the file."""
         with (folder / cls.file).open(encoding="utf-8") as file:
             return cls([_read(json.loads(line)) for line in file])
 
 
-def _read(said: dict[str, Any]) -> Draft:
-    replies = said.get("replies")
-    read = None if replies is None else tuple(replies)
-    return Draft(said["id"], said["query"], tuple(said["texts"]), read, said.get("tokens"))
+def _read(fields: dict[str, Any]) -> Draft:
+    replies = fields.get("replies")
+    return Draft(
+        fields["id"],
+        fields["query"],
+        tuple(fields["texts"]),
+        replies=None if replies is None else tuple(replies),
+        tokens=fields.get("tokens"),
+    )
 
 
 class DraftTexts(Corpus):
-    """One text of each query's drafts, to be encoded as a document is. Ids and rows are those of the queries."""
+    """One drafted text per query, to be encoded as a document. Ids and rows are those of the queries."""
 
 
 def pairs(entries: Iterable[Draft], number: int, repeat_query: int = 0) -> list[tuple[str, str]]:
-    r"""Return the id of each query and its text of a number, the query itself so many times before it.
+    r"""Return the id of each query with its draft of that number, preceded by `repeat_query` copies of the query.
 
     >>> pairs([Draft("q1", "why?", ("Because.",))], 0, repeat_query=2)
     [('q1', 'why? why? Because.')]

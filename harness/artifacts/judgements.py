@@ -1,4 +1,4 @@
-"""What is known to be right: graded judgements of documents, and what else is known of each query."""
+"""The ground truth of a data set: graded judgements, reference answers, tags and gold spans."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Judgement(NamedTuple):
 
 
 class QueryReference(NamedTuple):
-    """What is known of a query besides its judgements: reference answers and tags, either may be empty."""
+    """The reference answers and the tags of a query; either may be empty."""
 
     query_id: str
     answers: list[str]
@@ -36,7 +36,7 @@ class QueryReference(NamedTuple):
 
 
 class Span(NamedTuple):
-    """A part of a document that answers a query: characters [start, end) of its text, as every stage sees the text."""
+    """A part of a document that answers a query: the characters [start, end) of its text."""
 
     query_id: str
     doc_id: str
@@ -45,7 +45,7 @@ class Span(NamedTuple):
 
 
 class Table(Artifact):
-    """One Arrow table in one file."""
+    """An artifact that is one Arrow table in one file."""
 
     file: str
     schema: pa.Schema
@@ -54,7 +54,7 @@ class Table(Artifact):
         self.table = table
 
     def __len__(self) -> int:
-        """Count the rows of the table."""
+        """Return the number of rows of the table."""
         count: int = self.table.num_rows
         return count
 
@@ -85,9 +85,9 @@ class Qrels(Table):
 
     @classmethod
     def of(cls, judgements: Iterable[Judgement | tuple[str, str, int]]) -> Self:
-        """Build from judgements in any order.
+        """Build from judgements in any order; equal duplicates are merged.
 
-        Raises DataError where one pair is judged twice with different grades; equal repeats are one judgement.
+        Raises DataError if a document has two different grades for the same query.
         """
         columns = list(zip(*judgements, strict=True)) or [(), (), ()]
         arrays = [pa.array(column, field.type) for column, field in zip(columns, cls.schema, strict=True)]
@@ -104,14 +104,14 @@ class Qrels(Table):
         return cls(unique.sort_by([("query_id", "ascending"), ("doc_id", "ascending")]))
 
     def __iter__(self) -> Iterator[Judgement]:
-        """Give one judgement after the other."""
+        """Yield the judgements in order."""
         return (Judgement(*row.values()) for row in self.table.to_pylist())
 
     @property
     def query_ids(self) -> list[str]:
-        """The queries that are judged, ascending."""
-        found: list[str] = pc.unique(self.table["query_id"]).to_pylist()
-        return found
+        """The ids of the judged queries, ascending."""
+        ids: list[str] = pc.unique(self.table["query_id"]).to_pylist()
+        return ids
 
     @property
     def grades(self) -> np.ndarray:
@@ -119,7 +119,7 @@ class Qrels(Table):
         return to_numpy(self.table["grade"])
 
     def graded(self, grades: Mapping[int, int]) -> Self:
-        """Read each grade as another; DataError for a grade that the map does not name."""
+        """Replace each grade by the one that it is mapped to. Raises DataError for a grade that is not in the map."""
         published, place = np.unique(self.grades, return_inverse=True)
         for grade in published.tolist():
             if grade not in grades:
@@ -142,16 +142,16 @@ class References(Table):
 
     @classmethod
     def of(cls, known: Iterable[QueryReference]) -> Self:
-        """Build from what is known of each query, in any order; DataError where a query stands twice."""
+        """Build from references in any order. Raises DataError if a query appears twice."""
         rows = sorted(known)
         for before, after in pairwise(rows):
             if before.query_id == after.query_id:
-                raise DataError(f"references: the query {after.query_id!r} stands more than once")
+                raise DataError(f"references: the query {after.query_id!r} appears more than once")
         columns = list(zip(*rows, strict=True)) or [(), (), ()]
         return cls(pa.table([pa.array(c, f.type) for c, f in zip(columns, cls.schema, strict=True)], schema=cls.schema))
 
     def tags(self) -> dict[str, list[str]]:
-        """Return the ids of the queries that bear each tag."""
+        """Return the ids of the queries by tag."""
         tagged: dict[str, list[str]] = {}
         for row in self.table.to_pylist():
             for tag in row["tags"]:
@@ -160,7 +160,7 @@ class References(Table):
 
 
 class Spans(Table):
-    """Parts of documents that answer queries, ordered by query id, document id and start; none stands twice."""
+    """Parts of documents that answer queries, without duplicates, ordered by query id, document id and start."""
 
     file = "spans.arrow"
     schema = pa.schema(
@@ -169,18 +169,18 @@ class Spans(Table):
 
     @classmethod
     def of(cls, spans: Iterable[Span | tuple[str, str, int, int]]) -> Self:
-        """Build from spans in any order; repeats are one span. DataError for one that is empty or begins before 0."""
+        """Build from spans in any order; duplicates are merged. Raises DataError for an empty or negative span."""
         rows = sorted({Span(*span) for span in spans})
         for span in rows:
             if not 0 <= span.start < span.end:
                 raise DataError(
                     f"spans: [{span.start}, {span.end}) of the document {span.doc_id!r} for the query "
-                    f"{span.query_id!r} holds no character"
+                    f"{span.query_id!r} contains no characters"
                 )
         columns = list(zip(*rows, strict=True)) or [()] * len(cls.schema)
         return cls(pa.table([pa.array(c, f.type) for c, f in zip(columns, cls.schema, strict=True)], schema=cls.schema))
 
     def qrels(self) -> Qrels:
-        """Judge every document with a span for a query as relevant to it, with the grade 1."""
+        """Return judgements that give every document with a span for a query the grade 1."""
         pairs = {(row["query_id"], row["doc_id"]) for row in self.table.select(["query_id", "doc_id"]).to_pylist()}
         return Qrels.of((query, document, 1) for query, document in pairs)

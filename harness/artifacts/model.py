@@ -1,4 +1,4 @@
-"""A model: a folder of weights, or the place a published one is fetched from."""
+"""A model: a folder of weights, or the id and revision of a published model."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.artifacts.base import Artifact
 
 
 class Model(Artifact):
-    """Where the weights lie. `path` is a folder, or a hub id with the `revision` (commit) it was published under."""
+    """The place of a model's weights: `path` is a folder, or a hub id together with a `revision` (commit)."""
 
     def __init__(self, path: str, revision: str | None = None, *, trust_remote_code: bool = False) -> None:
         self.path = path
@@ -18,10 +18,10 @@ class Model(Artifact):
         self.trust_remote_code = trust_remote_code
 
     def save(self, folder: Path) -> None:
-        """Copy the folder of weights."""
+        """Copy the folder of the weights."""
         shutil.copytree(self.path, folder / "model")
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Point at the folder of weights."""
+        """Return a model whose path is the copied folder."""
         return cls(str(folder / "model"))

@@ -1,4 +1,4 @@
-"""Passages: parts of documents that know which document they come from, and from where to where they reach."""
+"""Passages: parts of documents, with their document and their position in it."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from harness.artifacts.arrow import to_numpy
 from harness.artifacts.text import SCHEMA, Corpus
 
 BATCH = 256
-"""Documents that are held as Python texts at a time."""
+"""The number of documents that are held as Python strings at a time."""
 Ranges = Iterable[tuple[int, int]]
-"""Where parts of a text begin and end, in characters: [start, end)."""
+"""The positions of parts of a text in characters, each [start, end)."""
 
 
 class Passages(Corpus):
-    """A corpus of passages. `id` is the document's with a number behind it (`d7#00003`), so that rows ascend by id.
+    """A corpus of passages. `id` is the id of the document and a number (`d7#00003`), so that rows ascend by id.
 
-    `parent` is the row of the document in the corpus that was cut, `start` and `end` are characters (Unicode code
-    points) of its text: `text == document[start:end]`.
+    `parent` is the row of the document in the corpus that was chunked. `start` and `end` count characters (Unicode code
+    points) of its text, so that `text == document[start:end]`.
     """
 
     file = "passages.arrow"
@@ -32,9 +32,9 @@ class Passages(Corpus):
 
     @classmethod
     def cut(cls, corpus: Corpus, ranges: Callable[[str], Ranges]) -> Self:
-        """Cut every document where `ranges` says, a few documents at a time.
+        """Split every document at the positions that `ranges` returns, a few documents at a time.
 
-        A document in which nothing is found stays whole: each has a passage at least.
+        If it returns none, the whole document is one passage, so every document has at least one passage.
         """
         return cls.of(_passages(corpus, ranges))
 
@@ -45,12 +45,12 @@ class Passages(Corpus):
 
     @property
     def starts(self) -> np.ndarray:
-        """Where each begins in its document, int64[passages]."""
+        """The start of each passage in its document, int64[passages]."""
         return to_numpy(self.table["start"])
 
     @property
     def ends(self) -> np.ndarray:
-        """Where each ends, int64[passages]."""
+        """The end of each passage in its document, int64[passages]."""
         return to_numpy(self.table["end"])
 
     @property
@@ -63,7 +63,6 @@ def _passages(corpus: Corpus, ranges: Callable[[str], Ranges]) -> Iterator[tuple
     row = corpus.rows.start
     for batch in corpus.table.select(["id", "text"]).to_batches(max_chunksize=BATCH):
         for key, text in zip(batch["id"].to_pylist(), batch["text"].to_pylist(), strict=True):
-            found = list(ranges(text)) or [(0, len(text))]
-            for number, (start, end) in enumerate(found):
+            for number, (start, end) in enumerate(list(ranges(text)) or [(0, len(text))]):
                 yield f"{key}#{number:05}", text[start:end], row, start, end
             row += 1

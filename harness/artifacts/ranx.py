@@ -1,4 +1,4 @@
-"""Runs of ours as runs of ranx, and back."""
+"""Converts our runs to runs of ranx, and back."""
 
 from __future__ import annotations
 
@@ -14,19 +14,19 @@ from harness.errors import MissingLibrary, UserError
 
 
 def library() -> ModuleType:
-    """Import ranx, which compiles for some 20 s when it is first used; MissingLibrary if it is not installed."""
+    """Import ranx. Raises MissingLibrary if it is not installed. It compiles for about 20 s on first use."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             import ranx
     except ImportError:
         raise MissingLibrary("ranx", "ranx", "this") from None
-    found: ModuleType = ranx
-    return found
+    module: ModuleType = ranx
+    return module
 
 
 def row_names(count: int) -> list[str]:
-    """Name rows so that names ascend as the rows do; all have one length, for which ranx then compiles once.
+    """Return names that ascend with the rows. They have equal lengths, because ranx compiles for each length of id.
 
     >>> row_names(2)
     ['0000000000', '0000000001']
@@ -35,38 +35,38 @@ def row_names(count: int) -> list[str]:
 
 
 def to_ranx(run: Run, query_ids: Sequence[str], doc_ids: Sequence[str], name: str | None = None) -> Any:
-    """Return a ranx.Run of the queries `run.rows`, its documents in our canonical order.
+    """Return a ranx.Run of the queries `run.rows`, with the documents in our canonical order.
 
-    ranx's own constructor sorts again, by an unstable sort, so that what is tied would stand in any order; the methods
-    of fusion that look at ranks would then give another answer than the tie rule. It compiles once for every length of
-    the longest id. Raises UserError for a run without a query, MissingLibrary where ranx is not installed.
+    ranx's own constructor would sort tied documents in arbitrary order, and fusion methods that use ranks would then
+    not follow our tie rule. ranx compiles once for every length of the longest id. Raises UserError for a run without
+    queries, MissingLibrary if ranx is not installed.
     """
     ranx = library()
     from numba.typed import List
     from ranx.data_structures.common import create_bulk
 
     if not len(run):
-        raise UserError("ranx cannot hold a run without a query")
-    found = run.documents != NONE
-    known = np.array(doc_ids, dtype=np.str_)
-    made = ranx.Run(name=name)
+        raise UserError("ranx cannot represent a run without queries")
+    used = run.documents != NONE
+    ids = np.array(doc_ids, dtype=np.str_)
+    converted = ranx.Run(name=name)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        made.run = create_bulk(
+        converted.run = create_bulk(
             List([query_ids[row] for row in run.rows]),
-            List([known[documents[there]] for documents, there in zip(run.documents, found, strict=True)]),
-            List([scores[there].astype(np.float64) for scores, there in zip(run.scores, found, strict=True)]),
+            List([ids[documents[places]] for documents, places in zip(run.documents, used, strict=True)]),
+            List([scores[places].astype(np.float64) for scores, places in zip(run.scores, used, strict=True)]),
         )
-    made.sorted = True
-    return made
+    converted.sorted = True
+    return converted
 
 
 def from_ranx(
     found: Any, query_ids: Sequence[str], doc_ids: Sequence[str], depth: int, rows: range | None = None
 ) -> Run:
-    """Return our Run of a ranx.Run: the queries `rows` of `query_ids` in their order, documents as rows of `doc_ids`.
+    """Convert a ranx.Run: its queries are `rows` of `query_ids`, its documents become rows of `doc_ids`.
 
-    Raises UserError for a document that is not among `doc_ids`; a query that the run lacks has no documents.
+    A query that is missing from the run gets no documents. Raises UserError for a document that is not in `doc_ids`.
     """
     rows = range(len(query_ids)) if rows is None else rows
     places = {key: row for row, key in enumerate(doc_ids)}
@@ -77,7 +77,7 @@ def from_ranx(
     for row, answer in enumerate(answers):
         for key in answer:
             if key not in places:
-                raise UserError(f"the run of ranx holds the document {key!r}, which the data set does not")
+                raise UserError(f"the run of ranx contains the document {key!r}, which is not in the data set")
         documents[row, : len(answer)] = [places[key] for key in answer]
         scores[row, : len(answer)] = list(answer.values())
     return Run.top(scores, depth, documents=documents, rows=rows)

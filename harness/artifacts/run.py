@@ -1,4 +1,4 @@
-"""A run: for every query the documents found, best first, and their scores."""
+"""A run: the retrieved documents of every query, best first, with their scores."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy as np
 from harness.artifacts.base import Rows, joined
 
 NONE = -1
-"""Stands in `documents` where a query found fewer documents than others did."""
+"""Marks an unused place in `documents`, where a query has fewer documents than others."""
 
 
 class Run(Rows):
-    """`documents` int32[queries, depth] are rows of the corpus, `scores` float32[queries, depth] fall along a row.
+    """`documents` int32[queries, depth] are rows of the corpus; `scores` float32[queries, depth] fall along a row.
 
-    The order is canonical: score descending, then document id descending, as trec_eval ranks. The rows of a corpus
-    ascend by id, so the row number breaks the tie. Unused places hold NONE and -inf and stand at the end.
+    The order is canonical: score descending, then document id descending, as in trec_eval. The rows of a corpus ascend
+    by id, so the row number breaks ties. Unused places come last and contain NONE and -inf.
     """
 
     def __init__(self, documents: np.ndarray, scores: np.ndarray, rows: range | None = None) -> None:
@@ -30,11 +30,11 @@ class Run(Rows):
     def top(
         cls, scores: np.ndarray, depth: int, *, documents: np.ndarray | None = None, rows: range | None = None
     ) -> Self:
-        """Keep the `depth` best of each row in canonical order.
+        """Keep the `depth` best documents of each query in canonical order.
 
-        `scores` float[queries, n] belong to the documents 0..n-1, or to `documents` int[queries, n] where given, in
-        which NONE marks an empty place. A score of -inf means "not found". Raises ValueError for NaN, +inf and a number
-        that float32 cannot hold.
+        `scores` float[queries, n] belong to the documents 0..n-1, or to `documents` int[queries, n] if given, in which
+        NONE marks an unused place. A score of -inf means "not retrieved". Raises ValueError for NaN, +inf and a score
+        that is out of the range of float32.
         """
         scores = _checked(np.asarray(scores))
         width = scores.shape[1]
@@ -44,18 +44,18 @@ class Run(Rows):
         depth = min(depth, width)
         if depth < width:
             keys = np.partition(keys, width - depth, axis=1)[:, width - depth :]
-        found_documents, found_scores = split_keys(np.sort(keys, axis=1)[:, ::-1])
-        return cls(found_documents, found_scores, rows)
+        best_documents, best_scores = split_keys(np.sort(keys, axis=1)[:, ::-1])
+        return cls(best_documents, best_scores, rows)
 
     def cut(self, depth: int) -> Self:
-        """Keep the first `depth` places."""
+        """Return the run truncated to the first `depth` places."""
         return type(self)(self.documents[:, :depth], self.scores[:, :depth], self.rows)
 
     def led_by(self, head: Self) -> Self:
-        """Put the first places into the order of `head`, which holds the same documents; the rest follows as it stood.
+        """Reorder the first places as in `head`, which has the same documents there; the rest keeps its order.
 
-        The scores of the head stand. Each document below has the lowest of them, less its number from 1 below the head:
-        so scores fall along the row, and those of two searches need not be alike.
+        The documents of the head have the scores of the head. The i-th document below it gets the lowest of these
+        scores minus i, so that scores fall along a row even if the two searches score on different scales.
         """
         width, rest = head.documents.shape[1], self.documents[:, head.documents.shape[1] :]
         if not width or not rest.shape[1]:
@@ -66,19 +66,19 @@ class Run(Rows):
         return type(self)(documents, np.concatenate([head.scores, scores], axis=1), self.rows)
 
     def take(self, part: slice) -> Self:
-        """Return the runs of some queries; nothing is copied."""
+        """Return the runs of some queries, without copying."""
         return type(self)(self.documents[part], self.scores[part], self.rows[part])
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put the runs of consecutive queries together; shorter ones are filled up."""
+        """Concatenate the runs of consecutive queries; shorter ones are padded with unused places."""
         depth = max(part.documents.shape[1] for part in parts)
-        filled = [part.widen(depth) for part in parts]
-        documents = np.concatenate([part.documents for part in filled])
-        return cls(documents, np.concatenate([part.scores for part in filled]), joined(parts))
+        padded = [part.widen(depth) for part in parts]
+        documents = np.concatenate([part.documents for part in padded])
+        return cls(documents, np.concatenate([part.scores for part in padded]), joined(parts))
 
     def widen(self, depth: int) -> Self:
-        """Fill up with empty places."""
+        """Pad with unused places."""
         missing = ((0, 0), (0, depth - self.documents.shape[1]))
         documents = np.pad(self.documents, missing, constant_values=NONE)
         return type(self)(documents, np.pad(self.scores, missing, constant_values=-np.inf), self.rows)
@@ -90,17 +90,17 @@ class Run(Rows):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Map both arrays into memory, read only."""
+        """Map both arrays into memory, read-only."""
         documents = np.load(folder / "documents.npy", mmap_mode="r", allow_pickle=False)
         return cls(documents, np.load(folder / "scores.npy", mmap_mode="r", allow_pickle=False))
 
 
 def _checked(scores: np.ndarray) -> np.ndarray:
-    """Return the scores as float32; ValueError where one is NaN, +inf or out of range."""
+    """Return the scores as float32. Raises ValueError if one is NaN, +inf or out of range."""
     with np.errstate(over="ignore"):
         narrow = scores.astype(np.float32, copy=False)
     low, high = narrow.min(initial=np.inf), narrow.max(initial=-np.inf)
-    if not high < np.inf:  # a NaN is carried through and compares as false
+    if not high < np.inf:  # also true for a NaN, which `max` propagates
         raise ValueError("a score is NaN or infinite")
     if low == -np.inf and narrow is not scores and (np.isneginf(narrow) != np.isneginf(scores)).any():
         raise ValueError("a score is below the range of float32")
@@ -108,10 +108,11 @@ def _checked(scores: np.ndarray) -> np.ndarray:
 
 
 def sort_keys(scores: np.ndarray, documents: np.ndarray) -> np.ndarray:
-    """Join score and document into one int64 that sorts as (score, document) does: the one tie rule of the harness.
+    """Combine score and document into an int64 that sorts like (score, document): the only tie rule of the harness.
 
-    The bits of an IEEE float, read as an integer, rise with the value for positive numbers and fall for negative ones;
-    flipping the latter makes them rise throughout. -0.0 is made 0.0 first. The document fills the lower half.
+    The bits of an IEEE float, read as an integer, rise with the value of positive numbers and fall with the value of
+    negative ones; flipping the latter makes them rise throughout. -0.0 is replaced by 0.0 first. The document is in the
+    lower half.
     """
     scores = np.where(documents == NONE, -np.inf, scores).astype(np.float32) + np.float32(0)
     bits = scores.view(np.int32).astype(np.int64)
@@ -121,7 +122,7 @@ def sort_keys(scores: np.ndarray, documents: np.ndarray) -> np.ndarray:
 
 
 def split_keys(keys: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Take keys apart into documents (int32; NONE where the score is -inf) and scores (float32)."""
+    """Split keys into documents (int32; NONE where the score is -inf) and scores (float32)."""
     bits = (keys >> 32).astype(np.int32)
     scores = np.where(bits < 0, bits ^ 0x7FFFFFFF, bits).astype(np.int32).view(np.float32)
     documents = (keys & 0xFFFFFFFF).astype(np.uint32).view(np.int32)

@@ -1,4 +1,4 @@
-"""A run by ids, as a file holds it: ranked lists of any length, of any system, before they meet a data set."""
+"""A run by ids, as read from a file: ranked lists of any length, not yet matched to a data set."""
 
 from __future__ import annotations
 
@@ -14,22 +14,25 @@ from harness.artifacts.text import Corpus, Queries
 
 
 class Fit(NamedTuple):
-    """How a run by ids fits a data set."""
+    """How well a run by ids matches a data set."""
 
     lines: int
+    """The number of lines of the run."""
     queries: int
+    """The number of queries of the run."""
     depth: int
-    """Of the query with the most documents."""
+    """The most documents that a query has."""
     unknown_queries: int
-    """Queries that the data set does not hold; they are left out."""
+    """The number of queries that are not in the data set; they are left out."""
     unknown_documents: int
-    """Lines whose document the corpus does not hold; they are left out, and what stands below them moves up."""
+    """The number of lines whose document is not in the corpus; they are left out, and later documents move up."""
 
 
 class RunLines(Artifact):
-    """One entry a line, in canonical order: query ascending, score (float32) descending, document descending.
+    """The lines of a run in canonical order: query ascending, score (float32) descending, document descending.
 
-    `queries` and `documents` are the distinct ids, ascending by bytes; `query` and `document` int32[lines] point there.
+    `queries` and `documents` are the distinct ids, ascending by bytes; `query` and `document`, int32[lines], are
+    positions in them.
     """
 
     def __init__(
@@ -42,40 +45,40 @@ class RunLines(Artifact):
     def of(
         cls, queries: pa.Array, documents: pa.Array, query: np.ndarray, document: np.ndarray, scores: np.ndarray
     ) -> Self:
-        """Put lines in any order into the canonical one; no (query, document) may stand twice."""
+        """Sort lines into canonical order; each (query, document) may appear only once."""
         order = np.lexsort((~sort_keys(scores, document), query))
         return cls(queries, documents, query[order], document[order], scores[order])
 
     def __len__(self) -> int:
-        """Count the lines."""
+        """Return the number of lines."""
         return len(self.scores)
 
     @property
     def borders(self) -> np.ndarray:
-        """Where the lines of each query begin, and where the last ones end; int64[queries + 1]."""
+        """The first line of each query, and the end of the last one, int64[queries + 1]."""
         return np.searchsorted(self.query, np.arange(len(self.queries) + 1))
 
     def without_own_ids(self) -> Self:
-        """Leave out every document that bears the id of its query, so that what stands below it moves up."""
+        """Leave out every document whose id is that of its query; later documents move up."""
         kept = find_ids(self.queries, self.documents)[self.query] != self.document
         return type(self)(self.queries, self.documents, self.query[kept], self.document[kept], self.scores[kept])
 
     def known(self, corpus: Corpus) -> np.ndarray:
-        """Tell which of the distinct documents a corpus holds; bool[documents]."""
-        found: np.ndarray = find_ids(self.documents, corpus.table["id"]) >= 0
-        return found
+        """Tell which of the distinct documents are in a corpus, bool[documents]."""
+        in_corpus: np.ndarray = find_ids(self.documents, corpus.table["id"]) >= 0
+        return in_corpus
 
     def fit(self, queries: Queries, corpus: Corpus) -> Fit:
-        """Count what a data set does not hold of it."""
+        """Count the queries and documents that are not in a data set."""
         rows, documents = self._rows(queries, corpus)
         depth = int(np.diff(self.borders).max(initial=0))
-        foreign = int(((documents[self.document] < 0) & (rows[self.query] >= 0)).sum())
-        return Fit(len(self), len(self.queries), depth, int((rows < 0).sum()), foreign)
+        unknown = int(((documents[self.document] < 0) & (rows[self.query] >= 0)).sum())
+        return Fit(len(self), len(self.queries), depth, int((rows < 0).sum()), unknown)
 
     def run(self, queries: Queries, corpus: Corpus, depth: int) -> Run:
-        """Give the lines the row numbers of (some) queries and a corpus, and keep the `depth` best of each query.
+        """Convert to a Run of the given queries, which may be a slice, with the `depth` best documents of each.
 
-        Queries and documents that are not there are left out; what `fit` counts should be said wherever that is done.
+        Unknown queries and documents are left out, so callers should report what `fit` counts.
         """
         rows, documents = self._rows(queries, corpus)
         row, document, scores = rows[self.query], documents[self.document], self.scores
@@ -86,14 +89,14 @@ class RunLines(Artifact):
         place = np.arange(len(row)) - np.searchsorted(row, row)
         inside = place < depth
         width = int(place[inside].max(initial=-1)) + 1
-        found = np.full((len(queries), width), NONE, dtype=np.int32)
-        marks = np.full((len(queries), width), -np.inf, dtype=np.float32)
-        found[row[inside], place[inside]] = document[inside]
-        marks[row[inside], place[inside]] = scores[inside]
-        return Run(found, marks, queries.rows)
+        run_documents = np.full((len(queries), width), NONE, dtype=np.int32)
+        run_scores = np.full((len(queries), width), -np.inf, dtype=np.float32)
+        run_documents[row[inside], place[inside]] = document[inside]
+        run_scores[row[inside], place[inside]] = scores[inside]
+        return Run(run_documents, run_scores, queries.rows)
 
     def _rows(self, queries: Queries, corpus: Corpus) -> tuple[np.ndarray, np.ndarray]:
-        """Return the row of each query and document of this run, NONE where there is none."""
+        """Return the rows of the queries and of the documents, NONE for an unknown one."""
         return find_ids(self.queries, queries.table["id"]), find_ids(self.documents, corpus.table["id"])
 
     def save(self, folder: Path) -> None:
@@ -106,7 +109,7 @@ class RunLines(Artifact):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Read them back."""
+        """Read the ids and the lines."""
         ids = [
             pa.ipc.open_file(pa.memory_map(str(folder / f"{name}.arrow"))).read_all()["id"].combine_chunks()
             for name in ("queries", "documents")

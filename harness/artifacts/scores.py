@@ -1,4 +1,4 @@
-"""One measure's value for every query."""
+"""The value of one measure for every query."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from harness.artifacts.base import Rows, joined
 
 
 class Scores(Rows):
-    """`values` float64[queries]; NaN where the query is not judged, so that no mean takes it in."""
+    """`values` float64[queries]; NaN for a query without judgements, so that means leave it out."""
 
     file = "values.npy"
 
@@ -26,7 +26,7 @@ class Scores(Rows):
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put the values of consecutive queries together."""
+        """Concatenate the values of consecutive queries."""
         return cls(np.concatenate([part.values for part in parts]), joined(parts))
 
     def save(self, folder: Path) -> None:

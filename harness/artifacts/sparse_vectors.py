@@ -1,4 +1,4 @@
-"""Sparse vectors: of each row only the dimensions that are not zero, in three memory-mapped arrays."""
+"""Sparse vectors: the nonzero dimensions of each row, in three memory-mapped arrays."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ ARRAYS: dict[str, np.dtype] = {
 class SparseVectors(Rows):
     """One vector of `width` dimensions per document or query, as compressed sparse rows.
 
-    Row i has the weights `weights[starts[i]:starts[i + 1]]`, float32, in the `dimensions` of the same places, int32,
-    which ascend within a row. `starts` is int64[rows + 1] and begins with 0.
+    Row i has the weights `weights[starts[i]:starts[i + 1]]`, float32, in the dimensions at the same positions of
+    `dimensions`, int32, which ascend within a row. `starts` is int64[rows + 1] and begins with 0.
     """
 
     def __init__(
@@ -36,21 +36,22 @@ class SparseVectors(Rows):
 
     @property
     def active_dims(self) -> float:
-        """The mean number of dimensions that are not zero, over the rows; 0 where there are none."""
+        """The mean number of nonzero dimensions per row; 0 without rows."""
         return float(self.starts[-1]) / max(len(self), 1)
 
     def matrix(self) -> Any:
-        """Return the rows as a scipy.sparse.csr_array float32[rows, width] on the same memory."""
+        """Return the rows as a scipy.sparse.csr_array float32[rows, width] that shares their memory."""
         from scipy import sparse
 
         return sparse.csr_array((self.weights, self.dimensions, self.starts), shape=(len(self), self.width))
 
     def take(self, part: slice) -> Self:
-        """Return a slice of the rows; only its `starts` are copied."""
+        """Return a slice of the rows; only `starts` is copied."""
         rows = range(len(self))[part]
         starts = self.starts[rows.start : rows.stop + 1] if rows else self.starts[:1]
-        held = slice(int(starts[0]), int(starts[-1]))
-        return type(self)(starts - starts[0], self.dimensions[held], self.weights[held], self.width, self.rows[part])
+        inside = slice(int(starts[0]), int(starts[-1]))
+        dimensions, weights = self.dimensions[inside], self.weights[inside]
+        return type(self)(starts - starts[0], dimensions, weights, self.width, self.rows[part])
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
@@ -63,16 +64,16 @@ class SparseVectors(Rows):
         return cls(starts, dimensions, weights, parts[0].width, joined(parts))
 
     def save(self, folder: Path) -> None:
-        """Write one .npy file an array, and the width."""
+        """Write one .npy file per array, and the width."""
         for name, dtype in ARRAYS.items():
             np.save(folder / f"{name}.npy", getattr(self, name).astype(dtype, copy=False), allow_pickle=False)
         _write_width(folder, self.width)
 
     @classmethod
     def save_joined(cls, parts: Iterable[Self], rows: int, folder: Path) -> None:
-        """Write the parts behind each other; ValueError where one does not fit those before.
+        """Append the parts to the files one by one. Raises ValueError for a part that does not continue the last one.
 
-        How many weights there are is known at the end only: then the heads of the files are written over.
+        The number of weights is only known at the end; the headers of the files are then overwritten.
         """
         files = {name: (folder / f"{name}.npy").open("wb") for name in ARRAYS}
         counts = dict.fromkeys(ARRAYS, 0)
@@ -83,7 +84,7 @@ class SparseVectors(Rows):
 
         try:
             for name, file in files.items():
-                _write_head(file, ARRAYS[name], 0)
+                _write_header(file, ARRAYS[name], 0)
             write("starts", np.zeros(1, np.int64))
             done, width = 0, None
             for part in parts:
@@ -98,7 +99,7 @@ class SparseVectors(Rows):
                 raise ValueError(f"the parts hold {done} rows of {rows}")
             for name, file in files.items():
                 file.seek(0)
-                _write_head(file, ARRAYS[name], counts[name])
+                _write_header(file, ARRAYS[name], counts[name])
         finally:
             for file in files.values():
                 file.close()
@@ -106,13 +107,13 @@ class SparseVectors(Rows):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Map the arrays into memory, read only."""
+        """Map the arrays into memory, read-only."""
         arrays = {name: np.load(folder / f"{name}.npy", mmap_mode="r", allow_pickle=False) for name in ARRAYS}
         return cls(**arrays, width=json.loads((folder / "facts.json").read_text("utf-8"))["width"])
 
 
-def _write_head(file: IO[bytes], dtype: np.dtype, count: int) -> None:
-    """Write the head of a .npy file; numpy keeps room in it for any count, so it can be written over."""
+def _write_header(file: IO[bytes], dtype: np.dtype, count: int) -> None:
+    """Write the header of a .npy file; numpy pads it for any count, so it can be overwritten later."""
     header = {"descr": np.lib.format.dtype_to_descr(dtype), "fortran_order": False, "shape": (count,)}
     np.lib.format.write_array_header_1_0(file, header)
 

@@ -1,10 +1,10 @@
-"""Documents and queries: ids and texts in one Arrow table, ordered by id, memory-mapped."""
+"""Documents and queries: ids and texts in a memory-mapped Arrow table, ordered by id."""
 
 from __future__ import annotations
 
 import hashlib
 import tempfile
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from itertools import chain, islice
 from pathlib import Path
@@ -19,16 +19,16 @@ from harness.errors import DataError, RepeatedId, UserError
 
 SCHEMA = pa.schema([("id", pa.large_string()), ("text", pa.large_string())])
 BATCH = 65_536
-"""Rows that are held as Python objects at a time, at most."""
+"""The most rows that are held as Python objects at a time."""
 CHARACTERS = 16_777_216
-"""Characters that are, at most but for the last text."""
+"""The most characters that are held as Python objects at a time, not counting the last text."""
 
 
 class Texts(Rows):
     """Texts with ids, one row each, in strictly ascending order of id (bytes of UTF-8).
 
-    The order is part of the contract: the row number then breaks ties exactly as the id would, so that no stage needs
-    the ids, and the order in which a collection lists its documents cannot reach a result.
+    The order is part of the contract: the row number breaks ties exactly as the id would, so stages do not need the
+    ids, and the order in which a collection lists its documents cannot change a result.
     """
 
     file = "texts.arrow"
@@ -40,11 +40,10 @@ class Texts(Rows):
 
     @classmethod
     def of(cls, pairs: Iterable[tuple[Any, ...]]) -> Self:
-        """Build from (id, text) pairs in any order. What is more than one batch is kept in a temporary file, mapped.
+        """Build from (id, text) pairs in any order; more than one batch is kept in a memory-mapped temporary file.
 
-        A kind with more columns takes longer tuples, in the order of its `schema`.
-
-        Raises DataError for an empty id and for a text that is None or not Unicode, RepeatedId for a repeated id.
+        A subclass with more columns takes longer tuples, in the order of its `schema`. Raises DataError for an empty id
+        and for a text that is None or not Unicode, RepeatedId for an id that appears more than once.
         """
         table = _kept(_batches(pairs, cls.schema), cls.schema)
         order = pc.sort_indices(table["id"])
@@ -72,22 +71,22 @@ class Texts(Rows):
     @property
     def ids(self) -> list[str]:
         """The ids, ascending."""
-        found: list[str] = self.table["id"].to_pylist()
-        return found
+        ids: list[str] = self.table["id"].to_pylist()
+        return ids
 
     @property
     def texts(self) -> list[str]:
-        """The texts, as the stages see them."""
-        found: list[str] = self.table["text"].to_pylist()
-        return found
+        """The texts, as stages see them."""
+        texts: list[str] = self.table["text"].to_pylist()
+        return texts
 
     def find(self, ids: pa.ChunkedArray | Sequence[str]) -> pa.Array:
-        """Return the row of each id as int32, null where it is not here."""
-        wanted = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([pa.array(ids, pa.large_string())])
-        return pc.index_in(wanted, value_set=self.table["id"].combine_chunks()).combine_chunks()
+        """Return the row of each id as int32, null for an unknown id."""
+        chunks = ids if isinstance(ids, pa.ChunkedArray) else pa.chunked_array([pa.array(ids, pa.large_string())])
+        return pc.index_in(chunks, value_set=self.table["id"].combine_chunks()).combine_chunks()
 
     def checksum(self) -> str:
-        """Return the SHA-256 of all ids and texts: the same for the same content, whatever its source or its order."""
+        """Return the SHA-256 of all ids and texts; equal content has equal checksums, whatever its source and order."""
         digests = []
         for name in SCHEMA.names:
             data, lengths = hashlib.sha256(), hashlib.sha256()
@@ -100,13 +99,13 @@ class Texts(Rows):
         return hashlib.sha256(b"".join(digests)).hexdigest()
 
     def take(self, part: slice) -> Self:
-        """Return a slice of the rows; nothing is copied."""
+        """Return a slice of the rows, without copying."""
         rows = self.rows[part]
         return type(self)(self.table.slice(rows.start - self.rows.start, len(rows)), rows)
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put consecutive slices together."""
+        """Concatenate consecutive slices."""
         return cls(pa.concat_tables([part.table for part in parts]), joined(parts))
 
     def save(self, folder: Path) -> None:
@@ -121,17 +120,17 @@ class Texts(Rows):
 
 
 def _batches(entries: Iterable[tuple[Any, ...]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
-    """Turn tuples to Arrow as they come, so that a large collection never stands in memory as Python objects."""
-    held: list[tuple[Any, ...]] = []
+    """Convert tuples to Arrow in batches, so that a large collection is never in memory as Python objects."""
+    rows: list[tuple[Any, ...]] = []
     room = CHARACTERS
     for entry in entries:
-        held.append(entry)
+        rows.append(entry)
         room -= len(entry[1] or "")
-        if room < 0 or len(held) == BATCH:
-            yield _batch(held, schema)
-            held, room = [], CHARACTERS
-    if held:
-        yield _batch(held, schema)
+        if room < 0 or len(rows) == BATCH:
+            yield _batch(rows, schema)
+            rows, room = [], CHARACTERS
+    if rows:
+        yield _batch(rows, schema)
 
 
 def _batch(entries: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
@@ -139,13 +138,13 @@ def _batch(entries: list[tuple[Any, ...]], schema: pa.Schema) -> pa.RecordBatch:
     try:
         return pa.record_batch([pa.array(column, field.type) for column, field in columns], schema=schema)
     except UnicodeEncodeError as error:
-        raise DataError(f"half a character, which is not Unicode text: {error}") from None
+        raise DataError(f"half a character (a lone surrogate), which is not Unicode text: {error}") from None
 
 
 def _kept(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
-    """Return a table of batches: one batch as it is, more by a file in the folder for temporary files.
+    """Return a table of batches: a single batch as it is, more of them through a file in the temporary folder.
 
-    The file has lost its name by then, so the system takes it back when nothing maps it any more.
+    The file is already unlinked, so the system frees it when nothing maps it any more.
     """
     first = list(islice(batches, 2))
     if len(first) < 2:
@@ -159,12 +158,10 @@ def _kept(batches: Iterator[pa.RecordBatch], schema: pa.Schema) -> pa.Table:
             file.flush()
             return pa.ipc.open_file(pa.memory_map(str(path))).read_all()
         except OSError as error:
-            reason = (
-                f"texts cannot be kept in {path.parent} while they are sorted ({error}); TMPDIR names another folder"
-            )
+            reason = f"texts cannot be written to {path.parent} for sorting ({error}); set TMPDIR to another folder"
             raise UserError(reason) from None
         finally:
-            with suppress(PermissionError):  # where a mapped file keeps its name, it stays until the folder is cleared
+            with suppress(PermissionError):  # Windows keeps a mapped file until the folder is cleared
                 path.unlink()
 
 
@@ -173,24 +170,4 @@ class Corpus(Texts):
 
 
 class Queries(Texts):
-    """The questions that are asked."""
-
-    unjudged = 0
-    """How many others their source holds, which nobody judged; known while it is read, and not saved."""
-
-    @classmethod
-    def judged(cls, pairs: Iterable[tuple[str, str]], wanted: Collection[str]) -> Self:
-        """Build from the (id, text) pairs whose id is wanted, and count the others. Raises what `of` raises."""
-        others = 0
-
-        def chosen() -> Iterator[tuple[str, str]]:
-            nonlocal others
-            for pair in pairs:
-                if pair[0] in wanted:
-                    yield pair
-                else:
-                    others += 1
-
-        queries = cls.of(chosen())
-        queries.unjudged = others
-        return queries
+    """The queries of a data set."""

@@ -1,4 +1,4 @@
-"""One vector a token: the vectors of all documents behind each other in one memory-mapped array."""
+"""Token vectors: one vector per token, those of all documents in one memory-mapped array."""
 
 from __future__ import annotations
 
@@ -25,24 +25,24 @@ class TokenVectors(Rows):
         self.rows = range(len(starts) - 1) if rows is None else rows
 
     def tokens(self, row: int) -> np.ndarray:
-        """Return the vectors of one row, counted from the first held here; nothing is copied."""
+        """Return the vectors of one row, counted from the first row of this artifact, without copying."""
         part: np.ndarray = self.array[self.starts[row] : self.starts[row + 1]]
         return part
 
     @property
     def dimensions(self) -> int:
-        """How many coordinates the vector of a token has."""
+        """The number of dimensions of a vector."""
         return int(self.array.shape[1])
 
     def take(self, part: slice) -> Self:
-        """Return a slice of the rows; no vector is copied."""
+        """Return a slice of the rows; only `starts` is copied."""
         first, last, _ = part.indices(len(self))
         starts = self.starts[first : max(first, last) + 1]
         return type(self)(self.array[starts[0] : starts[-1]], starts - starts[0], self.rows[part])
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put consecutive slices together, in memory."""
+        """Concatenate consecutive slices in memory."""
         starts = borders(np.concatenate([np.diff(part.starts) for part in parts]))
         return cls(np.concatenate([part.array for part in parts]), starts, joined(parts))
 
@@ -53,21 +53,21 @@ class TokenVectors(Rows):
 
     @classmethod
     def save_joined(cls, parts: Iterable[Self], rows: int, folder: Path) -> None:
-        """Write the parts behind each other; ValueError where one does not fit those before.
+        """Append the parts to the file one by one. Raises ValueError for a part that does not continue the last one.
 
-        How many tokens there are is known at the end: numpy leaves room in the header of a .npy file, so the true one
-        takes the place of the first.
+        The number of tokens is only known at the end. numpy pads the header of a .npy file for any number, so the first
+        header is then overwritten.
         """
         lengths: list[np.ndarray] = []
         done, kind = 0, None
         with (folder / cls.file).open("wb") as file:
             for part in parts:
-                found = (part.array.shape[1], part.array.dtype)
-                if part.rows.start != done or found != (kind or found):
-                    raise ValueError(f"rows {part.rows} of {found} do not continue {done} rows of {kind}")
+                kind_of_part = (part.array.shape[1], part.array.dtype)
+                if part.rows.start != done or kind_of_part != (kind or kind_of_part):
+                    raise ValueError(f"rows {part.rows} of {kind_of_part} do not continue {done} rows of {kind}")
                 if kind is None:
-                    _write_header(file, 0, *found)
-                done, kind = part.rows.stop, found
+                    _write_header(file, 0, *kind_of_part)
+                done, kind = part.rows.stop, kind_of_part
                 lengths.append(np.diff(part.starts))
                 np.ascontiguousarray(part.array).tofile(file)
             if done != rows or kind is None:
@@ -79,13 +79,13 @@ class TokenVectors(Rows):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Map the vectors into memory, read only."""
+        """Map the vectors into memory, read-only."""
         starts = np.load(folder / cls.starts_file, allow_pickle=False)
         return cls(np.load(folder / cls.file, mmap_mode="r", allow_pickle=False), starts)
 
 
 def borders(lengths: np.ndarray) -> np.ndarray:
-    """Return where each row begins and the last one ends, int64, from how many tokens each has.
+    """Return the start of each row and the end of the last, int64[rows + 1], from the number of tokens per row.
 
     >>> borders(np.array([2, 0, 3])).tolist()
     [0, 2, 2, 5]

@@ -1,4 +1,4 @@
-"""Dense vectors, whole or reduced: one memory-mapped array. The type says what may stand behind a reduction."""
+"""Dense vectors, whole or reduced, in one memory-mapped array; the class tells which stages can read them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.artifacts.base import Rows, joined
 
 
 class Table(Rows):
-    """One row of an array per document or query."""
+    """An array with one row per document or query."""
 
     file = "vectors.npy"
 
@@ -22,12 +22,12 @@ class Table(Rows):
         self.rows = range(len(array)) if rows is None else rows
 
     def take(self, part: slice) -> Self:
-        """Return a slice of the rows; nothing is copied."""
+        """Return a slice of the rows, without copying."""
         return type(self)(self.array[part], self.rows[part])
 
     @classmethod
     def join(cls, parts: Sequence[Self]) -> Self:
-        """Put consecutive slices together, in memory."""
+        """Concatenate consecutive slices in memory."""
         return cls(np.concatenate([part.array for part in parts]), joined(parts))
 
     def save(self, folder: Path) -> None:
@@ -36,7 +36,7 @@ class Table(Rows):
 
     @classmethod
     def save_joined(cls, parts: Iterable[Self], rows: int, folder: Path) -> None:
-        """Write the parts behind each other; ValueError where one does not fit those before."""
+        """Append the parts to the file one by one. Raises ValueError for a part that does not continue the last one."""
         parts = iter(parts)
         first = next(parts)
         shape, dtype = (rows, *first.array.shape[1:]), first.array.dtype
@@ -48,45 +48,45 @@ class Table(Rows):
 
     @classmethod
     def load(cls, folder: Path) -> Self:
-        """Map the array into memory, read only."""
+        """Map the array into memory, read-only."""
         return cls(np.load(folder / cls.file, mmap_mode="r", allow_pickle=False))
 
     @property
     def dimensions(self) -> int:
-        """How many coordinates a vector has."""
+        """The number of dimensions of a vector."""
         return int(self.array.shape[1])
 
 
 class Vectors(Table):
-    """Vectors as a model makes them: float32[rows, dimensions]."""
+    """Vectors as a model returns them: float32[rows, dimensions]."""
 
 
 class Int8Vectors(Table):
-    """Vectors in a byte a coordinate, int8[rows, dimensions]: whole multiples of one step that all of them share.
+    """Quantised vectors with one byte per dimension, int8[rows, dimensions]: multiples of a step common to all rows.
 
-    The step is not kept: cosines need none, and dot products are proportional without it.
+    The step is not kept: it cancels out of cosines, and it only scales dot products.
     """
 
 
 class BitVectors(Table):
     """The signs of vectors, packed: uint8[rows, dimensions / 8], the first dimension in the highest bit.
 
-    A bit 1 stands for +1, a bit 0 for -1.
+    A bit of 1 means +1, a bit of 0 means -1.
     """
 
     @property
     def dimensions(self) -> int:
-        """Eight to a byte."""
+        """The number of dimensions, eight per byte."""
         return 8 * super().dimensions
 
 
 def _fitting(parts: Iterable[Table], shape: tuple[int, ...], dtype: np.dtype) -> Iterator[Table]:
-    """Give the parts; ValueError where they are not consecutive, of one width and kind, and `shape[0]` rows in all."""
+    """Yield the parts. Raises ValueError unless they are consecutive, fit `shape` and `dtype`, and are complete."""
     done = 0
     for part in parts:
         if part.rows.start != done or part.array.shape[1:] != shape[1:] or part.array.dtype != dtype:
-            found = f"rows {part.rows} of {part.array.dtype}{part.array.shape}"
-            raise ValueError(f"{found} do not continue {done} rows of {dtype}{shape}")
+            rows = f"rows {part.rows} of {part.array.dtype}{part.array.shape}"
+            raise ValueError(f"{rows} do not continue {done} rows of {dtype}{shape}")
         done = part.rows.stop
         yield part
     if done != shape[0]:

@@ -1,4 +1,4 @@
-"""The `harness` command: the commands, and one module for each thing that a command shows."""
+"""The `harness` command: its commands in groups, and one module for each thing that a command shows."""
 
 from harness.cli.commands import app, main
 

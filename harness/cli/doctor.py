@@ -1,4 +1,4 @@
-"""Is this installation fit for the main job? Machine, libraries, the bundled model, the store."""
+"""Checks whether this installation can run a suite: machine, libraries, the bundled model and the store."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ OPTIONAL = {"faiss-cpu": "cpu", "ir-datasets": "ir", "ir-measures": "ir", "mteb"
 
 
 class Finding(NamedTuple):
-    """One thing that was looked at; `verdict` is `good`, `note` or `bad`."""
+    """The result of one check; `verdict` is `good`, `note` or `bad`."""
 
     subject: str
     verdict: str
@@ -24,7 +24,7 @@ class Finding(NamedTuple):
 
 
 def examine(store: Store) -> list[Finding]:
-    """Look at everything that the main job needs, importing none of it."""
+    """Check everything that a run needs, without importing it."""
     return [Finding("harness", "good", __version__), *_machine(), *_libraries(), *_models(), *_store(store)]
 
 
@@ -54,14 +54,14 @@ def _libraries() -> list[Finding]:
 
 
 def _models() -> list[Finding]:
-    found = []
+    findings = []
     for name in BUNDLED:
         try:
             content_of(bundled_folder(name))
-            found.append(Finding(f"bundled:{name}", "good", "the weights are the published ones"))
+            findings.append(Finding(f"bundled:{name}", "good", "the weights match the published ones"))
         except UserError as error:
-            found.append(Finding(f"bundled:{name}", "note", str(error)))
-    return found
+            findings.append(Finding(f"bundled:{name}", "note", str(error)))
+    return findings
 
 
 def _store(store: Store) -> list[Finding]:

@@ -1,4 +1,4 @@
-"""What a suite can name: sources, stages, models and measures, each with what it says of itself."""
+"""Lists what a suite can refer to: data sets, stages, models and measures, each with the first line of its docs."""
 
 from __future__ import annotations
 
@@ -7,22 +7,25 @@ import inspect
 from inspect import Parameter
 from typing import Any, NamedTuple
 
+from pydantic import BaseModel
+
 from harness.measures.kernel import parameters
 from harness.models.weights import BUNDLED
 from harness.registry import DATASETS, METRICS, STAGES, Registry
 from harness.results.quantities import QUANTITIES, Better, Quantity
-from harness.suite.systems import HIDDEN
+from harness.stage import Stage
+from harness.suite.steps import HIDDEN
 
 
 class Item(NamedTuple):
-    """A word, and what it stands for."""
+    """A name, and a sentence about what it stands for."""
 
     name: str
     about: str
 
 
 def inventory(kind: str) -> list[Item]:
-    """List everything of a kind: `datasets`, `stages`, `models`, `measures` or `quantities`."""
+    """Return everything of a kind: `datasets`, `stages`, `models`, `measures` or `quantities`."""
     if kind == "quantities":
         return [Item(quantity.name, _direction(quantity)) for quantity in QUANTITIES]
     if kind == "models":
@@ -42,19 +45,24 @@ def _direction(quantity: Quantity) -> str:
 
 
 def _bundled(module: str) -> str:
-    present = importlib.util.find_spec(module) is not None
-    return "installed" if present else "not installed: pip install 'retrieval-harness[offline]'"
+    installed = importlib.util.find_spec(module) is not None
+    return "installed" if installed else "not installed: pip install 'retrieval-harness[offline]'"
 
 
 def _about(thing: Any) -> str:
-    """Return the first sentence of a docstring, with the settings of a stage or the parameters of a measure."""
+    """Return the first sentence of a docstring, with the settings of a class or the parameters of a measure."""
     text = inspect.getdoc(thing) or ""
     first = " ".join(text.split("\n\n")[0].split())
-    planned = getattr(thing, "planned", ())
-    declared = getattr(thing, "model_fields", {}).items()
-    fields = [field.alias or name for name, field in declared if name not in planned]
-    if callable(thing) and not isinstance(thing, type):
-        defaults = {name: p.default for name, p in parameters(thing).items()}
-        fields = [name if value in (None, Parameter.empty) else f"{name}={value!r}" for name, value in defaults.items()]
-        fields.append(f"version {getattr(thing, 'version', 1)}")
-    return first + (f"  [{', '.join(fields)}]" if fields else "")
+    options = _settings(thing) if isinstance(thing, type) else _parameters(thing)
+    return first + (f"  [{', '.join(options)}]" if options else "")
+
+
+def _settings(kind: type[BaseModel]) -> list[str]:
+    planned = kind.planned if issubclass(kind, Stage) else frozenset()
+    return [field.alias or name for name, field in kind.model_fields.items() if name not in planned]
+
+
+def _parameters(measure: Any) -> list[str]:
+    defaults = {name: parameter.default for name, parameter in parameters(measure).items()}
+    shown = [name if value in (None, Parameter.empty) else f"{name}={value!r}" for name, value in defaults.items()]
+    return [*shown, f"version {getattr(measure, 'version', 1)}"]

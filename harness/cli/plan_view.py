@@ -1,4 +1,4 @@
-"""How `harness plan` looks: a table for people, a document for programs."""
+"""Shows a plan as `harness plan` does: as a table for people or as a document for programs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from harness.meter import duration
 from harness.plan import Plan
 from harness.plan.dry_run import Prospect, total
 from harness.plan.prompts import StagePrompts, prompts_of_plan
-from harness.record.warnings import stage_warnings as caveats
+from harness.record.warnings import model_warnings, stage_warnings
 from harness.stage.describe import describe_node, describe_side
 
 
 def as_table(plan: Plan, prospects: list[Prospect]) -> Iterator[Any]:
-    """Give what a person reads, part by part: one line a stage, the scores gathered, then the sum of it."""
+    """Yield what a person reads: a table with one row per stage, the number of scores, a summary, prompts and notes."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, justify in (("stage", "left"), ("rows", "right"), ("state", "left"), ("time", "right"), ("for", "left")):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
@@ -28,18 +28,18 @@ def as_table(plan: Plan, prospects: list[Prospect]) -> Iterator[Any]:
             table.add_row(*(Text(cell) for cell in _cells(prospect)))
     yield table
     yield Text(_scores(prospects))
-    yield Text(_sum(plan, prospects))
-    for spoken, systems in prompts_of_plan(plan):
-        yield Text(_prompts(spoken, systems))
+    yield Text(_summary(plan, prospects))
+    for prompts, systems in prompts_of_plan(plan):
+        yield Text(_prompts(prompts, systems))
     for line in _notes(plan):
         yield Text(line)
 
 
 def _cells(prospect: Prospect) -> list[str]:
-    shown = ", ".join(prospect.systems[:2]) + (f" +{len(prospect.systems) - 2}" if len(prospect.systems) > 2 else "")
+    systems = ", ".join(prospect.systems[:2]) + (f" +{len(prospect.systems) - 2}" if len(prospect.systems) > 2 else "")
     rows = "?" if prospect.rows is None else str(prospect.rows)
     title = describe_node(prospect.node) + describe_side(prospect.node)
-    return [title, rows, prospect.state, _time(prospect), shown, prospect.why]
+    return [title, rows, prospect.state, _time(prospect), systems, prospect.why]
 
 
 def _time(prospect: Prospect) -> str:
@@ -54,60 +54,60 @@ def _scores(prospects: list[Prospect]) -> str:
     return f"scores: {len(scores)}, of which {made} would be made"
 
 
-def _sum(plan: Plan, prospects: list[Prospect]) -> str:
+def _summary(plan: Plan, prospects: list[Prospect]) -> str:
     seconds, unknown = total(prospects)
     made = sum(prospect.state == "made" for prospect in prospects)
     text = (
-        f"{len(plan.targets)} systems ask for {plan.asked} stages; {len(plan.nodes)} are distinct, {made} would be made"
+        f"{len(plan.targets)} systems use {plan.requested} stages; {len(plan.nodes)} are distinct, {made} would be made"
     )
     if not made:
         return text
     known = sum(p.state == "made" and p.seconds is not None for p in prospects)
     if known:
-        text += f", in about {duration(seconds)} by the records of this machine"
-    return text + (f"; it has no record for {unknown} of them" if unknown else "")
+        text += f" in about {duration(seconds)}, according to the records of this machine"
+    return text + (f"; {unknown} of them have no record here" if unknown else "")
 
 
-def _prompts(spoken: StagePrompts, systems: list[str]) -> str:
-    sides = ", ".join(f"{side}: {prompt}" for side, prompt in spoken.sides)
-    return f"prompts of {spoken.title} in {', '.join(systems)}: {sides}"
+def _prompts(prompts: StagePrompts, systems: list[str]) -> str:
+    sides = ", ".join(f"{side}: {prompt}" for side, prompt in prompts.sides)
+    return f"prompts of {prompts.title} in {', '.join(systems)}: {sides}"
 
 
 def _notes(plan: Plan) -> Iterator[str]:
     choice = plan.suite.precision
     for model in plan.leaves.models.values():
         if model.spec.precision is None:
-            yield f"the model {model.name!r} says no precision and gets {choice.name}: {choice.why}"
+            yield f"no precision is set for the model {model.name!r}; using {choice.name}: {choice.why}"
     for collection in plan.leaves.collections.values():
         if not collection.known:
-            yield f"the data set {collection.name!r} is not here: it is fetched when the suite runs"
+            yield f"the data set {collection.name!r} is not on this machine; it is fetched when the suite runs"
             continue
         for finding in collection.facts["hygiene"]["findings"]:
-            yield f"look at the data set {collection.name!r}: {finding}"
+            yield f"anomaly in the data set {collection.name!r}: {finding}"
     for model in plan.leaves.models.values():
         if not model.at_hand:
-            yield f"the model {model.name!r} ({model.spec.path}) is not here: it is fetched when the suite runs"
-        if not model.pinned:
-            yield f"the model {model.name!r} is unpinned: give its revision, so that nobody gets other weights"
-    yield from caveats(plan)
+            where = f"the model {model.name!r} ({model.spec.path})"
+            yield f"{where} is not on this machine; it is fetched when the suite runs"
+    yield from model_warnings(plan)
+    yield from stage_warnings(plan)
 
 
 def as_document(plan: Plan, prospects: list[Prospect]) -> dict[str, Any]:
-    """Give what a program reads."""
+    """Return what a program reads."""
     seconds, unknown = total(prospects)
     return {
         "suite": plan.suite.name,
         "plan": plan.fingerprint,
-        "asked": plan.asked,
+        "asked": plan.requested,
         "made": sum(prospect.state == "made" for prospect in prospects),
         "seconds": round(seconds, 3),
         "without_record": unknown,
-        "prompts": [spoken.document() | {"systems": systems} for spoken, systems in prompts_of_plan(plan)],
+        "prompts": [prompts.document() | {"systems": systems} for prompts, systems in prompts_of_plan(plan)],
         "notes": list(_notes(plan)),
         "stages": [
             {
                 "fingerprint": prospect.node.fingerprint,
-                "stage": f"{prospect.node.stage.role}/{prospect.node.stage.name}",
+                "stage": prospect.node.name,
                 "title": describe_node(prospect.node),
                 "settings": prospect.node.stage.model_dump(mode="json"),
                 "rows": prospect.rows,

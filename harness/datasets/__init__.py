@@ -1,1 +1,1 @@
-"""Collections to search; each source lives in a module of its own."""
+"""Sources of collections, one module each, and the check for anomalies in a collection."""

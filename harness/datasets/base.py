@@ -1,4 +1,4 @@
-"""The protocol of a data set: settings, a cheap `revision`, and the parts that it can load."""
+"""The contract of a data set: its settings, a cheap `revision`, and the parts that it loads."""
 
 from __future__ import annotations
 
@@ -13,28 +13,28 @@ from harness.artifacts.text import Corpus, Queries
 
 
 class Dataset(BaseModel):
-    """Where a collection comes from. Fields are what a suite may say of it; a path is absolute by the time it is here.
+    """A source of a collection. Its fields are the settings in a suite; paths are absolute.
 
-    The parts are loaded only when they are asked for; each load raises DataError with file and line for damage.
+    The parts are loaded on demand; each raises DataError with file and line for damaged content.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
     source: ClassVar[str]
-    """The word in the suite, given by the registry."""
+    """The name of the source in a suite, set by the registry."""
     brief: ClassVar[tuple[str, ...]] = ("path", "split")
-    """The settings that `harness data WORD:VALUE:VALUE` gives, in this order."""
+    """The settings whose values `harness data SOURCE:VALUE:VALUE` takes, in this order."""
 
     grades: dict[int, int] | None = None
-    """Which grade to read for each published one; it must name every grade that occurs. Any source takes it."""
+    """The grade to use for each published grade; every grade that occurs must be listed. Any source accepts it."""
     identical_ids: bool | None = Field(default=None, alias="ignore_identical_ids")
-    """Whether a document that bears its query's id is taken out of what was found, before the cut. Any source takes it.
+    """Whether documents with the id of their query are removed from runs, before any cut-off. Any source accepts it.
 
-    Left out, it is as the collection says, else no.
+    By default the collection decides, and otherwise nothing is removed.
     """
 
     @classmethod
     def located(cls, settings: dict[str, Any], base: Path) -> dict[str, Any]:
-        """Return the settings of a suite with its paths made absolute; a relative one begins at `base`."""
+        """Return the settings with absolute paths; relative ones start at `base`."""
         if isinstance(settings.get("path"), str):
             return settings | {"path": str((base / Path(settings["path"]).expanduser()).resolve())}
         return settings
@@ -42,21 +42,24 @@ class Dataset(BaseModel):
     @property
     @abstractmethod
     def revision(self) -> str:
-        """What tells, without reading the collection, that it may have changed (file stamps, a version, a commit)."""
+        """A string that differs if the collection may have changed, found without reading it.
+
+        It is made from file stamps, a version or a commit.
+        """
 
     @property
     def ignore_identical_ids(self) -> bool:
-        """Whether a document that bears its query's id is taken out; may read the collection."""
+        """Whether documents with the id of their query are removed from runs; may read the collection."""
         return bool(self.identical_ids)
 
     @property
     def at_hand(self) -> bool:
-        """Whether it can be loaded without fetching anything from elsewhere."""
+        """Whether the collection can be loaded without fetching anything."""
         return True
 
     @abstractmethod
     def corpus(self) -> Corpus:
-        """Load the documents; a text is `title + " " + text`, stripped, unless the source says otherwise."""
+        """Load the documents; a text is `title + " " + text`, stripped, unless the source documents another rule."""
 
     @abstractmethod
     def queries(self) -> Queries:
@@ -66,42 +69,46 @@ class Dataset(BaseModel):
     def qrels(self) -> Qrels:
         """Load the judgements of this split."""
 
+    def unjudged_queries(self) -> int:
+        """Count the queries of the source that this split does not judge, and that `queries` therefore leaves out."""
+        return 0
+
     def references(self) -> References | None:
-        """Load reference answers and tags, if the collection has any."""
+        """Load the reference answers and tags; None if the collection has none."""
         return None
 
     def spans(self) -> Spans | None:
-        """Load the parts of documents that answer the queries, if the collection has them."""
+        """Load the gold spans, the parts of documents that answer the queries; None if the collection has none."""
         return None
 
     def notes(self) -> list[str]:
-        """Say what a reader of the numbers must know of this collection; called after the parts were loaded."""
+        """Return what a reader of the numbers must know about this collection; called after the parts were loaded."""
         return []
 
     def origin(self) -> dict[str, Any]:
-        """Say what its publisher calls it (task, revision, languages, …); called after the parts were loaded."""
+        """Return the publisher's names (task, revision, languages, …); called after the parts were loaded."""
         return {}
 
     def part(self, name: str) -> Corpus | Queries | Qrels | References | Spans | None:
-        """Load `corpus`, `queries`, `qrels`, `references` or `spans` as the harness reads it: grades are mapped."""
-        found: Corpus | Queries | Qrels | References | Spans | None = getattr(self, name)()
-        if self.grades is not None and isinstance(found, Qrels):
-            return found.graded(self.grades)
-        return found
+        """Load `corpus`, `queries`, `qrels`, `references` or `spans`, with grades mapped by the setting `grades`."""
+        part: Corpus | Queries | Qrels | References | Spans | None = getattr(self, name)()
+        if self.grades is not None and isinstance(part, Qrels):
+            return part.graded(self.grades)
+        return part
 
-    def said(self) -> list[str]:
-        """Say what the settings that any source takes change of the collection as it was published."""
-        notes = []
+    def changes(self) -> list[str]:
+        """Return how `grades` and `ignore_identical_ids` change the collection as it was published."""
+        changes = []
         if self.grades is not None:
             pairs = ", ".join(f"{grade} as {read}" for grade, read in sorted(self.grades.items()))
-            notes.append(f"grades are read otherwise than published: {pairs}")
+            changes.append(f"grades are not used as published: {pairs}")
         if self.ignore_identical_ids:
-            notes.append("a document that bears its query's id is taken out of what was found, before the cut")
-        return notes
+            changes.append("documents with the id of their query are removed from the results, before any cut-off")
+        return changes
 
 
 def document_text(title: str | None, text: str | None) -> str:
-    """Join a title and a text as every stage sees a document.
+    """Return the text of a document as every stage sees it: title and text, joined by a space and stripped.
 
     >>> document_text(" On nets ", "They leak.")
     'On nets  They leak.'

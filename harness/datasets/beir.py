@@ -1,4 +1,4 @@
-"""A collection in the layout of BEIR: corpus.jsonl, queries.jsonl and qrels/<split>.tsv in a folder or a zip."""
+"""The source `beir`: a collection in the BEIR layout, in a folder or a zip."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from harness.datasets.base import Dataset, document_text
 from harness.datasets.readers.entries import (
     Entry,
     Judged,
+    count_unjudged,
     json_objects,
     kind,
     load_corpus,
@@ -25,16 +26,17 @@ from harness.errors import nearest
 from harness.fingerprint import fingerprint
 
 READER = 1
-"""Raise it when the same files come to be read as other texts or judgements."""
+"""The version of the reader; increase it when the same files are read as other texts or judgements."""
 HEADINGS = {"score", "grade", "relevance", "label", "rel"}
-"""How the third column of qrels may be headed; BEIR writes `query-id corpus-id score`."""
+"""The names by which the third column of a header line is recognised; BEIR writes `query-id corpus-id score`."""
 INTEGER = re.compile(r"\s*[+-]?[0-9]{1,9}\s*", re.ASCII)
 
 
 class Beir(Dataset):
-    """`path` is the folder, or a zip of it, and `split` names the file in `qrels`; each file may be gzipped.
+    """Reads a collection in the BEIR layout: corpus.jsonl, queries.jsonl and qrels/<split>.tsv.
 
-    Of an archive with several collections, `path` goes on inside it: `cqadupstack.zip/cqadupstack/android`.
+    `path` is the folder, or a zip of it, and `split` names the file in `qrels`; each file may be gzipped. If a zip has
+    several collections, `path` continues inside it: `cqadupstack.zip/cqadupstack/android`.
     """
 
     path: Path
@@ -42,7 +44,7 @@ class Beir(Dataset):
 
     @property
     def revision(self) -> str:
-        """The stamps of the three files, or of the archive."""
+        """A fingerprint of the stamps of the three files, or of the archive."""
         files = [self._file("corpus.jsonl"), self._file("queries.jsonl"), self._qrels_file]
         return fingerprint(["beir", READER, *(file.stamp for file in files)])
 
@@ -52,9 +54,13 @@ class Beir(Dataset):
         return load_corpus(lambda: _entries(file, titled=True), str(file))
 
     def queries(self) -> Queries:
-        """Load the queries that the split judges; DataError where one of them is missing."""
-        wanted, file = set(self.qrels().query_ids), self._file("queries.jsonl")
-        return load_queries(_entries(file, titled=False), wanted, file, f"the split {self.split!r}")
+        """Load the queries that the split judges; DataError if one of them is missing."""
+        judged, file = set(self.qrels().query_ids), self._file("queries.jsonl")
+        return load_queries(_entries(file, titled=False), judged, file, f"the split {self.split!r}")
+
+    def unjudged_queries(self) -> int:
+        """Count the queries that the split does not judge."""
+        return count_unjudged(_entries(self._file("queries.jsonl"), titled=False), set(self.qrels().query_ids))
 
     def qrels(self) -> Qrels:
         """Load the judgements of the split."""
@@ -69,7 +75,7 @@ class Beir(Dataset):
 
 
 def _entries(file: File, *, titled: bool) -> Iterator[Entry]:
-    """Give one entry a line, its title joined to its text if `titled`; DataError with the place of the first damage."""
+    """Yield one entry per line, with title and text joined if `titled`; DataError with file and line for damage."""
     for number, row in json_objects(file, "an object with '_id' and 'text'"):
         try:
             key, text = _entry(row, titled=titled)
@@ -79,7 +85,7 @@ def _entries(file: File, *, titled: bool) -> Iterator[Entry]:
 
 
 def _entry(row: dict[str, Any], *, titled: bool) -> tuple[str, str]:
-    """Read id and text of one object; ValueError says what is wrong with it."""
+    """Return the id and the text of one object; ValueError if either is missing or not a string."""
     for field in ("_id", "text"):
         if field not in row:
             raise ValueError(f"the field {field!r} is missing; {nearest(field, row)}")
@@ -88,7 +94,7 @@ def _entry(row: dict[str, Any], *, titled: bool) -> tuple[str, str]:
         key = str(key)
     for field, value in (("_id", key), ("title", "" if title is None else title), ("text", text)):
         if not isinstance(value, str):
-            raise ValueError(f"the field {field!r} should be a string, found {kind(value)}")
+            raise ValueError(f"the field {field!r} must be a string, found {kind(value)}")
     if not key:
         raise ValueError("the field '_id' is empty")
     text = document_text(title, text)
@@ -97,17 +103,17 @@ def _entry(row: dict[str, Any], *, titled: bool) -> tuple[str, str]:
 
 
 def _judgements(file: File) -> Iterator[Judged]:
-    """Give one judgement a line, the heading left out; DataError with file and line for the first that is damaged."""
+    """Yield one judgement per line, without the header; DataError with file and line for damage."""
     for number, line in lines(file):
         columns = line.split("\t")
         if len(columns) != 3:
-            message = f"expected 3 columns parted by tabs (query, document, grade), found {len(columns)}"
+            message = f"expected 3 columns separated by tabs (query, document, grade), found {len(columns)}"
             raise file.refuse(message, number)
         query, document, grade = columns
         if number == 1 and grade.strip().lower() in HEADINGS:
             continue
         if not INTEGER.fullmatch(grade):
-            raise file.refuse(f"the grade should be a whole number, found {grade!r}", number)
+            raise file.refuse(f"the grade must be a whole number, found {grade!r}", number)
         if not query or not document:
             raise file.refuse("an id is empty", number)
         yield Judged(Judgement(query, document, int(grade)), number)

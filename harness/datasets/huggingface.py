@@ -1,4 +1,4 @@
-"""A collection in the layout of the hub: configurations for corpus, queries and qrels, in a repository or a folder."""
+"""The source `huggingface`: a data set repository, or a folder, with configurations for corpus, queries and qrels."""
 
 from __future__ import annotations
 
@@ -29,29 +29,29 @@ from harness.errors import DataError, UserError, nearest, relative
 from harness.fingerprint import fingerprint, stamp
 
 READER = 1
-"""Raise it when the same files come to be read as other texts or judgements."""
+"""The version of the reader; increase it when the same files are read as other texts or judgements."""
 PartName = Literal["corpus", "queries", "qrels"]
 CONFIGS: dict[PartName, tuple[str, ...]] = {
     "corpus": ("corpus",),
     "queries": ("queries", "query"),
     "qrels": ("qrels", "default"),
 }
-"""What the configurations of each part are called, the likeliest first."""
+"""The usual configurations of each part, the most likely first."""
 COLUMNS: dict[PartName, dict[str, tuple[str, ...]]] = {
     "corpus": {"id": ("_id", "id"), "title": ("title",), "text": ("text",)},
     "queries": {"id": ("_id", "id"), "text": ("text",)},
     "qrels": {"query": ("query-id", "query_id"), "document": ("corpus-id", "corpus_id"), "grade": ("score",)},
 }
-"""What the columns of each part are called; only `title` may be missing."""
+"""The usual columns of each part; only `title` is optional."""
 
 
 class Part(BaseModel):
-    """What one part says of itself where it is not as usual; `columns` name columns by what they hold."""
+    """The settings of one part that differ from the usual; `columns` maps a field to its column."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str | None = None
-    """Another repository, as `BeIR/scifact-qrels` beside `BeIR/scifact`."""
+    """A repository of its own, such as `BeIR/scifact-qrels` for `BeIR/scifact`."""
     revision: str | None = None
     config: str | None = None
     split: str | None = None
@@ -59,19 +59,23 @@ class Part(BaseModel):
 
 
 class Opened(NamedTuple):
-    """A part that is read: its rows, the names of its columns by what they hold, and what it is called in errors."""
+    """A part of a data set that is open."""
 
     data: Any
+    """The rows, a `datasets.Dataset`."""
     columns: dict[str, str]
+    """The column of each field."""
     title: str
+    """The name of the part in errors."""
 
 
 class HuggingFace(Dataset):
-    """`id` is a repository of data sets on the hub, or `path` a folder that the library `datasets` can read.
+    """Reads a data set repository on the Hugging Face hub, or a folder in the same layout.
 
-    `revision` is the commit; without it the data are unpinned, and said to be. `split` is that of the judgements.
-    `parts` says what is not as usual of `corpus`, `queries` or `qrels`: `config`, `split`, `columns`, and `id` and
-    `revision` where a part has a repository of its own.
+    `id` is the repository, or `path` a folder that the library `datasets` can read. `revision` is the commit; without
+    it the data are reported as unpinned. `split` is the split of the judgements. `parts` has what differs from the
+    usual for `corpus`, `queries` or `qrels`: `config`, `split`, `columns`, and `id` and `revision` for a part with a
+    repository of its own.
     """
 
     brief: ClassVar[tuple[str, ...]] = ("id", "split")
@@ -84,18 +88,18 @@ class HuggingFace(Dataset):
     @model_validator(mode="after")
     def _one_place(self) -> HuggingFace:
         if (self.id is None) == (self.path is None):
-            raise UserError("say either 'id', a repository on the hub, or 'path', a folder")
+            raise UserError("set either 'id', a repository on the hub, or 'path', a folder")
         if self.path is not None and self.commit is not None:
-            raise UserError("'revision' is for a repository; a folder is named by its content")
+            raise UserError("'revision' is for a repository; a folder is identified by its content")
         for name, part in self.parts.items():
-            for word in part.columns:
-                if word not in COLUMNS[name]:
-                    raise UserError(f"{name} has no column for {word!r}; {nearest(word, COLUMNS[name])}")
+            for field in part.columns:
+                if field not in COLUMNS[name]:
+                    raise UserError(f"{name} has no field {field!r}; {nearest(field, COLUMNS[name])}")
         return self
 
     @property
     def revision(self) -> str:
-        """The settings, the library's version, and the commits of the repositories or the stamps of the files."""
+        """A fingerprint of the settings, the version of `datasets`, and the commits or the stamps of the files."""
         settings = self.model_dump(mode="json")
         commits = [self._pin(name) or cached_commit(self._repository(name)) for name in CONFIGS]
         return fingerprint(
@@ -104,7 +108,7 @@ class HuggingFace(Dataset):
 
     @property
     def at_hand(self) -> bool:
-        """Whether it is a folder, or the hub's cache holds the commits, as far as the names of folders tell."""
+        """Whether it is a folder, or the hub's cache has the commits, judging by folder names."""
         if self.path is not None and not any(part.id for part in self.parts.values()):
             return True
         return all(is_cached(self._repository(name), self._pin(name)) for name in CONFIGS)
@@ -113,7 +117,7 @@ class HuggingFace(Dataset):
         """Load the documents."""
         part = self._open("corpus")
         titled = "title" in part.columns
-        names = [part.columns[word] for word in ("id", "text", "title") if word in part.columns]
+        names = [part.columns[field] for field in ("id", "text", "title") if field in part.columns]
 
         def pairs() -> Iterator[tuple[str, str]]:
             for row, (id_, text, *title) in enumerate(rows(part.data, names), 1):
@@ -122,21 +126,25 @@ class HuggingFace(Dataset):
         return Corpus.of(pairs())
 
     def queries(self) -> Queries:
-        """Load the queries that the split judges; DataError where one of them is missing."""
-        wanted, part = set(self.qrels().query_ids), self._open("queries")
-        queries = Queries.judged(
-            (
-                (key(id_, part.title, row), _text(None, text, part.title, row))
-                for row, (id_, text) in enumerate(_rows(part, "id", "text"), 1)
-            ),
-            wanted,
-        )
-        if missing := sorted(wanted.difference(queries.ids)):
+        """Load the queries that the split judges; DataError if one of them is missing."""
+        judged, part = set(self.qrels().query_ids), self._open("queries")
+        queries = Queries.of((id_, text) for id_, text in self._query_pairs() if id_ in judged)
+        if missing := sorted(judged.difference(queries.ids)):
             raise DataError(
-                f"{part.title}: {len(missing)} of the {len(wanted)} queries that the split {self.split!r} judges are "
-                f"not here, {missing[0]!r} among them"
+                f"{part.title}: {len(missing)} of the {len(judged)} queries that the split {self.split!r} judges are "
+                f"missing, such as {missing[0]!r}"
             )
         return queries
+
+    def unjudged_queries(self) -> int:
+        """Count the queries that the split does not judge."""
+        wanted = set(self.qrels().query_ids)
+        return sum(id_ not in wanted for id_, _ in self._query_pairs())
+
+    def _query_pairs(self) -> Iterator[tuple[str, str]]:
+        part = self._open("queries")
+        for row, (id_, text) in enumerate(_rows(part, "id", "text"), 1):
+            yield key(id_, part.title, row), _text(None, text, part.title, row)
 
     def qrels(self) -> Qrels:
         """Load the judgements of the split."""
@@ -147,7 +155,7 @@ class HuggingFace(Dataset):
         )
 
     def origin(self) -> dict[str, Any]:
-        """Return repository and commit of each part; nothing for a folder, which is named by its content."""
+        """Return the repository and commit of each part; empty for a folder, which is identified by its content."""
         return {
             name: {
                 "repository": self._repository(name),
@@ -159,15 +167,15 @@ class HuggingFace(Dataset):
         }
 
     def notes(self) -> list[str]:
-        """Name the commits, and say which nobody pinned."""
-        found: dict[str, set[str]] = {}
+        """Return the commit of each repository, and whether it is pinned."""
+        commits_of: dict[str, set[str]] = {}
         for about in self.origin().values():
-            commit = about["revision"] or "a commit that is not known"
-            loose = "" if about["pinned"] else ", unpinned: give its revision, so that nobody gets other data"
-            found.setdefault(about["repository"], set()).add(f"{commit}{loose}")
+            commit = about["revision"] or "an unknown commit"
+            unpinned = "" if about["pinned"] else ", unpinned: set `revision`, so that the data cannot change"
+            commits_of.setdefault(about["repository"], set()).add(f"{commit}{unpinned}")
         return [
             f"{repository} at {commit}" + (" (more than one revision)" if len(commits) > 1 else "")
-            for repository, commits in found.items()
+            for repository, commits in commits_of.items()
             for commit in sorted(commits)
         ]
 
@@ -176,7 +184,7 @@ class HuggingFace(Dataset):
         return part.id if part and part.id else self.id
 
     def _pin(self, name: PartName) -> str | None:
-        """Return the commit that the suite says."""
+        """Return the commit that the suite sets for a part."""
         part = self.parts.get(name)
         return part.revision if part and (part.id or part.revision) else self.commit
 
@@ -191,11 +199,11 @@ class HuggingFace(Dataset):
 
     @cached_property
     def _commits(self) -> dict[PartName, str | None]:
-        """The commit of each part, resolved once: the one that is said, the cached one, or the newest."""
+        """The commit of each part, resolved once: the one set in the suite, the cached one, or the newest."""
         return {name: self._pin(name) or resolved(self._repository(name)) for name in CONFIGS}
 
     def _open(self, name: PartName) -> Opened:
-        """Open a part. UserError for a configuration, split or column that is not there, and what cannot be read."""
+        """Open a part; UserError for a missing configuration, split or column, and for data that cannot be read."""
         place = self._repository(name) or relative(self._folder)
         title = f"the {name} of {place}"
         try:
@@ -203,57 +211,57 @@ class HuggingFace(Dataset):
                 return self._find(name, title)
         except UserError:
             raise
-        except Exception as error:  # the library may raise anything: of the network, of a format, of its own cache
+        except Exception as error:  # network, formats and the cache may raise anything
             raise UserError(f"{title} cannot be read: {reason(error)}") from error
 
     @property
     def _folder(self) -> Path:
-        assert self.path is not None  # noqa: S101  `_one_place` saw to it
+        assert self.path is not None  # noqa: S101  checked by `_one_place`
         return self.path
 
     def _find(self, name: PartName, title: str) -> Opened:
         hub, part = library("the source huggingface"), self.parts.get(name, Part())
         repository, commit = self._repository(name), self._commits[name]
         place = repository or str(self._folder)
-        wanted = [part.config] if part.config else list(CONFIGS[name])
-        inside = [] if repository else [word for word in wanted if (self._folder / word).is_dir()]
+        usual = [part.config] if part.config else list(CONFIGS[name])
+        folders = [] if repository else [folder for folder in usual if (self._folder / folder).is_dir()]
         configs = [] if not repository and not self._files else hub.get_dataset_config_names(place, revision=commit)
-        config = next((word for word in wanted if word in configs), None)
-        if inside and (config is None or config == "default"):
-            place, config = str(self._folder / inside[0]), "default"
+        config = next((config for config in usual if config in configs), None)
+        if folders and (config is None or config == "default"):
+            place, config = str(self._folder / folders[0]), "default"
         if config is None:
-            raise UserError(f"{title}: there is no configuration {wanted[0]!r}; {nearest(wanted[0], configs)}")
+            raise UserError(f"{title}: there is no configuration {usual[0]!r}; {nearest(usual[0], configs)}")
         splits = [str(split) for split in hub.get_dataset_split_names(place, config, revision=commit)]
         split = self._split(name, part, splits, title)
         data = hub.load_dataset(place, config, split=split, revision=commit)
         return Opened(data, _columns(name, part, data.column_names, title), title)
 
     def _split(self, name: PartName, part: Part, splits: list[str], title: str) -> str:
-        """Choose a split: corpus and queries may have one of their own; the judgements must have the one asked."""
-        said = part.split or self.split
-        if said in splits:
-            return said
+        """Return the split to read: the one set in the suite, or the only one of the corpus or the queries."""
+        wanted = part.split or self.split
+        if wanted in splits:
+            return wanted
         if len(splits) == 1 and part.split is None and name != "qrels":
             return splits[0]
-        raise UserError(f"{title}: there is no split {said!r}; {nearest(said, splits)}")
+        raise UserError(f"{title}: there is no split {wanted!r}; {nearest(wanted, splits)}")
 
 
-def _columns(name: PartName, part: Part, there: list[str], title: str) -> dict[str, str]:
-    """Return the column of each thing a part holds. DataError where one is not there."""
-    refuse_missing(there, list(part.columns.values()), title)
-    found = dict(part.columns)
-    for word, usual in COLUMNS[name].items():
-        if word not in found:
-            here = next((column for column in usual if column in there), None)
-            if here is None and word != "title":
-                refuse_missing(there, [usual[0]], f"{title}, {word}")
-            if here is not None:
-                found[word] = here
-    return found
+def _columns(name: PartName, part: Part, columns: list[str], title: str) -> dict[str, str]:
+    """Return the column of each field of a part; DataError if one is missing."""
+    refuse_missing(columns, list(part.columns.values()), title)
+    chosen = dict(part.columns)
+    for field, usual in COLUMNS[name].items():
+        if field not in chosen:
+            found = next((column for column in usual if column in columns), None)
+            if found is None and field != "title":
+                refuse_missing(columns, [usual[0]], f"{title}, {field}")
+            if found is not None:
+                chosen[field] = found
+    return chosen
 
 
-def _rows(part: Opened, *words: str) -> Iterator[tuple[Any, ...]]:
-    return rows(part.data, [part.columns[word] for word in words])
+def _rows(part: Opened, *fields: str) -> Iterator[tuple[Any, ...]]:
+    return rows(part.data, [part.columns[field] for field in fields])
 
 
 def _text(title: Any, text: Any, what: str, row: int) -> str:

@@ -1,4 +1,4 @@
-"""A retrieval or reranking task of mteb, by name and through the task's own loading."""
+"""The source `mteb`: a retrieval or reranking task of mteb, loaded by its own code."""
 
 from __future__ import annotations
 
@@ -20,26 +20,28 @@ from harness.errors import MissingLibrary, UnknownName, UserError, nearest
 from harness.fingerprint import fingerprint, stamp
 
 READER = 1
-"""Raise it when the same task comes to be read as other texts or judgements."""
+"""The version of the reader; increase it when the same task is read as other texts or judgements."""
 HOME = "mteb.abstasks.retrieval"
-"""Where mteb keeps the class of all retrieval and reranking tasks."""
+"""The module with the base class of all retrieval and reranking tasks."""
 
 
 class Loaded(NamedTuple):
-    """A task that is loaded, and one split of one subset of it: `corpus`, `queries`, `relevant_docs`, `top_ranked`."""
+    """A loaded task, and the data of one split of one subset of it."""
 
     task: Any
     split: str
     subset: str
     data: Any
+    """A mapping with `corpus`, `queries`, `relevant_docs` and `top_ranked`."""
 
 
 class Mteb(Dataset):
-    """`task` is mteb's name of a retrieval or reranking task, or that of a task class that a plug-in defines.
+    """Reads a retrieval or reranking task of the library mteb.
 
-    `split` and `subset` (often a language) may be left out where the task has only one; of several splits it is then
-    `test`. `revision` is the commit that the task's data should have: mteb's version decides it, so saying it turns an
-    update of mteb that brings other data into an error.
+    `task` is mteb's name of the task, or the name of a task class that a plug-in defines. `split` and `subset` (often a
+    language) may be omitted if the task has only one; of several splits, `test` is the default. `revision` is the
+    expected commit of the task's data. The version of mteb determines the commit, so if `revision` is set, an update of
+    mteb that changes the data is an error.
     """
 
     brief: ClassVar[tuple[str, ...]] = ("task", "split", "subset")
@@ -50,22 +52,22 @@ class Mteb(Dataset):
 
     @property
     def revision(self) -> str:
-        """The settings and mteb's version, which fixes the revision of every task it ships; mteb is not imported.
+        """A fingerprint of the settings and mteb's version, which determines the revision of every task it ships.
 
-        A task of one's own is known by what it says of itself, and by the stamps of its code and of its local folder.
+        mteb is not imported. For a task of your own, it covers the metadata and the stamps of code and local folder.
         """
         settings = self.model_dump(mode="json")
         return fingerprint(["mteb", READER, _version(), settings, _own_marks(self.task)])
 
     @property
     def at_hand(self) -> bool:
-        """Whether it is a task of one's own over a local folder; of others only loading tells."""
+        """Whether it is a task of your own over a local folder; other tasks must be loaded to find out."""
         own = _own(self.task)
         return own is not None and _folder(own.metadata) is not None
 
     @property
     def ignore_identical_ids(self) -> bool:
-        """What the suite says, else what the task says, for which mteb is imported."""
+        """The setting in the suite, or that of the task, for which mteb is imported."""
         return bool(find_task(self.task).ignore_identical_ids) if self.identical_ids is None else self.identical_ids
 
     def corpus(self) -> Corpus:
@@ -73,21 +75,26 @@ class Mteb(Dataset):
         return Corpus.of(documents(self._loaded.data["corpus"], self.task))
 
     def queries(self) -> Queries:
-        """Load the queries that are judged; an instruction follows its query, as mteb hands it to a model."""
-        return Queries.judged(self._asked(), self._loaded.data["relevant_docs"])
+        """Load the queries that are judged; an instruction follows its query, as mteb passes it to a model."""
+        judged = self._loaded.data["relevant_docs"]
+        return Queries.of((id_, text) for id_, text in self._questions() if id_ in judged)
+
+    def unjudged_queries(self) -> int:
+        """Count the queries that are not judged."""
+        return sum(id_ not in self._loaded.data["relevant_docs"] for id_, _ in self._questions())
 
     def qrels(self) -> Qrels:
-        """Load the judgements of the queries that the task has; mteb leaves out others as well."""
-        known = {id_ for id_, _ in self._asked()}
+        """Load the judgements of the queries that the task has; mteb, too, leaves out the others."""
+        known = {id_ for id_, _ in self._questions()}
         return Qrels.of(
             Judgement(query, document, grade(score, f"the judgements of {self.task}", row))
-            for row, (query, found) in enumerate(self._loaded.data["relevant_docs"].items(), 1)
+            for row, (query, scores) in enumerate(self._loaded.data["relevant_docs"].items(), 1)
             if query in known
-            for document, score in found.items()
+            for document, score in scores.items()
         )
 
     def origin(self) -> dict[str, Any]:
-        """What mteb calls it: all that another needs to load the same, or to compare a number with mteb's."""
+        """Return what is needed to load the same data elsewhere, or to compare a value with mteb's."""
         task, split, subset, data = self._loaded
         about = task.metadata
         return {
@@ -105,7 +112,7 @@ class Mteb(Dataset):
         }
 
     def notes(self) -> list[str]:
-        """Say which data these are, and where a number would not be mteb's."""
+        """Return which data these are, and where values would differ from mteb's."""
         return list(self._remarks())
 
     def _remarks(self) -> Iterator[str]:
@@ -114,38 +121,38 @@ class Mteb(Dataset):
         where = split if subset == "default" else f"{subset}, {split}"
         yield f"{name} ({where}) of mteb {_version()}: {about.dataset['path']} at revision {about.revision}"
         if type(task).__module__.split(".")[0] != "mteb":
-            yield f"{name} is a task of one's own, defined in {Path(inspect.getfile(type(task))).name}"
+            yield f"{name} is a task of your own, defined in {Path(inspect.getfile(type(task))).name}"
         if task.ignore_identical_ids != self.ignore_identical_ids:
             theirs = str(task.ignore_identical_ids).lower()
-            yield f"mteb has ignore_identical_ids: {theirs} for {name}, and the suite says otherwise"
+            yield f"mteb has ignore_identical_ids: {theirs} for {name}, and the suite sets the opposite"
         if data["top_ranked"]:
-            yield f"{name} ranks given candidates of each query; here all documents are searched: no number is mteb's"
+            yield f"{name} ranks given candidates; here all documents are searched, so that values differ from mteb's"
         if prompt := about.prompt:
-            said = {"query": prompt} if isinstance(prompt, str) else prompt
-            words = "; ".join(f"{side}: {text!r}" for side, text in said.items())
-            yield f"mteb prompts models that take instructions on {name}; used here only if the model says it: {words}"
+            prompts = {"query": prompt} if isinstance(prompt, str) else prompt
+            listed = "; ".join(f"{side}: {text!r}" for side, text in prompts.items())
+            yield f"mteb prompts models that take instructions on {name}; here a model must set the prompt: {listed}"
         if "instruction" in data["queries"].column_names:
             yield f"each query of {name} is followed by its instruction"
-        if lost := len(data["relevant_docs"].keys() - {id_ for id_, _ in self._asked()}):
-            yield f"{lost} judged queries of {name} have no text and are left out, as by mteb"
+        if missing := len(data["relevant_docs"].keys() - {id_ for id_, _ in self._questions()}):
+            yield f"judged queries of {name} without text, which are left out as in mteb: {missing}"
         if about.superseded_by:
-            yield f"mteb calls {name} superseded by {about.superseded_by}"
-        if getattr(about, "is_beta", False):  # older releases know no betas
-            yield f"mteb calls {name} a beta: its data may change"
+            yield f"according to mteb, {name} is superseded by {about.superseded_by}"
+        if getattr(about, "is_beta", False):  # absent in older releases
+            yield f"according to mteb, {name} is a beta: its data may change"
 
-    def _asked(self) -> Iterator[tuple[str, str]]:
+    def _questions(self) -> Iterator[tuple[str, str]]:
         return questions(self._loaded.data["queries"], self.task)
 
     @cached_property
     def _loaded(self) -> Loaded:
-        """Load the split and the subset, once. UserError for one that is not there and for what cannot be fetched."""
+        """Load the split and the subset, once; UserError if either does not exist or cannot be fetched."""
         task = find_task(self.task)
         about = task.metadata
         split = _chosen("split", self.split, list(about.eval_splits), self.task, "test")
         subset = _chosen("subset", self.subset, list(about.hf_subsets), self.task, None)
         if self.commit is not None and self.commit != about.revision:
             raise UserError(
-                f"{self.task!r} of mteb {_version()} is at revision {about.revision}, and the suite says {self.commit}"
+                f"{self.task!r} of mteb {_version()} is at revision {about.revision}; the suite expects {self.commit}"
             )
         data = _load(task, split, subset)
         for part in ("corpus", "queries"):
@@ -154,9 +161,9 @@ class Mteb(Dataset):
 
 
 def find_task(name: str) -> Any:
-    """Return a task by name, one's own before mteb's.
+    """Return a task by name; a task of your own takes precedence over mteb's.
 
-    Raises UnknownName with the nearest, UserError for a task of another kind, MissingLibrary without mteb.
+    Raises UnknownName with the nearest name, UserError for a task of another type, and MissingLibrary without mteb.
     """
     library = _library()
     own = _own(name)
@@ -165,17 +172,17 @@ def find_task(name: str) -> Any:
             task = own() if own else library.get_task(name)
     except KeyError:
         known = [kind.metadata.name for kind in _kinds()]
-        raise UnknownName(f"mteb knows no retrieval task {name!r}; {nearest(name, known)}") from None
+        raise UnknownName(f"mteb has no retrieval task {name!r}; {nearest(name, known)}") from None
     if parts := getattr(task.metadata, "tasks", None):
         names = [part.metadata.name for part in parts]
-        raise UserError(f"{name!r} is the mean of several tasks, take each by itself: {nearest('', names)}")
+        raise UserError(f"{name!r} is the mean of several tasks; use each of them separately: {nearest('', names)}")
     if not isinstance(task, sys.modules[HOME].AbsTaskRetrieval):
         raise UserError(f"{name!r} is a task of {task.metadata.type}; expected one of retrieval or reranking")
     return task
 
 
 def documents(data: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Give id and text of each document of a corpus as mteb holds it, title and text joined."""
+    """Yield the id and the text of each document of a corpus of mteb, with title and text joined."""
     titled = "title" in data.column_names
     columns = ("id", "text", "title") if titled else ("id", "text")
     for row, (id_, text, *title) in enumerate(rows(data, columns), 1):
@@ -183,7 +190,7 @@ def documents(data: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def questions(data: Any, name: str) -> Iterator[tuple[str, str]]:
-    """Give id and text of each query as mteb holds it: its turns joined, its instruction added."""
+    """Yield the id and the text of each query of mteb, with its turns joined and its instruction added."""
     instructed = "instruction" in data.column_names
     columns = ("id", "text", "instruction") if instructed else ("id", "text")
     for row, (id_, text, *instruction) in enumerate(rows(data, columns), 1):
@@ -191,7 +198,7 @@ def questions(data: Any, name: str) -> Iterator[tuple[str, str]]:
 
 
 def _question(text: Any, instruction: str | None) -> str:
-    """Join a query and its instruction in mteb's order: behind a text, before a conversation."""
+    """Join a query and its instruction in mteb's order: after a text, before a conversation."""
     if not isinstance(text, list):
         return f"{text or ''} {instruction or ''}".strip()
     turns = [turn if isinstance(turn, str) else f"{turn['role']}: {turn['content']}" for turn in text]
@@ -199,7 +206,7 @@ def _question(text: Any, instruction: str | None) -> str:
 
 
 def _load(task: Any, split: str, subset: str) -> Any:
-    """Have the task load itself; whatever that raises becomes one UserError."""
+    """Load a split of a subset by the task's own code; whatever that raises becomes one UserError."""
     name, about = task.metadata.name, task.metadata
     try:
         with quiet():
@@ -210,28 +217,28 @@ def _load(task: Any, split: str, subset: str) -> Any:
             return task.dataset[subset][split]
     except UserError:
         raise
-    except Exception as error:  # a task's loading is code of its own, and may raise anything
+    except Exception as error:  # the code of a task may raise anything
         raise UserError(
             f"mteb cannot load {name!r} ({subset}, {split}) from {about.dataset['path']} at revision "
             f"{about.revision}: {reason(error)}"
         ) from error
 
 
-def _chosen(what: str, said: str | None, there: list[str], task: str, default: str | None) -> str:
-    """Return the split or subset that is meant; UserError names what there is."""
-    if said is None and len(there) == 1:
-        return there[0]
-    if said is None and default in there:
+def _chosen(what: str, given: str | None, known: list[str], task: str, default: str | None) -> str:
+    """Return the split or subset to load; UserError, with those that exist, if it is ambiguous or does not exist."""
+    if given is None and len(known) == 1:
+        return known[0]
+    if given is None and default in known:
         return str(default)
-    if said is None:
-        raise UserError(f"the task {task!r} has several {what}s: say which; {nearest('', there)}")
-    if said not in there:
-        raise UserError(f"the task {task!r} has no {what} {said!r}; {nearest(said, there)}")
-    return said
+    if given is None:
+        raise UserError(f"the task {task!r} has several {what}s: set `{what}`; {nearest('', known)}")
+    if given not in known:
+        raise UserError(f"the task {task!r} has no {what} {given!r}; {nearest(given, known)}")
+    return given
 
 
 def _kinds() -> Iterator[Any]:
-    """Give every class of a retrieval or reranking task that is defined by now; none before mteb is imported."""
+    """Yield every class of a retrieval or reranking task defined so far; none before mteb is imported."""
     home = sys.modules.get(HOME)
     todo = home.AbsTaskRetrieval.__subclasses__() if home else []
     while todo:
@@ -242,13 +249,13 @@ def _kinds() -> Iterator[Any]:
 
 
 def _own(name: str) -> Any | None:
-    """Return the class of that name which is not mteb's, the latest defined."""
+    """Return the class of that name that is not mteb's, the last one defined; None if there is none."""
     own = [kind for kind in _kinds() if kind.metadata.name == name and kind.__module__.split(".")[0] != "mteb"]
     return own[-1] if own else None
 
 
 def _own_marks(name: str) -> Any:
-    """Say what tells that a task of one's own may have changed; None for a task of mteb."""
+    """Return values that differ if a task of your own may have changed; None for a task of mteb."""
     own = _own(name)
     if own is None:
         return None
@@ -264,7 +271,7 @@ def _folder(about: Any) -> Path | None:
 
 
 def _version() -> str | None:
-    """Return mteb's version without importing it; None where it is not installed."""
+    """Return the version of mteb without importing it; None if it is not installed."""
     try:
         return version("mteb")
     except PackageNotFoundError:

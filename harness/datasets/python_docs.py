@@ -1,4 +1,4 @@
-"""The embedded default: the language reference that every CPython carries, split into passages, and our questions."""
+"""The source `python-docs`, built in: the language reference of CPython split into passages, and our own questions."""
 
 from __future__ import annotations
 
@@ -22,21 +22,21 @@ from harness.errors import UserError
 from harness.fingerprint import file_checksum, fingerprint
 
 SPLITTER = 1
-"""Raise it when the same topics come to be split otherwise."""
+"""The version of the splitter; increase it when the same topics are split differently."""
 FEWEST, MOST = 60, 120
-"""A passage is closed when it has this many words and the next piece would bring it over that many."""
+"""A passage ends once it has FEWEST words and the next piece would bring it over MOST."""
 SHINGLE, ALIKE = 4, 0.8
-"""Passages are near-identical when this share of their runs of so many words is common to both (Jaccard)."""
+"""Passages are near-identical if the Jaccard similarity of their runs of SHINGLE words is at least ALIKE."""
 UNDERLINES = "*=-~^"
-"""What underlines a heading, the highest first."""
+"""The characters that underline a heading, by level, the highest first."""
 FOOTNOTES = "-[ Footnotes ]-"
 BROKEN = re.compile(r"(?<=\w)-\s*\n\s*(?=\w)")
-"""A compound word that ends one line and begins the next."""
+"""A hyphenated compound that is broken across two lines."""
 QUESTIONS = Path(__file__).with_name("python_docs.jsonl")
 
 
 class Passage(NamedTuple):
-    """A few paragraphs under one heading; `title` is the path of headings that leads to them."""
+    """A few paragraphs under one heading; `title` is the path of headings above them."""
 
     id: str
     title: str
@@ -44,7 +44,7 @@ class Passage(NamedTuple):
 
 
 class Quote(NamedTuple):
-    """Words that locate a passage, and how well that passage answers: 2 answers the question, 1 helps."""
+    """A text that identifies a passage, and the grade of that passage: 2 answers the question, 1 helps."""
 
     text: str
     grade: int
@@ -61,7 +61,7 @@ class Question(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """The questions that have a judgement, their judgements, and the quotes that stand in no passage."""
+    """The questions that have a judgement, their judgements, and the quotes that are in no passage."""
 
     questions: list[Question]
     judgements: list[Judgement]
@@ -69,57 +69,59 @@ class Judged(NamedTuple):
 
 
 class PythonDocs(Dataset):
-    """The text differs a little between versions of Python, so compare numbers of one version only."""
+    """Reads the language reference of the running Python, with questions and judgements of our own.
+
+    The text differs slightly between versions of Python, so compare numbers of one version only.
+    """
 
     brief: ClassVar[tuple[str, ...]] = ()
 
     @property
     def revision(self) -> str:
-        """The contents of the topics and of the questions, and the splitter."""
+        """A fingerprint of the topics, the questions and the version of the splitter."""
         return fingerprint(["python-docs", SPLITTER, *map(file_checksum, (_topics_file(), QUESTIONS))])
 
     @property
     def unresolved(self) -> list[tuple[str, str]]:
-        """The quotes that this version of the reference lacks, each with the id of its question."""
+        """The quotes that are not in this version of the reference, as pairs of question id and quote."""
         return _judged(QUESTIONS).unresolved
 
     def corpus(self) -> Corpus:
-        """Load the passages; UserError where this Python was packaged without its reference."""
+        """Load the passages; UserError if this Python was packaged without its reference."""
         return Corpus.of((passage.id, document_text(passage.title, passage.body)) for passage in passages())
 
     def queries(self) -> Queries:
-        """Load the questions, but those that lost all their quotes."""
+        """Load the questions, without those of which no quote was found."""
         return Queries.of((question.id, question.question) for question in _judged(QUESTIONS).questions)
 
     def qrels(self) -> Qrels:
-        """Load the judgements: the best grade that a quote gives a passage. Lost quotes are warned about, once."""
+        """Load the judgements, the highest grade of a quote for each passage; warn once about quotes not found."""
         return Qrels.of(_judged(QUESTIONS).judgements)
 
     def references(self) -> References:
         """Load the reference answer and the tags of each question."""
         return References.of(
-            QueryReference(asked.id, [asked.answer], asked.tags) for asked in _judged(QUESTIONS).questions
+            QueryReference(question.id, [question.answer], question.tags) for question in _judged(QUESTIONS).questions
         )
 
     def notes(self) -> list[str]:
-        """Say which version was read, and how many quotes it lacks."""
+        """Return which version was read, and how many quotes it lacks."""
         notes = [f"python-docs is the language reference of CPython {platform.python_version()}"]
         if self.unresolved:
-            notes.append(
-                f"quotes of python-docs that are not in it, so that judgements are missing: {len(self.unresolved)}"
-            )
+            missing = len(self.unresolved)
+            notes.append(f"quotes missing from this version of python-docs, so that judgements are missing: {missing}")
         return notes
 
 
 def read_questions(path: Path) -> list[Question]:
-    """Read the questions, one JSON object a line."""
+    """Read the questions, one JSON object per line."""
     rows = map(json.loads, path.read_text(encoding="utf-8").splitlines())
     return [Question(**row | {"quotes": [Quote(**quote) for quote in row["quotes"]]}) for row in rows]
 
 
 @cache
 def _judged(path: Path) -> Judged:
-    """Find each quote in the passages; a quote may stand in several, and then judges all of them."""
+    """Find each quote in the passages; a quote that is in several judges all of them."""
     bodies = [" ".join(passage.body.split()) for passage in passages()]
     whole, ends = "\n".join(bodies), list(accumulate(len(body) + 1 for body in bodies))
     judged = Judged([], [], [])
@@ -127,10 +129,10 @@ def _judged(path: Path) -> Judged:
         grades: dict[int, int] = {}
         for quote in question.quotes:
             words = " ".join(quote.text.split())
-            found = {bisect_right(ends, match.start()) for match in re.finditer(re.escape(words), whole)}
-            if not found:
+            rows = {bisect_right(ends, match.start()) for match in re.finditer(re.escape(words), whole)}
+            if not rows:
                 judged.unresolved.append((question.id, quote.text))
-            grades |= {row: max(quote.grade, grades.get(row, 0)) for row in found}
+            grades |= {row: max(quote.grade, grades.get(row, 0)) for row in rows}
         if grades:
             judged.questions.append(question)
             judged.judgements.extend(Judgement(question.id, passages()[row].id, grades[row]) for row in grades)
@@ -141,22 +143,22 @@ def _judged(path: Path) -> Judged:
 
 @cache
 def passages() -> list[Passage]:
-    """Split all topics; of near-identical passages the one from the shortest topic stays."""
+    """Split all topics into passages; of near-identical ones, only that of the shortest topic is kept."""
     _topics_file()
     from pydoc_data.topics import topics
 
     kept: list[Passage] = []
-    where: dict[tuple[str, ...], list[int]] = {}
+    rows_with: dict[tuple[str, ...], list[int]] = {}
     sizes: list[int] = []
     for topic in sorted(topics, key=lambda name: (len(topics[name]), name)):
         for number, (title, body) in enumerate(_split(topics[topic])):
             words = body.split()
             shingles = set(zip(*(words[start:] for start in range(SHINGLE)), strict=False)) or {tuple(words)}
-            common = Counter(row for shingle in shingles for row in where.get(shingle, ()))
+            common = Counter(row for shingle in shingles for row in rows_with.get(shingle, ()))
             if any(n >= ALIKE * (len(shingles) + sizes[row] - n) for row, n in common.items()):
                 continue
             for shingle in shingles:
-                where.setdefault(shingle, []).append(len(kept))
+                rows_with.setdefault(shingle, []).append(len(kept))
             kept.append(Passage(f"{topic}/{number:03}", title, body))
             sizes.append(len(shingles))
     return sorted(kept)
@@ -170,7 +172,7 @@ def _topics_file() -> Path:
 
 
 def _split(text: str) -> Iterator[tuple[str, str]]:
-    """Give the title and the body of each passage of a topic, in its order."""
+    """Yield the title and the body of each passage of a topic, in order."""
     path: dict[int, str] = {}
     section: list[str] = []
     for block in filter(re.compile(r"\w").search, re.split(r"\n(?: *\n)+", text)):
@@ -186,7 +188,7 @@ def _split(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _heading(block: str) -> tuple[int, str] | None:
-    """Return the level and the name of a heading, None for another block."""
+    """Return the level and the text of a heading; None for any other block."""
     if block == FOOTNOTES:
         return 1, "Footnotes"
     name, _, line = block.partition("\n")
@@ -194,7 +196,7 @@ def _heading(block: str) -> tuple[int, str] | None:
 
 
 def _rows(table: str) -> list[str]:
-    """Write each row of a table drawn in characters as a paragraph, so that the words of a cell stand together."""
+    """Return each row of a table drawn in characters as a paragraph, so that the words of a cell stay together."""
     border, *lines = table.splitlines()
     edges = [place for place, character in enumerate(border) if character == "+"]
     rows: list[list[str]] = []
@@ -210,33 +212,33 @@ def _rows(table: str) -> list[str]:
 
 
 def _pack(title: str, blocks: list[str]) -> Iterator[tuple[str, str]]:
-    """Join the pieces of a section, or of a long definition, whose name then ends the title."""
-    held: list[list[str]] = []
+    """Join the pieces of a section, or of a long definition, whose name is then appended to the title."""
+    packed: list[list[str]] = []
     for head, *rest in _pieces(blocks):
         piece = [head, *rest]
         if rest and _words(piece) > MOST and not head.endswith((".", ":")):
-            yield from _close(title, held)
+            yield from _close(title, packed)
             yield from _pack(f"{title}: {head.splitlines()[0].strip()}", rest)
-            held = []
+            packed = []
             continue
         for part in [piece] if _words(piece) <= MOST else [[block] for block in piece]:
-            if held and (_words(held[-1]) < FEWEST or _words(held[-1] + part) <= MOST):
-                held[-1] = held[-1] + part
+            if packed and (_words(packed[-1]) < FEWEST or _words(packed[-1] + part) <= MOST):
+                packed[-1] = packed[-1] + part
             else:
-                held.append(part)
-    yield from _close(title, held)
+                packed.append(part)
+    yield from _close(title, packed)
 
 
-def _close(title: str, held: list[list[str]]) -> Iterator[tuple[str, str]]:
-    """Give the passages of a section, a short last one with the one before."""
-    if len(held) > 1 and _words(held[-1]) < FEWEST // 2:
-        held = [*held[:-2], held[-2] + held[-1]]
-    for blocks in held:
+def _close(title: str, packed: list[list[str]]) -> Iterator[tuple[str, str]]:
+    """Yield the passages of a section; a short last one is joined to the one before."""
+    if len(packed) > 1 and _words(packed[-1]) < FEWEST // 2:
+        packed = [*packed[:-2], packed[-2] + packed[-1]]
+    for blocks in packed:
         yield title, "\n".join(map(_flat, blocks))
 
 
 def _pieces(blocks: list[str]) -> Iterator[list[str]]:
-    """Group each block with those after it that are indented deeper: what it defines, or the example it introduces."""
+    """Group each block with the deeper indented blocks after it: its definition, or the example it introduces."""
     piece: list[str] = []
     for block in blocks:
         if piece and _indent(block) <= _indent(piece[0]):
@@ -248,7 +250,7 @@ def _pieces(blocks: list[str]) -> Iterator[list[str]]:
 
 
 def _flat(block: str) -> str:
-    """Write a paragraph in one line."""
+    """Return a paragraph as one line."""
     return " ".join(BROKEN.sub("-", block).split())
 
 

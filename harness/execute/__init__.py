@@ -1,1 +1,1 @@
-"""Plan to store: what is not there is made."""
+"""Executes a plan: makes the artifacts that the store lacks."""

@@ -9,9 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from harness.artifacts.ranx import from_ranx, to_ranx
 from harness.artifacts.trec import read as trec_read
 from harness.exports.trec import files_of
 from harness.results import Results
+
+__all__ = ["export", "from_ranx", "to_ranx"]
 
 
 def export(results: Results, out: Path) -> list[Path]:

@@ -1,15 +1,15 @@
-"""The mode `energy`: joules a query above those of an idle machine, by counters; "n/a" where none can be read."""
+"""The mode `energy`: joules per query above those of the idle machine, from counters; "n/a" if none can be read."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import numpy as np
 
-from harness.latency.bench import Bench, row
-from harness.latency.energy_counters import Counter, Energy, find_counters, over
-from harness.latency.isolation import pinned_threads
+from harness.execute.threads import thread_pools
+from harness.latency.bench import Bench
+from harness.latency.energy_counters import Counter, Energy, energy_during, find_counters
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.sampling import choose_queries
 from harness.results import Measurement
@@ -17,51 +17,53 @@ from harness.results.measured import Measured
 from harness.statistics.medians import REPEATS, median_interval
 
 SECONDS = 3.0
-"""How long each system works in a repeat, and how long the machine is left alone before: the counters tick in ms."""
+"""How long a system works in each repeat, and how long the machine idles before; the counters tick in ms."""
 Sleep = Callable[[float], object]
 
 
 def measure_energy(bench: Bench, sleep: Sleep = time.sleep, clock: Callable[[], float] = time.perf_counter) -> Measured:
-    """Let each lane of a data set answer query after query for 3 s, six times, in turn and in an order drawn anew.
+    """Let each system of a data set answer queries for 3 s, six times, in turn and in random order.
 
-    Before each the machine idles for as long; its power then is taken off. What other processes use in the meantime is
-    counted as well, which the interval over the repeats shows.
+    Before each repeat the machine idles for as long, and its idle power is subtracted. The energy of other processes
+    is counted too; it widens the interval over the repeats.
     """
     found = find_counters()
     if not found.counters:
-        return Measured(said={"status": found.status})
-    random = np.random.default_rng(bench.words.seed)
-    asked = random.permutation(choose_queries(bench.lanes[0].queries.texts, bench.words.queries, random)).tolist()
-    taken: dict[str, list[float]] = {lane.system: [] for lane in bench.lanes}
-    idle: list[float] = []
-    with pinned_threads(bench.runtime.threads):
+        return Measured(facts={"status": found.status})
+    random = np.random.default_rng(bench.settings.seed)
+    rows = choose_queries(bench.systems[0].queries.texts, bench.settings.queries, random)
+    queries = random.permutation(rows).tolist()
+    joules: dict[str, list[float]] = {opened.system: [] for opened in bench.systems}
+    idle_watts: list[float] = []
+    with thread_pools(bench.runtime.threads):
         for _ in range(REPEATS):
-            for place in random.permutation(len(bench.lanes)).tolist():
-                lane = bench.lanes[place]
-                rest = over(found.counters, lambda: sleep(SECONDS), clock)
-                idle.append(rest.joules / rest.seconds)
-                taken[lane.system].append(a_query(lane, asked, found.counters, rest, clock))
-    rows = [one for lane in bench.lanes for one in _rows(lane, np.array(taken[lane.system]))]
-    return Measured(rows, said={"status": found.status, "missing": found.missing, "idle_watts": float(np.median(idle))})
+            for place in random.permutation(len(bench.systems)).tolist():
+                opened = bench.systems[place]
+                idle = energy_during(lambda: sleep(SECONDS), found.counters, clock)
+                idle_watts.append(idle.watts)
+                joules[opened.system].append(joules_per_query(opened, queries, found.counters, idle, clock))
+    measurements = [_measurement(opened, np.array(joules[opened.system])) for opened in bench.systems]
+    facts = {"status": found.status, "missing": found.missing, "idle_watts": float(np.median(idle_watts))}
+    return Measured(measurements, facts=facts)
 
 
-def a_query(
-    lane: OpenedSystem, asked: list[int], counters: list[Counter], rest: Energy, clock: Callable[[], float]
+def joules_per_query(
+    opened: OpenedSystem, queries: list[int], counters: list[Counter], idle: Energy, clock: Callable[[], float]
 ) -> float:
-    """Return the joules a query of a lane that works for 3 s, those of an idle machine taken off; below 0 if fewer."""
+    """Let a system work for 3 s; return its joules per query minus those of the idle machine, below 0 if fewer."""
     answered = 0
 
     def answer() -> None:
         nonlocal answered
         end = clock() + SECONDS
         while clock() < end:
-            lane.lap(asked[answered % len(asked)])
+            opened.lap(queries[answered % len(queries)])
             answered += 1
 
-    busy = over(counters, answer, clock)
-    return (busy.joules - rest.joules / rest.seconds * busy.seconds) / answered
+    busy = energy_during(answer, counters, clock)
+    return (busy.joules - idle.watts * busy.seconds) / answered
 
 
-def _rows(lane: OpenedSystem, joules: np.ndarray) -> Iterator[Measurement]:
-    found = median_interval(joules)
-    yield row(lane, "energy_j_per_query", found.value, "J", n=found.n, low=found.low, high=found.high)
+def _measurement(opened: OpenedSystem, joules: np.ndarray) -> Measurement:
+    median = median_interval(joules)
+    return Measurement.of(opened, "energy_j_per_query", median.value, "J", n=median.n, low=median.low, high=median.high)

@@ -1,7 +1,7 @@
-"""Counters of energy where the system lets them be read: RAPL of the processors, NVML of the GPUs; never an estimate.
+"""Energy counters, where the system lets them be read: RAPL for processors, NVML for GPUs; never an estimate.
 
-RAPL: Intel Software Developer's Manual, volume 3, 16.10, as Linux shows it under /sys/class/powercap. NVML:
-nvmlDeviceGetTotalEnergyConsumption, of GPUs from Volta on.
+RAPL: Intel Software Developer's Manual, volume 3, 16.10, as Linux exposes it under /sys/class/powercap. NVML:
+nvmlDeviceGetTotalEnergyConsumption, for GPUs from Volta on.
 """
 
 from __future__ import annotations
@@ -13,19 +13,20 @@ from typing import NamedTuple, Protocol
 
 POWERCAP = Path("/sys/class/powercap")
 UJ, MJ = 1e-6, 1e-3
+"""Microjoules and millijoules to joules."""
 
 
 class Counter(Protocol):
-    """Something that counts energy."""
+    """A counter of energy."""
 
     name: str
 
     def joules(self, before: int | None = None) -> tuple[float, int]:
-        """Return the joules since an earlier reading, 0 without one, and the reading now."""
+        """Return the joules since an earlier reading (0 without one), and the new reading."""
 
 
-class Package:
-    """The counter of one processor package, in microjoules, which begins again at 0 when it is full."""
+class RaplPackage:
+    """The counter of one processor package, in microjoules; it wraps around to 0 when it is full."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -34,14 +35,14 @@ class Package:
         self.joules()
 
     def joules(self, before: int | None = None) -> tuple[float, int]:
-        """Read it. OSError where that is not allowed."""
+        """Read the counter. Raises OSError if that is not allowed."""
         now = int((self.folder / "energy_uj").read_text())
         if before is None:
             return 0.0, now
         return ((now - before) % (self.full + 1)) * UJ, now
 
 
-class Gpu:
+class NvmlGpu:
     """The counter of one GPU, in millijoules."""
 
     def __init__(self, nvml: object, number: int) -> None:
@@ -51,56 +52,56 @@ class Gpu:
         self.joules()
 
     def joules(self, before: int | None = None) -> tuple[float, int]:
-        """Read it."""
+        """Read the counter."""
         now = int(self.nvml.nvmlDeviceGetTotalEnergyConsumption(self.handle))  # type: ignore[attr-defined]
         return (0.0 if before is None else (now - before) * MJ), now
 
 
-class Found(NamedTuple):
-    """The counters that can be read, and of those that cannot, why not."""
+class FoundCounters(NamedTuple):
+    """The counters that can be read, and the reasons why others cannot."""
 
     counters: list[Counter]
     missing: list[str]
 
     @property
     def status(self) -> str:
-        """What is read, or "n/a" with the reasons."""
-        named = ", ".join(counter.name for counter in self.counters)
+        """The names of the counters, or "n/a" with the reasons."""
+        names = ", ".join(counter.name for counter in self.counters)
         reasons = "; ".join(self.missing)
-        return named if named else f"n/a: {reasons}"
+        return names if names else f"n/a: {reasons}"
 
 
-def find_counters(powercap: Path = POWERCAP) -> Found:
-    """Look for counters. A container or a virtual machine mostly has none of the processor.
+def find_counters(powercap: Path = POWERCAP) -> FoundCounters:
+    """Find the counters that can be read; in containers and virtual machines, processors usually have none.
 
-    `psys`, the counter of a whole board, is left: the packages are in it, and would count twice.
+    `psys`, the counter of a whole board, is skipped: it includes the packages, which would count twice.
     """
-    found = Found([], [])
+    found = FoundCounters([], [])
     folders = sorted(path for path in powercap.glob("*-rapl:*") if path.name.count(":") == 1)
     if not folders:
-        found.missing.append("the system shows no RAPL counter")
+        found.missing.append("the system exposes no RAPL counter")
     for folder in folders:
         try:
             if (folder / "name").read_text().strip() != "psys":
-                found.counters.append(Package(folder))
+                found.counters.append(RaplPackage(folder))
         except (OSError, ValueError) as error:
             found.missing.append(f"RAPL cannot be read: {error}")
     _find_gpus(found)
     return found
 
 
-def _find_gpus(found: Found) -> None:
+def _find_gpus(found: FoundCounters) -> None:
     try:
         import pynvml
     except ImportError:
-        found.missing.append("nvidia-ml-py, which asks NVML, is not installed")
+        found.missing.append("nvidia-ml-py, which is needed to query NVML, is not installed")
         return
     try:
         pynvml.nvmlInit()
         for number in range(pynvml.nvmlDeviceGetCount()):
-            found.counters.append(Gpu(pynvml, number))
+            found.counters.append(NvmlGpu(pynvml, number))
     except pynvml.NVMLError as error:
-        found.missing.append(f"NVML says: {error}")
+        found.missing.append(f"NVML cannot be read: {error}")
 
 
 class Energy(NamedTuple):
@@ -109,10 +110,18 @@ class Energy(NamedTuple):
     joules: float
     seconds: float
 
+    @property
+    def watts(self) -> float:
+        """The mean power."""
+        return self.joules / self.seconds
 
-def over(counters: list[Counter], work: Callable[[], object], clock: Callable[[], float] = time.perf_counter) -> Energy:
-    """Return what the counters counted while something was done."""
+
+def energy_during(
+    work: Callable[[], object], counters: list[Counter], clock: Callable[[], float] = time.perf_counter
+) -> Energy:
+    """Do some work, and return the energy that the counters counted meanwhile."""
     before, start = [counter.joules()[1] for counter in counters], clock()
     work()
     seconds = clock() - start
-    return Energy(sum(c.joules(at)[0] for c, at in zip(counters, before, strict=True)), seconds)
+    joules = sum(counter.joules(reading)[0] for counter, reading in zip(counters, before, strict=True))
+    return Energy(joules, seconds)

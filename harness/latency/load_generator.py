@@ -1,82 +1,85 @@
-"""Requests that come when they come: workers answer a schedule, and each response counts from its scheduled arrival.
+"""An open loop: workers answer a schedule, and each response time counts from the scheduled arrival.
 
-There is no thread that sends: a worker that is free takes the next request of the schedule and waits until it is due.
-The first come is so served by the first free, as from one queue, and nothing between schedule and answer adds a delay
-of its own. A request that had to wait because all workers were busy, or stalled, has that wait in its response time.
+There is no dispatcher thread: a free worker takes the next request of the schedule and waits until it is due. Requests
+are therefore served first come, first served, as from one queue, and no dispatcher adds delay between a request's
+scheduled time and its answer. If a request waits because all workers are busy or stalled, that wait is part of its
+response time.
 """
 
 from __future__ import annotations
 
-import multiprocessing
-import threading
 import time
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable
 from contextlib import AbstractContextManager
-from multiprocessing.connection import Connection
-from typing import Any, NamedTuple, Protocol, Self
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 
-from harness.errors import HarnessError
-
 ANSWERED, FAILED, TIMED_OUT = 0, 1, 2
-LEAD_NS = 20_000_000
-"""From the word to go to the start of a schedule, so that all workers stand ready."""
+"""The outcomes of a request."""
 SPIN_NS = 200_000
-"""Before a request is due a worker no longer sleeps but looks at the clock: a sleeper wakes late by about so much."""
+"""How long before a request is due a worker stops sleeping and watches the clock: sleepers wake about this late."""
 
 Answer = Callable[[int], object]
 """Answers the query of a row; whatever it raises is a failed request."""
 
 
 class Schedule(NamedTuple):
-    """Which query is asked when: `rows` int64[requests], `due` int64[requests] in ns from the start, ascending.
-
-    Where `most` is said, nobody asks any more once more than so many responses took longer than `bound_ns` or failed.
-    """
+    """Which queries arrive when."""
 
     rows: np.ndarray
+    """The row of each request's query: int64[requests]."""
     due: np.ndarray
+    """When each request arrives, in ns from the start: int64[requests], ascending."""
     timeout_ns: int
     bound_ns: int = 0
-    most: int | None = None
+    max_above: int | None = None
+    """The schedule ends early once more responses than this exceeded `bound_ns` or failed; None: it never does."""
 
 
 class Responses(NamedTuple):
-    """What became of the requests of a schedule, in its order; of the first of them, where it ended early.
-
-    `ns` int64 is the time from the scheduled arrival to the answer, for a request that failed or was late the time-out.
-    `late_ns` int64 is the part that the generator added: how long after the moment when the request was due and a
-    worker free its work began. `outcome` int8 is ANSWERED, FAILED or TIMED_OUT.
-    """
+    """What became of the requests of a schedule, in its order; of the first ones only if it ended early."""
 
     ns: np.ndarray
+    """Scheduled arrival to answer: int64[requests]. A request that failed or timed out counts as the time-out."""
     late_ns: np.ndarray
+    """The part that the generator added: int64[requests], from the moment when the request was due and a worker free to
+    the moment when work on it began."""
     outcome: np.ndarray
+    """ANSWERED, FAILED or TIMED_OUT: int8[requests]."""
     error: str | None
-    """What the first failure among those said that failed; None where none did."""
+    """The message of the first failed request; None if none failed."""
+
+
+class Completed(NamedTuple):
+    """One request that a worker has finished; `number` is its position in the schedule."""
+
+    number: int
+    ns: int
+    late_ns: int
+    outcome: int
+    error: str | None
 
 
 class Clock(Protocol):
-    """Nanoseconds, and waiting for a moment."""
+    """A clock in nanoseconds that one can wait for."""
 
     def now(self) -> int:
         """Return the time."""
 
     def wait(self, until: int) -> None:
-        """Return at a time, at once if it is past."""
+        """Return at the given time, or at once if it is past."""
 
 
 class WallClock:
-    """The clock of the machine, which its processes share."""
+    """The monotonic clock of the machine, which all its processes share."""
 
     def now(self) -> int:
         """Return the time in ns."""
         return time.perf_counter_ns()
 
     def wait(self, until: int) -> None:
-        """Sleep until shortly before, then yield to whoever wants to work until it is time."""
+        """Sleep until shortly before the time, then watch the clock and yield the processor to other threads."""
         rest = until - time.perf_counter_ns() - SPIN_NS
         if rest > 0:
             time.sleep(rest / 1e9)
@@ -84,162 +87,64 @@ class WallClock:
             time.sleep(0)
 
 
-class Workers(Protocol):
-    """Workers that stand ready."""
-
-    kind: str
-
-    def serve(self, schedule: Schedule) -> Responses:
-        """Answer a schedule, and return when the last of it is settled."""
-
-
 class RequestQueue:
-    """Where workers take requests in turn, and say which of them ended above the bound.
+    """The queue from which all workers take the requests of one schedule.
 
-    `counts` are the number of the next request and how many were above, shared under `lock` by all that stand here.
+    `counts` holds the number of the next request and how many responses were above the bound. All workers share it
+    under `lock`.
     """
 
     def __init__(self, schedule: Schedule, counts: Any, lock: AbstractContextManager[Any]) -> None:
         self.schedule, self.counts, self.lock = schedule, counts, lock
 
     def take(self) -> int | None:
-        """Return the number of the next request; None where there is none any more."""
-        most = self.schedule.most
+        """Return the number of the next request; None when the schedule has ended."""
+        max_above = self.schedule.max_above
         with self.lock:
             number, above = self.counts
-            if number == len(self.schedule.due) or (most is not None and above > most):
+            if number == len(self.schedule.due) or (max_above is not None and above > max_above):
                 return None
             self.counts[0] = number + 1
         return int(number)
 
-    def settle(self, took_ns: int, outcome: int) -> None:
-        """Note how a request ended."""
-        if outcome != ANSWERED or took_ns > self.schedule.bound_ns:
+    def settle(self, ns: int, outcome: int) -> None:
+        """Record how a request ended."""
+        if outcome != ANSWERED or ns > self.schedule.bound_ns:
             with self.lock:
                 self.counts[1] += 1
 
 
-def work(answer: Answer, desk: RequestQueue, start: int, clock: Clock) -> list[Any]:
-    """Do a worker's part of a schedule that begins at `start`.
+def serve_queue(answer: Answer, queue: RequestQueue, start: int, clock: Clock) -> list[Completed]:
+    """Answer requests as one worker until the schedule, which begins at `start`, has ended.
 
-    A request that waited until its time-out is not worked on: whoever asked has left. One that is answered too late is
-    a time-out all the same. Returns (number, response ns, late ns, outcome, error) of each.
+    A request that has waited until its time-out is not worked on, since its caller has left. A request that is answered
+    after its time-out has timed out all the same.
     """
-    done, schedule = [], desk.schedule
-    while (number := desk.take()) is not None:
+    completed, schedule = [], queue.schedule
+    while (number := queue.take()) is not None:
         free, due = clock.now(), start + int(schedule.due[number])
         clock.wait(due)
-        begun, outcome, error = clock.now(), ANSWERED, None
+        begun, outcome, message = clock.now(), ANSWERED, None
         if begun - due < schedule.timeout_ns:
             try:
                 answer(int(schedule.rows[number]))
-            except (
-                Exception
-            ) as found:  # whatever a stage raises is a failed request, and the next one comes all the same
-                outcome, error = FAILED, f"{type(found).__name__}: {found}"
+            except Exception as error:  # whatever a stage raises is a failed request, and the next one is served
+                outcome, message = FAILED, f"{type(error).__name__}: {error}"
         took = clock.now() - due
         if outcome == ANSWERED and took >= schedule.timeout_ns:
             outcome = TIMED_OUT
-        desk.settle(took, outcome)
+        queue.settle(took, outcome)
         ns = took if outcome == ANSWERED else schedule.timeout_ns
-        done.append((number, ns, begun - max(due, free), outcome, error))
-    return done
+        completed.append(Completed(number, ns, begun - max(due, free), outcome, message))
+    return completed
 
 
-def in_schedule_order(parts: list[list[Any]]) -> Responses:
-    """Put the parts of all workers into the order of the schedule."""
-    found = sorted(row for part in parts for row in part)
-    _, ns, late, outcome, errors = zip(*found, strict=True) if found else ((),) * 5
-    arrays = (np.array(ns, np.int64), np.array(late, np.int64), np.array(outcome, np.int8))
-    return Responses(*arrays, next((error for error in errors if error is not None), None))
-
-
-class Threads:
-    """Workers in this process, over one opened lane: for stages that leave Python's lock while they work."""
-
-    kind = "threads"
-
-    def __init__(self, answer: Answer, workers: int, clock: Clock | None = None) -> None:
-        self.answer, self.workers, self.clock = answer, workers, clock or WallClock()
-
-    def serve(self, schedule: Schedule) -> Responses:
-        """Answer a schedule."""
-        desk, start = RequestQueue(schedule, [0, 0], threading.Lock()), self.clock.now() + LEAD_NS
-        with ThreadPoolExecutor(self.workers) as pool:
-            parts = [pool.submit(work, self.answer, desk, start, self.clock) for _ in range(self.workers)]
-            return in_schedule_order([part.result() for part in parts])
-
-
-class Processes:
-    """Workers in processes of their own, each with a lane that it opened itself. To be used with `with`.
-
-    `opener` can be pickled, and gives what answers. HarnessError where a worker cannot open it, or dies.
-    """
-
-    kind = "processes"
-
-    def __init__(self, opener: Callable[[], Answer], workers: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.counts = context.Array("q", 2)
-        self.processes, self.ends = [], []
-        for _ in range(workers):
-            here, there = context.Pipe()
-            process = context.Process(target=_serve, args=(opener, self.counts, there), daemon=True)
-            process.start()
-            there.close()
-            self.processes.append(process)
-            self.ends.append(here)
-
-    def __enter__(self) -> Self:
-        """Wait until all have opened their lane."""
-        try:
-            self._hear()
-        except HarnessError:
-            self.__exit__()
-            raise
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Send all home."""
-        for end in self.ends:
-            end.close()
-        for process in self.processes:
-            process.join(timeout=5)
-            process.kill()
-            process.join()
-
-    def serve(self, schedule: Schedule) -> Responses:
-        """Answer a schedule."""
-        self.counts[:] = [0, 0]
-        start = time.perf_counter_ns() + LEAD_NS
-        for end in self.ends:
-            end.send((schedule, start))
-        return in_schedule_order(self._hear())
-
-    def _hear(self) -> list[Any]:
-        found = []
-        for end in self.ends:
-            try:
-                said = end.recv()
-            except (EOFError, ConnectionError):
-                raise HarnessError("a worker process of the server mode died") from None
-            if isinstance(said, str):
-                raise HarnessError(said)
-            found.append(said)
-        return found
-
-
-def _serve(opener: Callable[[], Answer], counts: Any, end: Connection) -> None:
-    """Be a worker process: open, say so, and answer schedules until nobody is at the other end."""
-    try:
-        answer = opener()
-    except Exception as error:  # the other end says it, in its own words
-        end.send(str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}")
-        return
-    end.send([])
-    while True:
-        try:
-            schedule, start = end.recv()
-            end.send(work(answer, RequestQueue(schedule, counts, counts.get_lock()), start, WallClock()))
-        except (EOFError, ConnectionError):
-            return
+def in_schedule_order(parts: Iterable[list[Completed]]) -> Responses:
+    """Combine the requests that the workers completed, in the order of the schedule."""
+    completed = sorted((each for part in parts for each in part), key=lambda each: each.number)
+    return Responses(
+        np.array([each.ns for each in completed], np.int64),
+        np.array([each.late_ns for each in completed], np.int64),
+        np.array([each.outcome for each in completed], np.int8),
+        next((each.error for each in completed if each.error is not None), None),
+    )

@@ -12,29 +12,29 @@ STAT, CPU_STAT = Path("/proc/stat"), "cpu.stat"
 
 
 class Counters(NamedTuple):
-    """What the system counts since it started; None where it does not say."""
+    """What the system has counted since it started; None for what it does not tell."""
 
     ticks: int | None
-    """Of all processors together."""
+    """The clock ticks of all processors together."""
     stolen: int | None
-    """Ticks that a hypervisor gave to others while a processor here had work."""
+    """The ticks that a hypervisor gave to others while a processor of this machine had work."""
     throttled: int | None
-    """Periods in which the control groups of this process had used up their share."""
+    """The periods in which the control groups of this process had used up their share."""
 
 
 class Noise(NamedTuple):
-    """The state of the machine over a stretch of time; None where the system does not tell."""
+    """The state of the machine over a stretch of time; None for what the system does not tell."""
 
     load: float | None
-    """1-minute load average at its end."""
+    """The 1-minute load average at its end."""
     steal: float | None
-    """Share of the processors' time that was stolen."""
+    """The share of the processors' time that was stolen."""
     throttled: int | None
-    """Periods throttled."""
+    """The number of periods in which this process was throttled."""
 
 
 def read_counters() -> Counters:
-    """Read the counters of Linux; nothing is known elsewhere."""
+    """Read the counters of Linux; on other systems all are None."""
     try:
         user, nice, system, idle, iowait, irq, softirq, steal, *_ = map(
             int, STAT.read_text().split("\n", 1)[0].split()[1:]
@@ -44,8 +44,8 @@ def read_counters() -> Counters:
     return Counters(user + nice + system + idle + iowait + irq + softirq + steal, steal, _throttled())
 
 
-def between(before: Counters, after: Counters) -> Noise:
-    """Say what happened from one reading to a later one; no tick is no share."""
+def noise_between(before: Counters, after: Counters) -> Noise:
+    """Return what happened between two readings; without a tick in between, the stolen share is 0."""
     steal = throttled = None
     if before.ticks is not None and after.ticks is not None and before.stolen is not None and after.stolen is not None:
         ticks = after.ticks - before.ticks
@@ -55,8 +55,8 @@ def between(before: Counters, after: Counters) -> Noise:
     return Noise(_load(), steal, throttled)
 
 
-def switches() -> int | None:
-    """Return how often this process had to leave a processor so far, all its threads together."""
+def involuntary_switches() -> int | None:
+    """Return how often the threads of this process were forced off a processor so far."""
     try:
         import resource
     except ImportError:  # Windows
@@ -72,14 +72,14 @@ def _load() -> float | None:
 
 
 def _throttled() -> int | None:
-    """Add up nr_throttled of the control groups that this process is in."""
-    found = None
+    """Return the sum of nr_throttled over the control groups that this process is in."""
+    total = None
     for folder in cgroups():
         try:
             lines = (folder / CPU_STAT).read_text().splitlines()
         except OSError:
             continue
-        for words in map(str.split, lines):
-            if words[:1] == ["nr_throttled"]:
-                found = (found or 0) + int(words[1])
-    return found
+        for fields in map(str.split, lines):
+            if fields[:1] == ["nr_throttled"]:
+                total = (total or 0) + int(fields[1])
+    return total

@@ -1,7 +1,7 @@
-"""The offline mode: how many queries a second a system answers, and documents a second its stages take in, in batches.
+"""The mode `offline`: throughput in batches, of whole systems in queries and of document-side stages in documents.
 
-Everything is at hand before the clock starts, as in MLPerf's scenario of that name, and everything is really done:
-the store gives what a stage reads, never what it makes.
+As in MLPerf's scenario of that name, all input is loaded before the clock starts, and all work is really done: the
+store provides what a stage reads, never what it produces.
 """
 
 from __future__ import annotations
@@ -15,158 +15,170 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from harness.artifacts.base import Rows
-from harness.artifacts.passages import Passages
-from harness.artifacts.text import Corpus
 from harness.errors import HarnessError
-from harness.execute.local import reason_of
-from harness.latency.bench import Bench, row
-from harness.latency.isolation import garbage_collection_off, pinned_threads
-from harness.latency.opened_system import OpenedSystem, Opener, named
+from harness.execute.outcome import reason_of
+from harness.execute.threads import thread_pools
+from harness.latency.bench import Bench
+from harness.latency.isolation import garbage_collection_off
+from harness.latency.opened_system import OpenedSystem
+from harness.latency.opener import Opener, refuse_service
 from harness.latency.repeats import Parts, Rates, Workload, rates
+from harness.latency.target_stages import document_stages
 from harness.plan import Target
 from harness.results import Measurement
 from harness.results.left_out import LeftOut, Unmeasured
 from harness.results.measured import Measured
 from harness.stage import Node
+from harness.stage.node import row_noun
 from harness.statistics.medians import Rate
 
-INDEXED = 4096
-"""Documents of a stretch that is chunked, reduced or indexed, at least: those that there are, where they are fewer."""
+MIN_DOCUMENTS = 4096
+"""The fewest documents per repeat of a chunker, reducer or indexer; all documents if there are fewer."""
 
 
 class Key(NamedTuple):
-    """What a work measures: a quantity of a whole lane, or of a stage on the side of the documents."""
+    """What a workload measures: a quantity of a whole system, or of a stage on the document side."""
 
-    of: str
-    """The system, or the fingerprint of the stage's node."""
+    owner: str
+    """The name of the system, or the fingerprint of the stage's node."""
     quantity: str
 
 
 def measure_offline(bench: Bench) -> Measured:
-    """Measure all lanes of a data set, and the stages on the side of the documents that stand behind them.
+    """Measure all systems of a data set, and the stages on the document side that they depend on.
 
-    A stage that several systems share is measured once. What cannot be measured is named, with the reason, in what is
-    said.
+    A stage that several systems share is measured once. `left_out` names what could not be measured, with the reason.
     """
-    works, said = _Works(bench), bench.words.offline
-    pairs = list(zip(bench.lanes, bench.targets, strict=True))
-    with pinned_threads(bench.runtime.threads), garbage_collection_off():
-        for lane, target in pairs:
-            works.add_queries(lane)
-            works.add_documents(target)
-        took = rates(list(works.found.values()), seconds=said.seconds, repeats=said.repeats, seed=bench.words.seed)
-    found = dict(zip(works.found, took, strict=True))
-    rows = [one for lane, target in pairs for one in works.rows(lane, target, found)]
-    stretches = [one for lane, target in pairs for one in works.stretches(lane, target, found)]
-    settings = {"batch_sizes": list(said.batch_sizes), "seconds": said.seconds, "repeats": said.repeats}
-    return Measured(rows, said={**settings, "rows_a_repeat": stretches, "left_out": works.left_out.words()})
+    workloads, settings = _Workloads(bench), bench.settings.offline
+    pairs = list(zip(bench.systems, bench.targets, strict=True))
+    with thread_pools(bench.runtime.threads), garbage_collection_off():
+        for opened, target in pairs:
+            workloads.add_queries(opened)
+            workloads.add_documents(target)
+        measured = rates(
+            list(workloads.by_key.values()),
+            seconds=settings.seconds,
+            repeats=settings.repeats,
+            seed=bench.settings.seed,
+        )
+    by_key = dict(zip(workloads.by_key, measured, strict=True))
+    rows = [each for pair in pairs for each in workloads.rows(*pair, by_key)]
+    facts: dict[str, Any] = {
+        "batch_sizes": list(settings.batch_sizes),
+        "seconds": settings.seconds,
+        "repeats": settings.repeats,
+        "rows_a_repeat": [entry for pair in pairs for entry in workloads.rows_per_repeat(*pair, by_key)],
+        "left_out": workloads.left_out.as_dict(),
+    }
+    return Measured(rows, facts=facts)
 
 
-class _Works:
+class _Workloads:
+    """The distinct workloads of a data set, and what became of them."""
+
     def __init__(self, bench: Bench) -> None:
-        self.words, self.sizes = bench.words, bench.words.offline.batch_sizes
+        self.settings, self.batch_sizes = bench.settings, bench.settings.offline.batch_sizes
         self.openers = {
             size: Opener(bench.plan, bench.store, replace(bench.runtime, batch_size=size))
-            for size in (None, *self.sizes)
+            for size in (None, *self.batch_sizes)
         }
-        self.found: dict[Key, Workload] = {}
+        self.by_key: dict[Key, Workload] = {}
         self.left_out = LeftOut()
 
-    def add_queries(self, lane: OpenedSystem) -> None:
-        for size in self.sizes:
-            key, there = Key(lane.system, f"query_rate@{size}"), len(lane.queries)
-            if there < size:
-                few = Unmeasured(lane.system, None, key.quantity, f"the data set has {there} queries")
-                self.left_out.quantities.append(few)
+    def add_queries(self, opened: OpenedSystem) -> None:
+        """Add a workload for each batch size: queries that go through the whole system."""
+        count = len(opened.queries)
+        for size in self.batch_sizes:
+            key = Key(opened.system, f"query_rate@{size}")
+            if count < size:
+                reason = f"the data set has {count} queries"
+                self.left_out.quantities.append(Unmeasured(opened.system, None, key.quantity, reason))
             else:
-                self.found[key] = Workload(_answering(lane, size), there, size, self.words.queries)
+                self.by_key[key] = Workload(_answer_in_batches(opened, size), count, size, self.settings.queries)
 
     def add_documents(self, target: Target) -> None:
-        for stage, node in named(target).items():
+        """Add the workloads of the stages on the document side that no earlier system has added."""
+        for stage, node in document_stages(target).items():
             for quantity, size in self.quantities(node):
                 key = Key(node.fingerprint, quantity)
-                if key not in self.found:
+                if key not in self.by_key:
                     try:
-                        self.found[key] = self.making(node, size)
+                        self.by_key[key] = self.document_workload(node, size)
                     except HarnessError as error:
                         self.left_out.quantities.append(Unmeasured(target.system, stage, quantity, str(error)))
 
     def quantities(self, node: Node) -> Iterator[tuple[str, int | None]]:
-        """Give what is measured of a stage: an encoder works in batches, all others on what they get."""
+        """Yield what is measured of a stage, with its batch size: only encoders have one."""
         name = f"{node.stage.role}_rate"
         if node.stage.role != "encode":
             yield name, None
         else:
-            yield from ((f"{name}@{size}", size) for size in self.sizes)
+            yield from ((f"{name}@{size}", size) for size in self.batch_sizes)
 
-    def making(self, node: Node, size: int | None) -> Workload:
-        """Open a stage of the documents' side. HarnessError says why it cannot be."""
-        if node.stage.service and not self.words.services:
-            raise HarnessError(f"'{node.stage.word()}' calls a service: say latency: {{services: true}}")
+    def document_workload(self, node: Node, size: int | None) -> Workload:
+        """Open a stage on the document side. Raises HarnessError with the reason if that fails."""
+        refuse_service(node, services=self.settings.services)
         opener = self.openers[size]
-        given: list[Rows] = [opener.load(above) for above in node.stream]
-        there = len(given[0])
-        if size is not None and there < size:
-            raise HarnessError(f"the data set has {there} documents")
-        call = opener.call(node)
+        inputs: list[Rows] = [opener.load(above) for above in node.stream]
+        count = len(inputs[0])
+        if size is not None and count < size:
+            raise HarnessError(f"the data set has {count} documents")
+        call = opener.open_stage(node)
 
-        def do(rows: slice) -> Parts:
-            taken = [one.take(rows) for one in given]
+        def process(rows: slice) -> Parts:
+            batch = [rows_in.take(rows) for rows_in in inputs]
             gc.collect()
             start = perf_counter_ns()
-            call(*taken)
+            call(*batch)
             if opener.wait is not None:
                 opener.wait()
             return (perf_counter_ns() - start,)
 
-        work = Workload(do, there, size or INDEXED, self.words.offline.documents)
+        workload = Workload(process, count, size or MIN_DOCUMENTS, self.settings.offline.documents)
         try:
-            do(slice(0, min(work.least, there)))
+            process(slice(0, min(workload.min_rows, count)))
         except Exception as error:  # whatever a stage raises leaves out this figure, and no other
             raise HarnessError(reason_of(node, error)) from error
-        return work
+        return workload
 
-    def rows(self, lane: OpenedSystem, target: Target, found: dict[Key, Rates]) -> Iterator[Measurement]:
-        """Give the rows of one system."""
-        for size in self.sizes:
-            quantity = f"query_rate@{size}"
-            if Key(lane.system, quantity) in found:
-                for stage, rate in zip((None, *lane.stages), found[Key(lane.system, quantity)].parts, strict=True):
-                    yield _row(lane, stage, quantity, rate, "queries/s")
-        for stage, node in named(target).items():
+    def rows(self, opened: OpenedSystem, target: Target, measured: dict[Key, Rates]) -> Iterator[Measurement]:
+        """Yield the rows of one system."""
+        for size in self.batch_sizes:
+            key = Key(opened.system, f"query_rate@{size}")
+            if key in measured:
+                for stage, rate in zip((None, *opened.stage_names), measured[key].parts, strict=True):
+                    yield _row(opened, stage, key.quantity, rate, "queries/s")
+        for stage, node in document_stages(target).items():
             for quantity, _ in self.quantities(node):
-                if Key(node.fingerprint, quantity) in found:
-                    rate = found[Key(node.fingerprint, quantity)].parts[0]
-                    yield _row(lane, stage, quantity, rate, f"{counted(node)}/s")
+                key = Key(node.fingerprint, quantity)
+                if key in measured:
+                    unit = f"{row_noun(node.stream[0])}s/s"
+                    yield _row(opened, stage, quantity, measured[key].parts[0], unit)
 
-    def stretches(self, lane: OpenedSystem, target: Target, found: dict[Key, Rates]) -> Iterator[dict[str, Any]]:
-        """Say how many rows a repeat of each figure of one system had."""
-        keys: list[tuple[str | None, Key]] = [(None, Key(lane.system, f"query_rate@{size}")) for size in self.sizes]
-        for stage, node in named(target).items():
-            keys += [(stage, Key(node.fingerprint, quantity)) for quantity, _ in self.quantities(node)]
-        for where, key in keys:
-            if key in found:
-                yield {"system": lane.system, "stage": where, "quantity": key.quantity, "rows": found[key].rows}
-
-
-def counted(node: Node) -> str:
-    """Say what a stage on the side of the documents takes in: passages, where it stands behind a chunker."""
-    above = node.stream[0]
-    while not issubclass(above.gives, Corpus):
-        above = above.stream[0]
-    return "passages" if issubclass(above.gives, Passages) else "documents"
-
-
-def _answering(lane: OpenedSystem, size: int) -> Callable[[slice], Parts]:
-    def do(rows: slice) -> Parts:
-        laps = [
-            lane.answer(slice(start, min(start + size, rows.stop))).lap for start in range(rows.start, rows.stop, size)
+    def rows_per_repeat(
+        self, opened: OpenedSystem, target: Target, measured: dict[Key, Rates]
+    ) -> Iterator[dict[str, Any]]:
+        """Yield how many rows a repeat of each figure of one system had."""
+        keys: list[tuple[str | None, Key]] = [
+            (None, Key(opened.system, f"query_rate@{size}")) for size in self.batch_sizes
         ]
+        for stage, node in document_stages(target).items():
+            keys += [(stage, Key(node.fingerprint, quantity)) for quantity, _ in self.quantities(node)]
+        for stage_name, key in keys:
+            if key in measured:
+                rows = measured[key].rows
+                yield {"system": opened.system, "stage": stage_name, "quantity": key.quantity, "rows": rows}
+
+
+def _answer_in_batches(opened: OpenedSystem, size: int) -> Callable[[slice], Parts]:
+    def answer(rows: slice) -> Parts:
+        starts = range(rows.start, rows.stop, size)
+        laps = [opened.answer(slice(start, min(start + size, rows.stop))).lap for start in starts]
         spans = np.array([lap.spans for lap in laps]).sum(axis=0)
         return (sum(lap.ns for lap in laps), *spans.tolist())
 
-    return do
+    return answer
 
 
-def _row(lane: OpenedSystem, stage: str | None, quantity: str, rate: Rate, unit: str) -> Measurement:
-    return row(lane, quantity, rate.value, unit, stage, rate.n, rate.low, rate.high)
+def _row(opened: OpenedSystem, stage: str | None, quantity: str, rate: Rate, unit: str) -> Measurement:
+    return Measurement.of(opened, quantity, rate.value, unit, stage=stage, n=rate.n, low=rate.low, high=rate.high)

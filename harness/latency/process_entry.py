@@ -1,6 +1,6 @@
-"""A process that `harness.fresh` starts: it reads one request, does it, writes one line of JSON, and ends.
+"""The program of a fresh process: it reads one request, runs its task, writes one line of JSON, and ends.
 
-Nothing but the standard library is imported before the clock of the imports runs.
+It imports only the standard library, because the clock of `cold_import` is already running.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from time import perf_counter_ns
 from typing import Any
 
 S = 1e-9
+"""Nanoseconds to seconds."""
 
 
 def main() -> None:
@@ -22,12 +23,12 @@ def main() -> None:
         request = json.load(sys.stdin)
         for name in request["libraries"]:
             importlib.import_module(name)
-        from harness.latency import process_tasks as fresh_work
+        from harness.latency import process_tasks
 
         imported = perf_counter_ns()
-        said: dict[str, Any] = {"import": (imported - request["started"]) * S}
-        work = fresh_work.cold if request["node"] is None else fresh_work.memory
-        print(json.dumps(said | work(request)), file=answer)
+        facts: dict[str, Any] = {"import": (imported - request["started"]) * S}
+        task = process_tasks.cold if request["node"] is None else process_tasks.memory
+        print(json.dumps(facts | task(request)), file=answer)
 
 
 if __name__ == "__main__":

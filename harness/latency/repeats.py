@@ -1,4 +1,4 @@
-"""Rows a second: works repeated in turn, in an order drawn from a seed, so that what drifts meets all of them."""
+"""Rates in rows per second: workloads are repeated in turn and in random order, so that drift affects all alike."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 from harness.statistics.medians import REPEATS, Rate, median_interval
 
 Parts = tuple[int, ...]
-"""Nanoseconds: of the whole, and of each part of it that is looked at by itself."""
+"""Nanoseconds: first the whole, then each part that is measured on its own."""
 
 
 class Workload(NamedTuple):
@@ -18,46 +18,46 @@ class Workload(NamedTuple):
 
     do: Callable[[slice], Parts]
     rows: int
-    """How many there are."""
-    least: int
-    """A stretch is a multiple of so many rows, one that the budget allows; at most `rows`."""
-    most: int
-    """And no more than so many, if that is more than `least`."""
+    """The number of rows that exist."""
+    min_rows: int
+    """A stretch is a multiple of this, as long as the budget allows; it never exceeds `rows`."""
+    max_rows: int
+    """A stretch is at most this long, unless `min_rows` is longer."""
 
 
 class Rates(NamedTuple):
-    """What a work gave: a rate of the whole and one of each part, from stretches of `rows` rows."""
+    """The rate of a whole workload and of each of its parts, from stretches of `rows` rows."""
 
     rows: int
     parts: tuple[Rate, ...]
 
 
-def rates(works: Sequence[Workload], *, seconds: float, repeats: int = REPEATS, seed: int = 0) -> list[Rates]:
-    """Do each work `repeats` times on stretches of its rows, in turn, and return what it did a second.
+def rates(workloads: Sequence[Workload], *, seconds: float, repeats: int = REPEATS, seed: int = 0) -> list[Rates]:
+    """Run each workload `repeats` times on stretches of its rows, in turn, and return its rows per second.
 
-    Each is done twice before on its first rows, to warm up and to see how long it takes; a stretch is then as long as
-    lets all repeats of one work end within about `seconds`. In every repeat each work has its turn once, in a new
-    order, and all begin their stretch at the same share of their rows, so that works on the same rows meet the same.
+    Each workload first runs twice on its first rows, to warm up and to see how long it takes; the length of a stretch
+    is then chosen so that all its repeats take about `seconds`. In every repeat each workload runs once, in a new
+    order, and all stretches begin at the same share of their rows, so workloads on the same rows get the same ones.
     """
-    rng = np.random.default_rng(seed)
-    sizes = [_stretch(work, seconds / repeats) for work in works]
-    taken: list[list[Parts]] = [[] for _ in works]
+    random = np.random.default_rng(seed)
+    sizes = [_stretch(workload, seconds / repeats) for workload in workloads]
+    taken: list[list[Parts]] = [[] for _ in workloads]
     for _ in range(repeats):
-        share = rng.random()
-        for number in rng.permutation(len(works)).tolist():
-            work, size = works[number], sizes[number]
-            begin = int(share * (work.rows - size + 1))
-            taken[number].append(work.do(slice(begin, begin + size)))
+        share = random.random()
+        for number in random.permutation(len(workloads)).tolist():
+            workload, size = workloads[number], sizes[number]
+            begin = int(share * (workload.rows - size + 1))
+            taken[number].append(workload.do(slice(begin, begin + size)))
     return [Rates(size, _rates(parts, size)) for size, parts in zip(sizes, taken, strict=True)]
 
 
-def _stretch(work: Workload, seconds: float) -> int:
+def _stretch(workload: Workload, seconds: float) -> int:
     """Return how many rows fit into so many seconds, after a warm-up."""
-    least = min(work.least, work.rows)
-    work.do(slice(0, least))
-    ns = max(work.do(slice(0, least))[0], 1)
-    fits = int(seconds * 1e9 / ns) * least
-    return min(max(fits, least), max(work.most // least * least, least), work.rows)
+    step = min(workload.min_rows, workload.rows)
+    workload.do(slice(0, step))
+    ns = max(workload.do(slice(0, step))[0], 1)
+    fits = int(seconds * 1e9 / ns) * step
+    return min(max(fits, step), max(workload.max_rows // step * step, step), workload.rows)
 
 
 def _rates(taken: list[Parts], rows: int) -> tuple[Rate, ...]:

@@ -7,26 +7,26 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 
-def choose_queries(texts: Sequence[str], most: int, random: np.random.Generator) -> np.ndarray:
-    """Return rows of distinct texts, `most` at most, in ascending length: one at random from each of as many strata."""
+def choose_queries(texts: Sequence[str], limit: int, random: np.random.Generator) -> np.ndarray:
+    """Return the rows of at most `limit` distinct texts, in ascending length; one is drawn from each length stratum."""
     distinct = np.unique(np.array(texts, dtype=object), return_index=True)[1]
     ranked = sorted(distinct.tolist(), key=lambda row: (len(texts[row]), row))
-    strata = np.array_split(np.array(ranked), min(most, len(ranked)))
+    strata = np.array_split(np.array(ranked), min(limit, len(ranked)))
     return np.array([random.choice(stratum) for stratum in strata])
 
 
 def blocks_of(rows: np.ndarray, size: int, random: np.random.Generator) -> Iterator[list[int]]:
-    """Give blocks of about `size` queries without end: a round has each query once, a block those of all lengths.
+    """Yield blocks of about `size` queries without end; each round has every query once, each block all lengths.
 
-    `rows` come in ascending length. Each run of neighbours in length is dealt out at random, one to a block.
+    `rows` must be in ascending length. Each run of queries of similar length is dealt at random, one to each block.
     """
     count = max(1, round(len(rows) / size))
     runs = [rows[start : start + count] for start in range(0, len(rows), count)]
     while True:
-        dealt: list[list[int]] = [[] for _ in range(count)]
+        blocks: list[list[int]] = [[] for _ in range(count)]
         for run in runs:
             for block, query in zip(random.permutation(count).tolist(), run.tolist(), strict=False):
-                dealt[block].append(query)
-        for block in dealt:
+                blocks[block].append(query)
+        for block in blocks:
             if block:
                 yield random.permutation(block).tolist()

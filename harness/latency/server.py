@@ -1,14 +1,11 @@
-"""The mode `server`: response times in an open loop of Poisson arrivals, and the highest rate whose p99 keeps a bound.
+"""The mode `server`: response times in an open loop of Poisson arrivals, and the highest rate whose p99 is in bounds.
 
-A response counts from its scheduled arrival, a request that fails or is too late counts as the time-out, and both are
-in the percentiles: a stall cannot hide behind the requests that were not sent while it lasted.
+A response time counts from the scheduled arrival. A request that fails or times out counts as the time-out and is
+included in every percentile, so a stall cannot hide behind requests that were not sent while it lasted.
 """
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -16,12 +13,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from harness.errors import HarnessError
-from harness.latency.bench import Bench, row
-from harness.latency.isolation import pinned_threads
+from harness.execute.threads import thread_pools
+from harness.latency.bench import Bench
+from harness.latency.isolation import existing_objects_frozen
 from harness.latency.opened_system import OpenedSystem
 from harness.latency.rate_search import OfferedRate, RateSearch, search_rate, timeout_ms
 from harness.latency.sampling import choose_queries
-from harness.latency.worker import SystemHandle
+from harness.latency.system_handle import SystemHandle
 from harness.results import LATENCY_SCHEMA
 from harness.results.latency_facts import ServerFacts
 from harness.results.left_out import LeftOut
@@ -33,55 +31,43 @@ US = 1e-3
 
 
 def measure_server(bench: Bench) -> Measured:
-    """Offer rates to each lane of a data set, one lane after the other.
+    """Offer rates to each system of a data set, one system after the other.
 
-    A lane that no worker can open, and one without a rate that holds, is named, with the reason, in what is said.
+    `left_out` names systems that no worker can open and systems without a rate that holds, with the reason.
     """
-    words = bench.words
-    random = np.random.default_rng(words.seed)
-    asked = random.permutation(choose_queries(bench.lanes[0].queries.texts, words.queries, random)).tolist()
+    settings = bench.settings
+    random = np.random.default_rng(settings.seed)
+    chosen = choose_queries(bench.systems[0].queries.texts, settings.queries, random)
+    rows = random.permutation(chosen).tolist()
     laps: list[pa.Table] = []
-    said: dict[str, Any] = {}
+    systems: dict[str, Any] = {}
     left_out = LeftOut()
-    for lane in bench.lanes:
+    for opened in bench.systems:
+        handle, threads = SystemHandle.of(bench, opened), bench.runtime.threads
         try:
-            with pinned_threads(bench.runtime.threads), _garbage_of_requests_only():
-                served = search_rate(lane, asked, words.server, words.seed, SystemHandle.of(bench, lane))
+            with thread_pools(threads), existing_objects_frozen():
+                search = search_rate(opened, rows, settings.server, settings.seed, handle, threads)
         except HarnessError as error:
-            left_out.systems[lane.system] = str(error)
+            left_out.systems[opened.system] = str(error)
             continue
-        laps += [_table(lane, number, offer) for number, offer in enumerate(served.offers)]
-        said[lane.system] = _said(served)
-        if served.bracket.low is None:
-            left_out.systems[lane.system] = (
-                f"no rate down to {served.bracket.high:g} queries/s kept p99 within {words.server.p99_ms:g} ms"
-            )
-    settings = words.server.model_dump(mode="json") | {"timeout_ms": timeout_ms(words.server), "seed": words.seed}
-    told = {**settings, "systems": said, "left_out": left_out.words()}
-    table, lanes = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps]), {lane.system: lane for lane in bench.lanes}
-    rows = [
-        row(lanes[found.system], found.quantity, found.value, found.unit, None, found.n, found.low, found.high)
-        for found in response_figures(table, ServerFacts.model_validate(told))
-    ]
-    return Measured(rows, table, told)
+        laps += [_table(opened, number, offer) for number, offer in enumerate(search.offers)]
+        systems[opened.system] = _facts(search)
+        if search.bracket.low is None:
+            lowest = f"{search.bracket.high:g} queries/s"
+            left_out.systems[opened.system] = f"no rate down to {lowest} kept p99 within {settings.server.p99_ms:g} ms"
+    facts = {
+        **settings.server.model_dump(mode="json"),
+        "timeout_ms": timeout_ms(settings.server),
+        "seed": settings.seed,
+        "systems": systems,
+        "left_out": left_out.as_dict(),
+    }
+    table = pa.concat_tables([LATENCY_SCHEMA.empty_table(), *laps])
+    return Measured(list(response_figures(table, ServerFacts.model_validate(facts), bench.by_name)), table, facts)
 
 
-@contextmanager
-def _garbage_of_requests_only() -> Iterator[None]:
-    """Let garbage be collected as in a service, but set aside what lived before: the harness's is none of its own."""
-    collecting = gc.isenabled()
-    gc.collect()
-    gc.freeze()
-    try:
-        yield
-    finally:
-        gc.unfreeze()
-        if collecting:
-            gc.enable()
-
-
-def _said(served: RateSearch) -> dict[str, Any]:
-    """Say what no row holds: every offer, and how late the generator was."""
+def _facts(search: RateSearch) -> dict[str, Any]:
+    """Return what no row holds: every offer, and how late the generator was."""
     offers = [
         {
             "rate": offer.rate,
@@ -95,27 +81,27 @@ def _said(served: RateSearch) -> dict[str, Any]:
                 for name, level in (("p50", 0.5), ("p99", 0.99), ("max", 1.0))
             },
         }
-        for offer in served.offers
+        for offer in search.offers
     ]
     return {
-        "workers": served.workers,
-        "outside_lock": served.outside,
-        "highest": served.bracket._asdict(),
+        "workers": search.workers,
+        "outside_lock": search.outside_gil,
+        "highest": search.bracket._asdict(),
         "offers": offers,
     }
 
 
-def _table(lane: OpenedSystem, block: int, offer: OfferedRate) -> pa.Table:
-    """Give every response of an offer, whose number is the block, as a lap."""
+def _table(opened: OpenedSystem, block: int, offer: OfferedRate) -> pa.Table:
+    """Return every response of an offer as a lap (LATENCY_SCHEMA); the block is the number of the offer."""
     count = len(offer.rows)
-    texts = lane.queries.table.take(pa.array(offer.rows))
+    queries = opened.queries.table.take(pa.array(offer.rows))
     columns = {
-        "dataset": lane.dataset,
-        "system": lane.system,
+        "dataset": opened.dataset,
+        "system": opened.system,
         "arm": "",
         "mode": "server",
-        "query_id": texts["id"],
-        "query_chars": pc.utf8_length(texts["text"]),
+        "query_id": queries["id"],
+        "query_chars": pc.utf8_length(queries["text"]),
         "block": block,
         "order": np.arange(count),
         "stage": None,
@@ -123,8 +109,8 @@ def _table(lane: OpenedSystem, block: int, offer: OfferedRate) -> pa.Table:
         **offer.noise._asdict(),
         "switches": None,
     }
-    whole = {
+    arrays = {
         name: value if isinstance(value, np.ndarray | pa.ChunkedArray) else pa.repeat(pa.scalar(value), count)
         for name, value in columns.items()
     }
-    return pa.table(whole).select(LATENCY_SCHEMA.names).cast(LATENCY_SCHEMA)
+    return pa.table(arrays).select(LATENCY_SCHEMA.names).cast(LATENCY_SCHEMA)

@@ -1,4 +1,4 @@
-"""Runs to values: every measure, every query, one search for the judged documents."""
+"""Values of measures for a run: every measure and every query, after one search for the judged documents."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ import numpy as np
 
 from harness.artifacts.run import Run
 from harness.errors import UserError
-from harness.measures import function_measures, ir_measures_bridge
-from harness.measures.gold_spans import Gold
 from harness.measures.judgements import Judgements
 from harness.measures.kernel import Kernel
-from harness.measures.names import Measure
-from harness.measures.parse import arguments, is_native, of_spans, parse
-from harness.measures.ranked import Ranked
-from harness.measures.spans import Covered
+from harness.measures.scoring import function_measures, ir_measures_bridge
+from harness.measures.scoring.covered_spans import Covered
+from harness.measures.scoring.gold_spans import Gold
+from harness.measures.scoring.names import Measure
+from harness.measures.scoring.parse import arguments, is_native, of_spans, parse
+from harness.measures.scoring.ranked import Ranked
 from harness.registry import METRICS
 
 
 def evaluate(measures: Iterable[Measure | str], run: Run | Ranked, judgements: Judgements) -> dict[str, np.ndarray]:
     """Return float64[len(run)] for each measure, by canonical name.
 
-    The one rule of who counts: a query that is judged counts, with 0 if the run found nothing for it or if nothing is
-    relevant (trec_eval -c); a query that is not judged is NaN and stays out of every mean. The measures trust the
-    order of the run, which is canonical, and never look at its scores. What cut the run before is not known here: see
-    `check_depth`. Raises what `parse` raises, UserError for a measure that holds passages against spans, and ValueError
-    if the run's rows are not rows of the judgements.
+    One rule decides which queries count: a judged query counts, with 0 if nothing was retrieved or nothing is relevant
+    (trec_eval -c); a query that is not judged is NaN and is excluded from every mean. The measures rely on the order
+    of the run, which is canonical, and never look at its scores. The depth at which the run was truncated is not known
+    here: see `check_depth`. Raises what `parse` raises, UserError for a measure of gold spans, and ValueError if the
+    run's rows are not rows of the judgements.
     """
-    wanted = [parse(measure) if isinstance(measure, str) else measure for measure in measures]
-    for measure in filter(of_spans, wanted):
-        raise UserError(f"{measure} needs the gold spans of a data set and the passages of a run; here are neither")
+    parsed = [parse(measure) if isinstance(measure, str) else measure for measure in measures]
+    for measure in filter(of_spans, parsed):
+        raise UserError(f"{measure} needs the gold spans of a data set and the passages of a run; there are none here")
     known = judgements.take(run.rows)
     values: dict[Measure, np.ndarray] = {}
     documents: Sequence[np.ndarray] | np.ndarray
@@ -39,10 +39,10 @@ def evaluate(measures: Iterable[Measure | str], run: Run | Ranked, judgements: J
         hits, documents = known.find_in(run.documents, run.borders, run.retrieved), run.lists()
     else:
         hits, documents = known.find(run.documents), run.documents
-    others = [measure for measure in wanted if not is_native(measure)]
+    others = [measure for measure in parsed if not is_native(measure)]
     if others:
         values |= ir_measures_bridge.calculate(others, documents, known)
-    for measure in wanted:
+    for measure in parsed:
         if measure in others:
             continue
         function = METRICS[measure.base]
@@ -50,14 +50,14 @@ def evaluate(measures: Iterable[Measure | str], run: Run | Ranked, judgements: J
             values[measure] = function(hits, **arguments(measure))
         else:
             values[measure] = function_measures.calculate(function, documents, known, arguments(measure))
-    return {str(measure): np.where(known.judged, values[measure], np.nan) for measure in wanted}
+    return {str(measure): np.where(known.judged, values[measure], np.nan) for measure in parsed}
 
 
 def evaluate_spans(measures: Iterable[Measure | str], run: Run | Ranked, gold: Gold) -> dict[str, np.ndarray]:
-    """Return float64[len(run)] for each measure of the passages of a run, by canonical name.
+    """Return float64[len(run)] for each measure of a run of passages, by canonical name.
 
-    Every query with a span counts, with 0 if nothing was found for it; one without is NaN. Raises what `parse` raises,
-    and UserError for a measure of documents.
+    Every query with a gold span counts, with 0 if nothing was retrieved for it; a query without one is NaN. Raises
+    what `parse` raises, and UserError for a measure of documents.
     """
     rows = slice(run.rows.start, run.rows.start + len(run))
     values = {}
@@ -66,9 +66,9 @@ def evaluate_spans(measures: Iterable[Measure | str], run: Run | Ranked, gold: G
             raise UserError(f"{measure} is a measure of documents")
         if measure.passages:
             plain = replace(measure, passages=False)
-            found = evaluate([plain], run, gold.judgements)[str(plain)]
-            found = np.where(gold.judgements.judged[rows], found, 0)  # a chunker may leave out what a span holds
+            per_query = evaluate([plain], run, gold.judgements)[str(plain)]
+            per_query = np.where(gold.judgements.judged[rows], per_query, 0)  # a chunker may drop the text of a span
         else:
-            found = METRICS[measure.base](Covered(run, gold), **arguments(measure))
-        values[str(measure)] = np.where(gold.known[rows], found, np.nan)
+            per_query = METRICS[measure.base](Covered(run, gold), **arguments(measure))
+        values[str(measure)] = np.where(gold.known[rows], per_query, np.nan)
     return values

@@ -1,19 +1,20 @@
-"""RR: how far down the first relevant document stands."""
+"""Reciprocal rank, `RR` or `RR@k`."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from harness.measures.hits import Hits
-from harness.measures.kernel import kernel
+from harness.measures.kernel import Relevance, kernel
 
 
 @kernel(version=1)
-def reciprocal_rank(hits: Hits, k: int | None = None, rel: int = 1) -> np.ndarray:
-    """One over the rank of the first relevant document, 0 if none stands in the first k ranks.
+def reciprocal_rank(hits: Hits, k: int | None = None, rel: Relevance = 1) -> np.ndarray:
+    """Reciprocal rank: 1 divided by the rank of the first relevant document.
 
-    Source: Kantor and Voorhees 2000; trec_eval `recip_rank`, with a cutoff as MS MARCO has it. Its mean is MRR.
+    A query without a relevant document among the first k scores 0. The mean over the queries is MRR.
+    Source: Kantor and Voorhees 2000; trec_eval `recip_rank`; MS MARCO for the cut-off.
     """
-    found = hits.cut(k).relevant(rel)
-    first = found.keep(found.nth == 1)
+    relevant = hits.cut(k).relevant(rel)
+    first = relevant.keep(relevant.nth == 1)
     return first.total(1 / first.ranks)

@@ -1,1 +1,1 @@
-"""Models: which weights a suite means, and how they are loaded, prompted, tokenized and run, here or at an endpoint."""
+"""Models: where their weights are, how they are loaded, prompted, tokenised and run, here or behind an endpoint."""

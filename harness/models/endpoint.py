@@ -1,6 +1,6 @@
-"""What every OpenAI-compatible endpoint is asked with: attempts and waits, the key, the budget and the bill.
+"""Calls to an OpenAI-compatible endpoint: retries and waits, the key, the budget and the bill.
 
-What is asked, and how the answer is read, stands in `harness.embeddings` and `harness.chat`.
+`harness.models.embeddings` and `harness.models.chat` define the requests and read the answers.
 """
 
 from __future__ import annotations
@@ -22,185 +22,190 @@ from harness.meter import Bill, Paid
 
 T = TypeVar("T")
 FIRST_WAIT, LONGEST_WAIT = 0.5, 300.0
-"""Seconds before the second attempt, doubled for each further one; the longest that an endpoint may ask for."""
-AGAIN = {408, 409, 429}
-"""Refusals that may pass, as all from 500 on may."""
+"""The seconds before the second attempt, doubled for each further one; and the longest wait that is accepted."""
+RETRIED = {408, 409, 429}
+"""The status codes below 500 after which a request is sent again; those from 500 on always are."""
 MILLION = 1_000_000
 
 
 class BadAnswer(Exception):
-    """An answer that is not what was asked for; the message says in which way."""
+    """Raised for an answer that is not what was requested; the message says why."""
 
 
 class Tokens(NamedTuple):
-    """Tokens that an endpoint reads and writes."""
+    """The numbers of tokens that an endpoint reads and writes."""
 
     input: int
     output: int = 0
 
 
 class Budget(BaseModel):
-    """What may be paid to one endpoint in one run; None: as much as it takes."""
+    """The most that one run may spend on one endpoint; None means no limit."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     tokens: int | None = Field(default=None, ge=0)
+    """The most tokens, input and output together."""
     usd: float | None = Field(default=None, ge=0)
+    """The most US dollars, by the prices in the settings."""
 
 
 class EndpointSettings(BaseModel):
-    """The settings of every stage that asks an endpoint; such a stage names this class before its role."""
+    """The settings of a stage that calls an endpoint; the stage lists this base class before its role."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     inert: ClassVar[frozenset[str]] = frozenset({"key", "retries", "timeout_seconds", "budget"})
     prices: ClassVar[tuple[str, ...]]
-    """The settings that say what a million tokens cost; a budget in USD needs them all."""
+    """The names of the settings that hold the price of a million tokens; a budget in USD needs all of them."""
     uses_model: ClassVar[bool] = False
     service: ClassVar[bool] = True
-    """Its calls go to a service, which may be paid."""
+    """Whether calls go to a service, which may cost money."""
 
     base_url: str = Field(repr=False)
-    """As the client calls it: what stands before `/embeddings` or `/chat`. No user, no password and no query."""
+    """The URL before `/embeddings` or `/chat`, without user, password or query."""
     model: str
-    """As the endpoint calls it."""
+    """The name of the model at the endpoint."""
     key: str | None = Field(default=None, repr=False, pattern=r"^[A-Z_][A-Z0-9_]*$")
-    """The name of the environment variable that holds the key; None: the endpoint wants none."""
+    """The name of the environment variable that holds the key; None if the endpoint needs no key."""
     retries: int = Field(default=6, ge=0)
-    """How often a request is sent again after 408, 409, 429, 5xx, silence or a wrong answer."""
+    """How often a request is sent again after status 408, 409, 429 or 5xx, no answer, or an invalid one."""
     timeout_seconds: float = Field(default=60.0, gt=0)
+    """The maximum time for one request, in seconds."""
     budget: Budget = Budget()
-    """What one run may pay to this model of this endpoint: `{usd: 2.5}`, `{tokens: 1000000}`, or both."""
+    """The most that one run may spend on this model at this endpoint: `{usd: 2.5}`, `{tokens: 1000000}`, or both."""
 
     @field_validator("base_url")
     @classmethod
-    def _plain(cls, url: str) -> str:
+    def _checked_url(cls, url: str) -> str:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or "@" in parts.netloc:
-            raise ValueError("a base_url is http(s)://HOST/PATH, without user, password and query; 'key' names a key")
+            raise ValueError("base_url is http(s)://HOST/PATH without user, password or query; a key is given by 'key'")
         return url.rstrip("/")
 
     @model_validator(mode="after")
-    def _priced(self) -> Self:
+    def _budget_has_prices(self) -> Self:
         missing = [price for price in self.prices if getattr(self, price) is None]
         if self.budget.usd is not None and missing:
-            raise ValueError(f"a budget in usd needs the price: {', '.join(missing)}")
+            raise ValueError(f"a budget in usd needs a price: set {', '.join(missing)}")
         return self
 
     def usd(self, tokens: Tokens) -> float:
-        """Return what tokens cost, by the prices in their order; 0 where the suite says none."""
+        """Return the cost of tokens in US dollars; a price that is not set counts as 0."""
         prices = [getattr(self, price) or 0.0 for price in self.prices]
         return sum(count * price for count, price in zip(tokens, prices, strict=False)) / MILLION
 
     @property
     def caveat(self) -> str | None:
-        """No checksum names the weights behind an endpoint."""
-        return f"the model {self.model!r} of {self.base_url} is known by its name alone: it may be another tomorrow"
+        """The caveat that no checksum identifies the weights behind an endpoint."""
+        return f"the model {self.model!r} at {self.base_url} is identified only by its name, so its weights may change"
 
 
 class Endpoint:
-    """One endpoint in one run. UserError where the key is not set, MissingLibrary where the client is not installed.
+    """Sends requests to one endpoint during one run; several threads may use it at once."""
 
-    Several threads may ask it at once.
-    """
-
-    def __init__(self, said: EndpointSettings, bill: Bill) -> None:
+    def __init__(self, settings: EndpointSettings, bill: Bill) -> None:
+        """Raises UserError if the key is not set, and MissingLibrary if the client is not installed."""
         try:
             import openai
         except ImportError:
-            raise MissingLibrary("openai", "api", "asking an endpoint") from None
-        self.said, self.bill, self.openai = said, bill, openai
-        self.service = f"{said.base_url} {said.model}"
-        self.secret = _secret(said.key)
+            raise MissingLibrary("openai", "api", "calling an endpoint") from None
+        self.settings, self.bill, self.openai = settings, bill, openai
+        self.service = f"{settings.base_url} {settings.model}"
+        self.secret = _secret(settings.key)
         self.client = openai.OpenAI(
-            base_url=said.base_url,
-            api_key=self.secret or "none",  # else the client would take whatever OPENAI_API_KEY holds
+            base_url=settings.base_url,
+            api_key=self.secret or "none",  # else the client would use OPENAI_API_KEY
             max_retries=0,
-            timeout=said.timeout_seconds,
+            timeout=settings.timeout_seconds,
         )
-        self.held: list[Tokens] = []
-        """The most that each request under way may take."""
+        self.reserved: list[Tokens] = []
+        """The most tokens that each request in progress may take."""
         self.changed = threading.Condition()
         self.stopped = threading.Event()
 
-    def attempt(self, ask: Callable[[], T], wanted: str, most: Tokens) -> T:
-        """Return what `ask` does, which is called again where that may help.
+    def attempt(self, send: Callable[[], T], expected: str, most: Tokens) -> T:
+        """Call `send`, again after a failure that may pass, and return its result.
 
-        `most` is what the answer may take; the budget must have room for it. UserError when it has not, when the
-        endpoint refuses, and when no attempt gave what is `wanted`: `ask` raises BadAnswer then.
+        `most` is the most that the answer may take, for which the budget must have room. Raises UserError if it has
+        none, if the endpoint refuses, or if no attempt yields what is `expected` (`send` then raises BadAnswer).
         """
-        for attempt in range(1 + self.said.retries):
+        for attempt in range(1 + self.settings.retries):
             wait = FIRST_WAIT * 2**attempt
             try:
                 with self._room(most):
-                    return ask()
+                    return send()
             except BadAnswer as error:
                 reason = str(error)
             except self.openai.APIStatusError as error:
                 reason = f"it answered {error.status_code}: {self._public(error)}"
-                if error.status_code not in AGAIN and error.status_code < 500:
+                if error.status_code not in RETRIED and error.status_code < 500:
                     break
                 wait = max(wait, retry_after(error.response.headers))
             except self.openai.APIConnectionError as error:
                 cause = error.__cause__ or error
-                reason = f"no whole answer came: {type(cause).__name__}: {self._public(cause)}"
+                reason = f"no complete answer arrived: {type(cause).__name__}: {self._public(cause)}"
             if wait > LONGEST_WAIT:
-                reason += f"; it asks to wait {wait:.0f} s"
+                reason += f"; it asks for a wait of {wait:.0f} s"
                 break
-            if attempt < self.said.retries:
+            if attempt < self.settings.retries:
                 self._pause(wait)
         raise UserError(
-            f"the endpoint {self.service!r} gave no {wanted} in {attempt + 1} attempt(s): {reason}"
+            f"the endpoint {self.service!r} gave no {expected} in {attempt + 1} attempt(s): {reason}"
         ) from None
 
     def stop(self) -> None:
-        """Ask no more: what is under way in other threads ends at its next attempt, with a UserError."""
+        """Send no more requests: in other threads the next attempt raises UserError."""
         self.stopped.set()
 
     def pay(self, tokens: Tokens | None) -> None:
-        """Enter what an answer says was counted; UserError where it does not say and a budget must be kept."""
+        """Add the tokens of an answer to the bill. Raises UserError if they are unknown and there is a budget."""
         if tokens is not None:
             with self.changed:
-                self.bill.add(self.service, Paid(sum(tokens), self.said.usd(tokens)))
-        elif self.said.budget != Budget():
-            raise UserError(f"the endpoint {self.service!r} does not say what it counts, so no budget can be kept")
+                self.bill.add(self.service, Paid(sum(tokens), self.settings.usd(tokens)))
+        elif self.settings.budget != Budget():
+            raise UserError(
+                f"the endpoint {self.service!r} does not report its tokens, so the budget cannot be enforced"
+            )
 
     def _pause(self, seconds: float) -> None:
         self.stopped.wait(seconds)
 
     @contextmanager
     def _room(self, most: Tokens) -> Iterator[None]:
-        """Hold what a request may take; while others are under way, wait for what they leave of it."""
+        """Reserve what a request may take; while others are in progress, wait for what they leave unused."""
         if self.stopped.is_set():
-            raise UserError(f"the endpoint {self.service!r} is asked no more, since another question failed")
+            raise UserError(f"no more requests go to the endpoint {self.service!r}, because another one failed")
         with self.changed:
-            self.changed.wait_for(lambda: not self.held or self._lacking(most) is None)
+            self.changed.wait_for(lambda: not self.reserved or self._lacking(most) is None)
             if lacking := self._lacking(most):
                 raise UserError(
-                    f"the budget of the endpoint {self.service!r} is {lacking}; what is finished is kept, so that "
-                    "another run, which may spend as much again, goes on from there"
+                    f"the budget of the endpoint {self.service!r} is {lacking}; finished work is kept, and "
+                    "another run, which may spend as much again, continues from there"
                 )
-            self.held.append(most)
+            self.reserved.append(most)
         try:
             yield
         finally:
             with self.changed:
-                self.held.remove(most)
+                self.reserved.remove(most)
                 self.changed.notify_all()
 
     def _lacking(self, most: Tokens) -> str | None:
-        """Say what the budget lacks for a request beside those under way; None where it has room."""
-        budget, paid = self.said.budget, self.bill.of[self.service]
-        tokens, usd = sum(most), self.said.usd(most)
-        held, held_usd = sum(map(sum, self.held)), sum(map(self.said.usd, self.held))
-        if budget.tokens is not None and paid.tokens + held + tokens > budget.tokens:
+        """Return why the budget has no room for a request besides those in progress; None if it has."""
+        budget, paid = self.settings.budget, self.bill.of[self.service]
+        tokens, usd = sum(most), self.settings.usd(most)
+        reserved, reserved_usd = sum(map(sum, self.reserved)), sum(map(self.settings.usd, self.reserved))
+        if budget.tokens is not None and paid.tokens + reserved + tokens > budget.tokens:
             return f"{budget.tokens:,} tokens: {paid.tokens:,} are spent, and the next texts may take {tokens:,}"
-        if budget.usd is not None and paid.usd + held_usd + usd > budget.usd:
+        if budget.usd is not None and paid.usd + reserved_usd + usd > budget.usd:
             return f"{budget.usd:g} USD: {paid.usd:.6g} are spent, and the next texts may take {usd:.6g}"
         return None
 
     def _public(self, error: BaseException) -> str:
-        """Return what an error says, on one line, without the key."""
+        """Return the message of an error on one line without the key."""
         text = " ".join(str(error).split())[:500]
         return text.replace(self.secret, "***") if self.secret else text
 
@@ -208,25 +213,25 @@ class Endpoint:
 def _secret(variable: str | None) -> str | None:
     if variable is None:
         return None
-    found = os.environ.get(variable, "").strip()
-    if not found:
-        raise UserError(f"the key is read from the environment variable {variable}, which is not set")
-    return found
+    key = os.environ.get(variable, "").strip()
+    if not key:
+        raise UserError(f"the environment variable {variable}, which holds the key, is not set")
+    return key
 
 
 def document(raw: Any) -> dict[str, Any]:
-    """Return the JSON object of a raw answer; BadAnswer where there is none."""
+    """Return the JSON object of a raw answer. Raises BadAnswer for anything else."""
     try:
-        said = raw.http_response.json()
+        answer = raw.http_response.json()
     except ValueError:
-        raise BadAnswer("its answer is no whole JSON document") from None
-    if not isinstance(said, dict):
-        raise BadAnswer("its answer is no JSON object")
-    return said
+        raise BadAnswer("its answer is not a complete JSON document") from None
+    if not isinstance(answer, dict):
+        raise BadAnswer("its answer is not a JSON object")
+    return answer
 
 
 def bound(texts: Sequence[str]) -> int:
-    """Return how many tokens texts have at most: no tokenizer in use makes more than one of a byte, and two of ends.
+    """Return an upper bound of the tokens of texts: tokenizers make at most one per byte, and add two at the ends.
 
     >>> bound(["abc", "\N{EURO SIGN}"])
     10
@@ -235,17 +240,17 @@ def bound(texts: Sequence[str]) -> int:
 
 
 def retry_after(headers: Mapping[str, str]) -> float:
-    """Return the seconds that an answer asks to wait (RFC 9110, 10.2.3: a number, or a date); 0 where it does not.
+    """Return the wait that an answer asks for in seconds (RFC 9110, 10.2.3: a number or a date); 0 if it asks for none.
 
     >>> retry_after({"retry-after": "7"}), retry_after({"retry-after-ms": "250"}), retry_after({})
     (7.0, 0.25, 0.0)
     """
     for name, unit in (("retry-after-ms", 1000), ("retry-after", 1)):
-        said = headers.get(name)
+        value = headers.get(name)
         try:
-            seconds = float(said) / unit if said else math.nan
+            seconds = float(value) / unit if value else math.nan
         except ValueError:
-            seconds = _until(said or "")
+            seconds = _until(value or "")
         if math.isfinite(seconds):
             return max(0.0, seconds)
     return 0.0

@@ -1,4 +1,4 @@
-"""Load weights with sentence-transformers for inference."""
+"""Loads weights with sentence-transformers for inference."""
 
 from __future__ import annotations
 
@@ -13,41 +13,40 @@ from harness.stage import Runtime
 
 
 def cut_to(weights: Any, max_length: int | None, title: str) -> None:
-    """Set how many tokens are read, where a length is said; UserError where the model cannot read so far."""
+    """Set how many tokens a model reads, unless `max_length` is None. Raises UserError if it cannot read as many."""
     if max_length is None:
         return
     longest = getattr(getattr(weights.transformers_model, "config", None), "max_position_embeddings", None)
     if longest is not None and max_length > longest:
-        raise UserError(f"{title}: max_length: {max_length} is more than the model's {longest}")
+        raise UserError(f"{title}: max_length: {max_length} is more than the model's limit of {longest}")
     weights.max_seq_length = max_length
 
 
 def normalising(weights: Any) -> list[str]:
-    """Name the modules with which a model brings its vectors to length 1; none where it leaves them as they are."""
+    """Return the names of the modules with which a model normalises its vectors to unit length."""
     from sentence_transformers.base.modules import Normalize
 
     return [name for name, module in weights.named_children() if isinstance(module, Normalize)]
 
 
 class HasPrecision(Protocol):
-    """A stage that calculates with weights of a text model."""
+    """A stage that computes with the weights of a text model."""
 
     @property
     def precision(self) -> Literal["fp32", "bf16", "fp16"]:
-        """Of the weights and of what is calculated inside the model."""
+        """The precision of the weights and of the computation inside the model."""
 
     def word(self) -> str:
-        """Name the stage as the suite does."""
+        """Return the name of the stage as a suite writes it."""
 
 
 def load(kind: str, model: Model | None, stage: HasPrecision, runtime: Runtime) -> Any:
-    """Load a class of sentence_transformers by name, silently, for inference. UserError says why it cannot be done."""
+    """Load a model with the class `kind` of sentence_transformers, without output. Raises UserError if that fails."""
     import sentence_transformers
     import torch
 
     if model is None:
         raise UserError(f"{stage.word()} needs a model")
-    torch.set_num_threads(runtime.threads)
     kinds = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
     try:
         with silence():
@@ -61,7 +60,7 @@ def load(kind: str, model: Model | None, stage: HasPrecision, runtime: Runtime) 
             ).eval()
     except (OSError, ValueError, ImportError, KeyError) as error:
         if "trust_remote_code" in str(error) and not model.trust_remote_code:
-            reason = "it brings Python code of its own, which runs only if the suite says trust_remote_code: true"
+            reason = "it includes Python code, which runs only if the suite sets trust_remote_code: true"
         else:
             reason = str(error)
         raise UserError(f"{stage.word()}: the model {model.path!r} cannot be loaded: {reason}") from error
@@ -69,7 +68,7 @@ def load(kind: str, model: Model | None, stage: HasPrecision, runtime: Runtime) 
 
 @contextmanager
 def silence() -> Iterator[None]:
-    """Keep progress bars and hints of the libraries off the terminal."""
+    """Suppress the progress bars and hints that libraries print."""
     import huggingface_hub.utils
     import transformers.utils.logging
 

@@ -1,4 +1,4 @@
-"""Which text stands before each query and each document: the rule, and what a model's own configuration says."""
+"""Chooses the prompt before each query and each document, from the suite or the model's own configuration."""
 
 from __future__ import annotations
 
@@ -10,19 +10,19 @@ from harness.errors import UserError
 from harness.stage.base import NONE, SIDES, Side
 
 OWN = "model"
-"""The prompt that the model's own configuration says of this side."""
+"""The setting for the prompt that the model's configuration has for this side."""
 SWAPPED = "swapped"
-"""The prompt that the model's own configuration says of the other side."""
+"""The setting for the prompt that the model's configuration has for the other side."""
 NAMES: Mapping[Side, tuple[str, ...]] = {"query": ("query",), "document": ("document", "passage", "corpus")}
-"""The names under which models keep the prompt of a side."""
+"""The names under which model configurations store the prompt of a side."""
 
 
-def choose(said: str, side: Side, own: Mapping[str, str | None], default: str | None) -> str | None:
-    """Return the text that a word (or text) of a suite means on a side; None: there is none.
+def choose(setting: str, side: Side, own: Mapping[str, str | None], default: str | None) -> str | None:
+    """Return the prompt of a side for a setting, which is OWN, SWAPPED or the text itself; None if there is no prompt.
 
-    `own` are the prompts of a model by name, `default` the name of the one that stands where no name of a side fits.
-    Of the names of a side the first with a text counts: sentence-transformers adds an empty `document` to a model that
-    says `passage`, and its own `encode_document` then puts nothing before a document of such a model.
+    `own` holds the model's prompts by name, and `default` is the name of the one that applies if no name of the side
+    occurs. The first name of the side with a text counts: sentence-transformers adds an empty `document` to a model
+    that has `passage`, and its own `encode_document` then puts no prompt before the documents of such a model.
 
     >>> choose("model", "query", {"query": "query: ", "passage": "passage: "}, None)
     'query: '
@@ -31,12 +31,12 @@ def choose(said: str, side: Side, own: Mapping[str, str | None], default: str | 
     >>> choose("Find: ", "query", {}, None)
     'Find: '
     """
-    if said not in (OWN, SWAPPED):
-        return said
-    asked: Side = side if said == OWN else _other(side)
-    said_here = [own[name] for name in NAMES[asked] if name in own]
-    if said_here:
-        return next((text for text in said_here if text), NONE)
+    if setting not in (OWN, SWAPPED):
+        return setting
+    source: Side = side if setting == OWN else _other(side)
+    prompts = [own[name] for name in NAMES[source] if name in own]
+    if prompts:
+        return next((text for text in prompts if text), NONE)
     return own.get(default) if default is not None else None
 
 
@@ -45,13 +45,14 @@ def _other(side: Side) -> Side:
 
 
 def of_folder(folder: Path) -> tuple[dict[str, str | None], str | None]:
-    """Read prompts and the default's name from a folder of weights, as sentence-transformers holds them when loaded.
+    """Read the prompts and the name of the default from a model folder, as sentence-transformers loads them.
 
-    UserError for a configuration that cannot be read.
+    Raises UserError for a configuration that cannot be read.
     """
     file = folder / "config_sentence_transformers.json"
     try:
-        said = json.loads(file.read_text("utf-8")) if file.is_file() else {}
+        configuration = json.loads(file.read_text("utf-8")) if file.is_file() else {}
     except ValueError as error:
-        raise UserError(f"{file} is no JSON: {error}") from None
-    return dict.fromkeys(SIDES, NONE) | (said.get("prompts") or {}), said.get("default_prompt_name")
+        raise UserError(f"{file} is not valid JSON: {error}") from None
+    prompts = dict.fromkeys(SIDES, NONE) | (configuration.get("prompts") or {})
+    return prompts, configuration.get("default_prompt_name")

@@ -1,4 +1,4 @@
-"""How many tokens a model reads of a text: its own tokenizer, what it adds, and where it stops; no weights."""
+"""Counts the tokens that a model reads, from its tokenizer and configuration files, without loading weights."""
 
 from __future__ import annotations
 
@@ -13,31 +13,33 @@ import numpy as np
 from harness.stage.base import Side
 
 FILE = "tokenizer.json"
+"""The file of a fast tokenizer."""
 LATE_TYPES = {"MultiVectorEncoder", "ColBERT"}
-"""What config_sentence_transformers.json calls a late-interaction model: sentence-transformers' word, and PyLate's."""
+"""The `model_type` of a late-interaction model in config_sentence_transformers.json (sentence-transformers, PyLate)."""
 LATE_ARCHITECTURE = "HF_ColBERT"
-"""The architecture that config.json names in the models of ColBERT's authors."""
+"""The architecture in config.json of the models published by ColBERT's authors."""
 ENDLESS = 10**9
-"""A `model_max_length` from here on says that there is none."""
+"""A `model_max_length` of at least this means that there is no limit."""
 
 
 @dataclass(frozen=True)
 class TokenCounter:
-    """A tokenizer as a model of sentence-transformers uses it."""
+    """The tokenizer of a model, applied as sentence-transformers applies it."""
 
     tokenizer: Any
+    """A `tokenizers.Tokenizer` that neither truncates nor pads."""
     limit: int | None
-    """Tokens of a text that are read, those counted that the model adds; None: all."""
+    """The most tokens that the model reads of a text, including those that it adds; None for no limit."""
     special: bool
-    """Whether the model adds tokens of its own, as [CLS] and [SEP]."""
+    """Whether the model adds special tokens such as [CLS] and [SEP]."""
     lower: bool = False
-    """Whether texts are lower-cased before."""
+    """Whether texts are lower-cased first."""
 
     def count(self, texts: Sequence[str | tuple[str, str]]) -> np.ndarray:
-        """Return the tokens of each text, or of each pair that is read together, before the limit: int64[texts]."""
-        given = [_lower(text) for text in texts] if self.lower else list(texts)
-        found = self.tokenizer.encode_batch(given, add_special_tokens=self.special)
-        return np.array([len(each.ids) for each in found], np.int64)
+        """Return the number of tokens of each text, or pair of texts, before truncation: int64[texts]."""
+        inputs = [_lower(text) for text in texts] if self.lower else list(texts)
+        encodings = self.tokenizer.encode_batch(inputs, add_special_tokens=self.special)
+        return np.array([len(encoding.ids) for encoding in encodings], np.int64)
 
 
 def _lower(text: str | tuple[str, str]) -> str | tuple[str, str]:
@@ -45,12 +47,12 @@ def _lower(text: str | tuple[str, str]) -> str | tuple[str, str]:
 
 
 def token_counter(folder: Path, side: Side | None, limit: int | None = None) -> TokenCounter | None:
-    """Read the tokenizer of a model folder as it stands on a side; None: of a cross-encoder, which reads pairs.
+    """Read the tokenizer of a model folder for a side, or for pairs of texts if `side` is None (a cross-encoder).
 
-    `limit` is what a suite says of the length; else the model's own configuration decides, as in sentence-transformers:
-    `max_seq_length`, else the smaller of `model_max_length` and `max_position_embeddings`. Returns None where there is
-    no such count: without a fast tokenizer, for a late-interaction model, which puts markers and masks around its
-    texts, and for pairs that are written into a template.
+    `limit` is the maximum length that the suite sets. Without one the model's configuration decides, as in
+    sentence-transformers: `max_seq_length`, else the smaller of `model_max_length` and `max_position_embeddings`.
+    Returns None if tokens cannot be counted this way: without a fast tokenizer, for a late-interaction model, which
+    adds markers and masks to its texts, and for pairs that are inserted into a template.
     """
     from tokenizers import Tokenizer
 
@@ -62,7 +64,7 @@ def token_counter(folder: Path, side: Side | None, limit: int | None = None) -> 
         return None
     try:
         tokenizer = Tokenizer.from_file(str(file))
-    except Exception:  # the library raises Exception itself for a kind of file that it does not know
+    except Exception:  # the library raises plain Exception for a file that it cannot read
         return None
     tokenizer.no_truncation()
     tokenizer.no_padding()
@@ -73,13 +75,13 @@ def token_counter(folder: Path, side: Side | None, limit: int | None = None) -> 
 
 
 def is_late(folder: Path) -> bool:
-    """Tell from its configuration files whether a model was made for late interaction."""
-    named = _json(folder / "config_sentence_transformers.json").get("model_type")
-    return named in LATE_TYPES or LATE_ARCHITECTURE in (_json(folder / "config.json").get("architectures") or ())
+    """Tell from its configuration files whether a model is for late interaction."""
+    model_type = _json(folder / "config_sentence_transformers.json").get("model_type")
+    return model_type in LATE_TYPES or LATE_ARCHITECTURE in (_json(folder / "config.json").get("architectures") or ())
 
 
 def _first_module(folder: Path, side: Side | None) -> tuple[str, Path]:
-    """Return the kind of the module that reads texts on a side, and its folder."""
+    """Return the type and the folder of the module that reads the texts of a side."""
     modules = _json(folder / "modules.json") or [{"type": "Transformer", "path": ""}]
     router = _json(folder / modules[0]["path"] / "router_config.json")
     if side is None or side not in router.get("structure", {}):
@@ -89,11 +91,11 @@ def _first_module(folder: Path, side: Side | None) -> tuple[str, Path]:
 
 
 def _longest(*folders: Path) -> int | None:
-    """Return the length at which the tokenizer, or the model behind it, stops."""
-    said = [(_json(folder / "tokenizer_config.json"), _json(folder / "config.json")) for folder in folders]
+    """Return the length at which the tokenizer or the model stops reading; None if neither has a limit."""
+    configurations = [(_json(folder / "tokenizer_config.json"), _json(folder / "config.json")) for folder in folders]
     lengths = [
         number
-        for tokenizer, model in said
+        for tokenizer, model in configurations
         for number in (tokenizer.get("model_max_length"), model.get("max_position_embeddings"))
     ]
     return min((int(number) for number in lengths if number and 0 < number < ENDLESS), default=None)

@@ -1,4 +1,4 @@
-"""Suite to Plan: the distinct stages of all systems, each once. The wiring table is all that knows how stages fit."""
+"""Turns a Suite into a Plan: named inputs, wired systems, each distinct stage once, and the dry run."""
 
 from harness.plan.build import make_plan
 from harness.plan.plan import Chain, Plan, Target

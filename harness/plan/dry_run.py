@@ -1,8 +1,8 @@
-"""What executing a plan would do: which nodes are there, which would be made and why, and how long that may take."""
+"""The dry run of a plan: which nodes would be reused or made, why, and how long that may take."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -15,13 +15,15 @@ from harness.stage import ModelSource, Node, Source
 from harness.store import Entry, Store
 
 State = Literal["reused", "made", "not needed"]
-FAR = 10
-"""How much it weighs that a made node is of other data or another stage: nothing that is this far is a neighbour."""
+UNRELATED = 10
+"""The weight of a difference in the data or in the stage; nodes whose differences weigh this much are not similar."""
+CANDIDATES = 200
+"""The number of latest entries of a stage that a node is compared with."""
 
 
 @dataclass(frozen=True)
 class Prospect:
-    """One node of a plan and what would become of it. `seconds` is None where no record of this machine tells."""
+    """A node of a plan and what would happen to it. `seconds` is None if no record of this machine allows a guess."""
 
     node: Node
     state: State
@@ -32,59 +34,54 @@ class Prospect:
 
 
 class Difference(NamedTuple):
-    """One cause why two nodes are not the same, and how far apart it sets them."""
+    """A reason why two nodes are not the same, and its weight."""
 
     reason: str
     weight: int = 1
 
 
 def forecast(plan: Plan, store: Store) -> list[Prospect]:
-    """Say of every node whether it would be reused or made, and why. Nothing is read but names and records."""
+    """Return for every node whether it would be reused or made, and why. Reads names and records only."""
     made = _to_make(plan, store)
     users = plan.users()
     history = History(store.ledger(), plan)
-    rows = _Rows(plan)
+    count_rows = _Rows(plan)
     prospects = []
     for node in plan.nodes:
         if isinstance(node.stage, ModelSource):
             continue
-        name = node.fingerprint
+        name, rows = node.fingerprint, count_rows(node)
         state: State = "made" if name in made else "reused" if name in store else "not needed"
         why = history.why(node) if state == "made" else ""
-        seconds = history.estimate(node, rows(node)) if state == "made" else 0.0
-        prospects.append(Prospect(node, state, why, rows(node), seconds, tuple(users[name])))
+        seconds = history.estimate(node, rows) if state == "made" else 0.0
+        prospects.append(Prospect(node, state, why, rows, seconds, tuple(users[name])))
     return prospects
 
 
 def _to_make(plan: Plan, store: Store) -> set[Fingerprint]:
-    """Return what is missing and wanted: a node that only present ones need is not."""
+    """Return the nodes that are missing and needed; a node that only present nodes read is not needed."""
     made: set[Fingerprint] = set()
-
-    def want(node: Node) -> None:
+    needed = [node for target in plan.targets for node in target.outputs]
+    while needed:
+        node = needed.pop()
         if node.fingerprint in made or node.fingerprint in store or isinstance(node.stage, ModelSource):
-            return
+            continue
         made.add(node.fingerprint)
-        for above in node.inputs:
-            want(above)
-
-    for target in plan.targets:
-        for node in target.outputs:
-            want(node)
+        needed.extend(node.inputs)
     return made
 
 
 class _Rows:
-    """How many rows a node has: those of the part of a data set that flows into it."""
+    """Counts the rows of a node: those of the part of a data set that flows into it."""
 
     def __init__(self, plan: Plan) -> None:
         self.known: dict[Fingerprint, int] = {}
         for collection in plan.leaves.collections.values():
             for part, count in collection.facts.get("counts", {}).items():
-                leaf = getattr(collection, part)
-                self.known[leaf.fingerprint] = count
+                self.known[collection.nodes[part].fingerprint] = count
 
     def __call__(self, node: Node) -> int | None:
-        """Follow the stream up to its source; behind a chunker nobody knows before it ran."""
+        """Return the number of rows; None if the data set was not read yet, or for passages before they are made."""
         while node.stream:
             node = node.stream[0]
             if node.stage.role == "chunk":
@@ -93,7 +90,7 @@ class _Rows:
 
 
 class History:
-    """The ledger of a store, asked for the nearest thing ever made and for what it cost."""
+    """The ledger of a store: finds the most similar node that was ever made, and what it cost."""
 
     def __init__(self, entries: list[Entry], plan: Plan) -> None:
         self.entries = {entry.fingerprint: entry for entry in entries}
@@ -102,35 +99,35 @@ class History:
 
     @cached_property
     def of_stage(self) -> Mapping[str, list[Entry]]:
-        """Everything made, by stage, the latest first."""
-        found: dict[str, list[Entry]] = {}
+        """All entries by stage, the latest first."""
+        by_stage: dict[str, list[Entry]] = {}
         for entry in reversed(self.entries.values()):
-            found.setdefault(entry.recipe["stage"], []).append(entry)
-        return found
+            by_stage.setdefault(entry.recipe["stage"], []).append(entry)
+        return by_stage
 
     def why(self, node: Node) -> str:
-        """Say what sets a node apart from the nearest one that was ever made."""
+        """Return why a node is not in the store: its differences from the most similar one that was ever made."""
         if isinstance(node.stage, Source):
             unknown = node.stage.content.startswith(UNKNOWN)
             return "not read yet" if unknown else "read again"
         if node.fingerprint in self.entries:
             return "made before, no longer in the store"
         best: list[Difference] | None = None
-        for entry in self.of_stage.get(f"{node.stage.role}/{node.stage.name}", [])[:200]:
-            found = list(dict.fromkeys(self._differ(node, entry)))
-            if best is None or sum(d.weight for d in found) < sum(d.weight for d in best):
-                best = found
-        if best is None or sum(d.weight for d in best) >= FAR:
+        for entry in self.of_stage.get(node.name, [])[:CANDIDATES]:
+            differences = list(dict.fromkeys(self._differ(node, entry)))
+            if best is None or sum(d.weight for d in differences) < sum(d.weight for d in best):
+                best = differences
+        if best is None or sum(d.weight for d in best) >= UNRELATED:
             return "never made"
         return "; ".join(d.reason for d in best)
 
     def _differ(self, node: Node, entry: Entry) -> Iterator[Difference]:
-        """Give the causes of a difference: those at the bottom, not what follows from them."""
+        """Yield the causes of a difference, not its consequences further down."""
         if node.fingerprint == entry.fingerprint:
             return
         recipe = entry.recipe
         if node.recipe["stage"] != recipe["stage"]:
-            yield Difference(f"{node.recipe['stage']}, not {recipe['stage']}", FAR)
+            yield Difference(f"{node.recipe['stage']}, not {recipe['stage']}", UNRELATED)
         elif isinstance(node.stage, Source):
             yield self._differ_source(node, entry)
         else:
@@ -144,7 +141,7 @@ class History:
             same = path == before
             return Difference("model weights changed" if same else f"model {path}, not {before}", 1 if same else 3)
         part = node.stage.name
-        return Difference(f"{part} changed", 1) if now == then else Difference(f"{part} of another data set", FAR)
+        return Difference(f"{part} changed") if now == then else Difference(f"{part} of another data set", UNRELATED)
 
     def _differ_inputs(self, node: Node, recipe: Mapping[str, Any]) -> Iterator[Difference]:
         for kind, inputs in (("stream", node.stream), ("static", node.static)):
@@ -161,19 +158,18 @@ class History:
                     yield Difference(f"{above.stage.role} changed", 2)
 
     def estimate(self, node: Node, rows: int | None) -> float | None:
-        """Guess the seconds that making a node takes here, from the most similar piece of work on record."""
-        if isinstance(node.stage, Source):
+        """Estimate the seconds to make a node on this machine from the most similar record; None if there is none."""
+        if isinstance(node.stage, Source) or rows is None:
             return None
-        stage = f"{node.stage.role}/{node.stage.name}"
-        costs = [(entry, entry.cost) for entry in self.of_stage.get(stage, []) if entry.cost]
-        near = [pair for pair in costs if pair[1].machine == self.machine and pair[1].items]
-        if not near or rows is None:
+        entries = [(entry, entry.cost) for entry in self.of_stage.get(node.name, []) if entry.cost]
+        usable = [(entry, cost) for entry, cost in entries if cost.machine == self.machine and cost.items]
+        if not usable:
             return None
-        _, cost = min(near, key=lambda pair: self._unlike(node, pair[0]))
+        _, cost = min(usable, key=lambda pair: self._distance(node, pair[0]))
         return cost.open_seconds + cost.call_seconds * rows / cost.items
 
-    def _unlike(self, node: Node, entry: Entry) -> int:
-        """Weigh how unlike two pieces of work of one stage are: settings, and what flows in."""
+    def _distance(self, node: Node, entry: Entry) -> int:
+        """Return how different two nodes of a stage are in their settings and in what flows in."""
         settings = len(list(_differ_settings(node.recipe, entry.recipe)))
         above = self.entries.get(entry.recipe["stream"][0]) if entry.recipe.get("stream") else None
         same_input = above is not None and node.stream and above.recipe["stage"] == node.stream[0].recipe["stage"]
@@ -194,7 +190,7 @@ def _short(value: Any) -> str:
     return text if len(text) <= 40 else text[:37] + "…"
 
 
-def total(prospects: list[Prospect], select: Callable[[Prospect], bool] = lambda _: True) -> tuple[float, int]:
-    """Add up the known seconds, and count the nodes to make whose time nobody knows."""
-    chosen = [p for p in prospects if p.state == "made" and select(p)]
-    return sum(p.seconds or 0.0 for p in chosen), sum(p.seconds is None for p in chosen)
+def total(prospects: list[Prospect]) -> tuple[float, int]:
+    """Return the sum of the known seconds, and the number of nodes to make whose time is unknown."""
+    made = [prospect for prospect in prospects if prospect.state == "made"]
+    return sum(prospect.seconds or 0.0 for prospect in made), sum(prospect.seconds is None for prospect in made)

@@ -1,4 +1,4 @@
-"""Which text stands before the queries and the documents of every system, and what else a reader should doubt."""
+"""The prompts of a plan: which text comes before the queries and the documents of every system that encodes."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ from harness.plan.plan import Plan, Target
 from harness.stage import Encoder, Node, Rewriter
 from harness.stage.base import SIDES, Side
 from harness.stage.node import read_as, walk
+from harness.stage.settings import HasModel
 
 
 class Prompt(NamedTuple):
-    """The prompt of a side. `text` is None where the model, which was not fetched yet, decides it."""
+    """The prompt of a side. `text` is None if the model decides it and was not downloaded yet."""
 
     text: str | None
     source: str
-    """Who says so: `suite`, `default`, `model`, or `model, swapped`."""
+    """Where it comes from: `suite`, `default`, `model`, or `model, swapped`."""
 
     def __str__(self) -> str:
-        """Quote it, so that a space at its end is seen.
+        """Quote it, so that a space at its end can be seen.
 
         >>> str(Prompt("query: ", "model")), str(Prompt("", "suite")), str(Prompt(None, "model"))
         ('"query: " (model)', 'none (suite)', "the model's own (not fetched yet)")
@@ -34,66 +35,63 @@ class Prompt(NamedTuple):
 
 
 class StagePrompts(NamedTuple):
-    """The prompts of one encoder of a system, or what its rewriter asks: the instruction, with `{query}` in it."""
+    """The prompts of an encoder of a system, or the instruction of its rewriter, with `{query}` in it."""
 
     stage: str
-    """As the suite calls it."""
+    """The stage as the suite writes it."""
     model: str | None
     sides: tuple[tuple[Side, Prompt], ...]
 
     @property
     def title(self) -> str:
-        """The stage with its model."""
+        """The stage and its model."""
         return f"{self.stage} {self.model}" if self.model else self.stage
 
     def document(self) -> dict[str, Any]:
-        """Return it as run.json and `harness plan --json` hold it."""
+        """Return the prompts as run.json and `harness plan --json` contain them."""
         sides: dict[str, Any] = {side: {"text": prompt.text, "from": prompt.source} for side, prompt in self.sides}
         return {"stage": self.stage, "model": self.model, **sides}
 
 
 def prompts_of_system(target: Target, leaves: Leaves) -> list[StagePrompts]:
-    """Return what the language model of every rewriter is asked, and the prompts of every encoder, queries first."""
-    found: dict[tuple[str, str | None], dict[Side, Prompt]] = {}
+    """Return the instructions of a system's rewriters and the prompts of its encoders, queries before documents."""
+    prompts: dict[tuple[str, str | None], dict[Side, Prompt]] = {}
     for node in walk(target.run):
-        name = (node.stage.word(), model_of(node, leaves))
-        if isinstance(node.stage, Rewriter):
-            source = "suite" if "instruction" in node.stage.model_fields_set else "default"
-            found.setdefault(name, {})["query"] = Prompt(node.stage.instruction, source)
-        if isinstance(node.stage, Encoder):
+        stage, key = node.stage, (node.stage.word(), model_name(node, leaves))
+        if isinstance(stage, Rewriter):
+            source = "suite" if "instruction" in stage.model_fields_set else "default"
+            prompts.setdefault(key, {})["query"] = Prompt(stage.instruction, source)
+        if isinstance(stage, Encoder):
             side = read_as(node)
-            found.setdefault(name, {})[side] = prompt_of(node.stage, side, _model(node, leaves))
+            prompts.setdefault(key, {})[side] = prompt_of(stage, side, leaves.model_of(node))
     return [
-        StagePrompts(*key, tuple((side, prompts[side]) for side in SIDES if side in prompts))
-        for key, prompts in found.items()
+        StagePrompts(*key, tuple((side, by_side[side]) for side in SIDES if side in by_side))
+        for key, by_side in prompts.items()
     ]
 
 
 def prompts_of_plan(plan: Plan) -> list[tuple[StagePrompts, list[str]]]:
-    """Return every encoder with its prompts once, and the systems that it serves."""
-    found: dict[StagePrompts, dict[str, None]] = {}
+    """Return the distinct prompts of all systems, and the systems that use them."""
+    systems: dict[StagePrompts, dict[str, None]] = {}
     for target in plan.targets:
-        for spoken in prompts_of_system(target, plan.leaves):
-            found.setdefault(spoken, {})[target.system] = None
-    return [(spoken, list(systems)) for spoken, systems in found.items()]
+        for prompts in prompts_of_system(target, plan.leaves):
+            systems.setdefault(prompts, {})[target.system] = None
+    return [(prompts, list(names)) for prompts, names in systems.items()]
 
 
 def prompt_of(stage: Encoder, side: Side, model: ModelLeaf | None) -> Prompt:
-    """Return the prompt of a side, read from the configuration of the model where that decides it."""
-    said = stage.said_prompt(side)
-    if model is None or said not in (OWN, SWAPPED):
-        return Prompt(said, "suite")
-    source = OWN if said == OWN else f"{OWN}, {SWAPPED}"
+    """Return the prompt of a side; if the model decides it, it is read from the model's configuration."""
+    setting = stage.prompt_setting(side)
+    if model is None or setting not in (OWN, SWAPPED):
+        return Prompt(setting, "suite")
+    source = OWN if setting == OWN else f"{OWN}, {SWAPPED}"
     folder = folder_of(model.model)
-    return Prompt(None if folder is None else choose(said, side, *of_folder(folder)) or "", source)
+    return Prompt(None if folder is None else choose(setting, side, *of_folder(folder)) or "", source)
 
 
-def model_of(node: Node, leaves: Leaves) -> str | None:
-    """Return the model that a stage calculates with, as the suite or else the endpoint calls it; None without one."""
-    model = _model(node, leaves)
-    return model.name if model else getattr(node.stage, "model", None)
-
-
-def _model(node: Node, leaves: Leaves) -> ModelLeaf | None:
-    names = {above.fingerprint for above in node.static if above is not None}
-    return next((model for model in leaves.models.values() if model.node.fingerprint in names), None)
+def model_name(node: Node, leaves: Leaves) -> str | None:
+    """Return the model of a stage as the suite, or else the endpoint, names it; None if the stage has no model."""
+    model = leaves.model_of(node)
+    if model is not None:
+        return model.name
+    return node.stage.model if isinstance(node.stage, HasModel) else None

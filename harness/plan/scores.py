@@ -1,37 +1,38 @@
-"""What a system owes besides its run: scores, what its index misses, what a perfect reranker would have reached."""
+"""Places what scores a system: measures, the recall of its index, its contexts, and the ceilings of its rerankers."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from harness.artifacts.passages import Passages
-from harness.errors import Place, SuiteError
-from harness.measures.parse import of_spans, parse
+from harness.errors import Place, SuiteError, UserError
+from harness.measures.scoring.parse import of_spans, parse
 from harness.plan.leaves import DatasetLeaf
 from harness.plan.placement import depth_of
 from harness.plan.plan import Ceiling, Chain
 from harness.registry import STAGES
 from harness.stage import Indexer, Node, Rescorer, Searcher, answer_nodes
+from harness.stage.settings import HasDepth, HasSimilarity
 from harness.suite import Suite
 
 
-def scores(line: Chain, collection: DatasetLeaf, measure: str, place: Place) -> Node:
-    """Place a measure behind a line's run. SuiteError, at the place, where it cannot score what that holds."""
-    assert line.run is not None  # noqa: S101  what `join` and `make_plan` look at
+def scores(chain: Chain, collection: DatasetLeaf, measure: str, place: Place) -> Node:
+    """Place a measure behind a chain's run. Raises SuiteError, at the place, if it cannot score what the run ranks."""
+    assert chain.run is not None  # noqa: S101  callers refuse a chain without a run
     if of_spans(parse(measure)):
-        return _of_spans(line.run, line.held, collection, measure, place)
-    if line.found is not None:
-        raise SuiteError(f"{measure} scores documents, but this run holds {line.holds}: collapse before it", place)
+        return _of_spans(chain.run, chain.ranked, collection, measure, place)
+    if chain.run_passages is not None:
+        raise SuiteError(
+            f"{measure} scores documents, but this run ranks {chain.ranked_texts}: add a collapse before it", place
+        )
     static = (collection.corpus, collection.queries, collection.qrels)
-    return Node(STAGES["score/qrels"](measure=measure), (line.run,), static)
+    return Node(STAGES["score/qrels"](measure=measure), (chain.run,), static)
 
 
 def _of_spans(run: Node, texts: Node | None, collection: DatasetLeaf, measure: str, place: Place) -> Node:
-    """Place a measure of spans: behind the passages that a collapse ends, else behind what the run holds."""
+    """Place a measure of spans behind a run, or behind the run of passages that it collapses."""
     if collection.spans is None:
-        raise SuiteError(
-            f"{measure} needs spans that answer the queries, and the data set {collection.name!r} has none", place
-        )
+        raise SuiteError(f"{measure} needs gold spans, but the data set {collection.name!r} has none", place)
     if run.stage.role == "collapse":
         run, texts = run.stream[0], run.static[0]
     static = (texts, collection.corpus, collection.queries, collection.spans)
@@ -39,62 +40,69 @@ def _of_spans(run: Node, texts: Node | None, collection: DatasetLeaf, measure: s
 
 
 def index_recall(run: Node, ignore_identical_ids: bool) -> dict[str, Node]:
-    """Hold the one approximate search of a system against an exact one of the same vectors, at 10 and at the depth."""
-    found = [node for node in answer_nodes(run) if isinstance(node.stage, Searcher) and not _is_exact(node)]
-    if len(found) != 1:
+    """Compare a system's approximate search with exact search of the same vectors, at 10 and at its depth.
+
+    Returns the scores by quantity; none unless exactly one of its searches is approximate.
+    """
+    searches = [
+        (node, node.stage, index)
+        for node in answer_nodes(run)
+        if isinstance(node.stage, Searcher) and (index := _approximate_index(node)) is not None
+    ]
+    if len(searches) != 1:
         return {}
-    search = found[0]
-    index = search.static[0]
-    assert index is not None  # noqa: S101  what `_is_exact` looked at
-    looked = search.stage.model_dump()["depth"]
-    flat = Node(STAGES["index/flat"](similarity=index.stage.model_dump()["similarity"]), index.stream)
-    ideal = Node(STAGES["search/flat"](depth=looked), search.stream, (flat,))
-    depth = looked - ignore_identical_ids
+    search, searcher, index = searches[0]
+    if not isinstance(index.stage, HasSimilarity):
+        raise UserError(f"'{index.stage.word()}' is an approximate index, so it must have a setting 'similarity'")
+    flat = Node(STAGES["index/flat"](similarity=index.stage.similarity), index.stream)
+    ideal = Node(STAGES["search/flat"](depth=searcher.depth), search.stream, (flat,))
+    depth = searcher.depth - ignore_identical_ids
     return {
         f"index_recall@{k}": Node(STAGES["score/index_recall"](k=k), (search,), (ideal,))
         for k in sorted({min(10, depth), depth})
     }
 
 
-def _is_exact(search: Node) -> bool:
+def _approximate_index(search: Node) -> Node | None:
     index = search.static[0] if search.static else None
-    return index is None or not isinstance(index.stage, Indexer) or index.stage.exact
+    return index if index is not None and isinstance(index.stage, Indexer) and not index.stage.exact else None
 
 
-def context_spans(line: Chain, collection: DatasetLeaf) -> dict[str, Node]:
-    """Hold what a reader gets against the gold spans, where there are both."""
-    if line.contexts is None or collection.spans is None:
+def context_spans(chain: Chain, collection: DatasetLeaf) -> dict[str, Node]:
+    """Score contexts against gold spans; returns the scores by quantity, none without contexts or without spans."""
+    if chain.contexts is None or collection.spans is None:
         return {}
     static = (collection.corpus, collection.queries, collection.spans)
     return {
-        f"context_{measure}": Node(STAGES["score/contexts"](measure=measure), (line.contexts,), static)
+        f"context_{measure}": Node(STAGES["score/contexts"](measure=measure), (chain.contexts,), static)
         for measure in ("span_recall", "span_precision", "span_iou")
     }
 
 
 def ceilings(run: Node, collection: DatasetLeaf, suite: Suite) -> Iterator[Ceiling]:
-    """Give two for each reranker: the recall of those it was given, and the best headline measure.
+    """Yield two ceilings per reranker: the recall of its candidates, and their best value of the headline measure.
 
-    One of documents is held against judgements, one of passages against gold spans, if there are any; a headline that
-    looks at the other kind, or at characters, has no ceiling.
+    Rerankers of documents are scored by judgements, rerankers of passages by gold spans if the data set has any. A
+    headline measure of the other kind, or one of characters, has no ceiling.
     """
     for node in answer_nodes(run):
         if node.stage.role != "rerank":
             continue
         texts = _reranked(node)
-        passages, depth = issubclass(texts.gives, Passages), getattr(node.stage, "depth", depth_of(node))
-        held: tuple[Node | None, ...] = (collection.corpus, collection.queries, collection.qrels)
+        passages = issubclass(texts.gives, Passages)
+        depth = node.stage.depth if isinstance(node.stage, HasDepth) else depth_of(node)
+        static: tuple[Node | None, ...] = (collection.corpus, collection.queries, collection.qrels)
         if passages:
-            held = (texts, collection.corpus, collection.queries, collection.spans)
+            static = (texts, collection.corpus, collection.queries, collection.spans)
         stage = STAGES["score/passage_ceiling" if passages else "score/ceiling"]
-        for measure in dict.fromkeys((f"passage_R@{depth}" if passages else f"R@{depth}", suite.measures[0])):
-            looks = parse(measure)
-            if None not in held and looks.passages == passages and of_spans(looks) == passages:
-                yield Ceiling(node.stage, Node(stage(measure=measure, depth=depth), node.stream, held))
+        for name in dict.fromkeys((f"passage_R@{depth}" if passages else f"R@{depth}", suite.measures[0])):
+            measure = parse(name)
+            if None not in static and measure.passages == passages and of_spans(measure) == passages:
+                yield Ceiling(reranker=node, score=Node(stage(measure=name, depth=depth), node.stream, static))
 
 
 def _reranked(reranker: Node) -> Node:
-    """Return the texts that a reranker puts in order; by vectors, those of which these are."""
+    """Return the texts that a reranker orders; for one that compares vectors, the texts that these encode."""
     texts = reranker.static[0]
-    assert texts is not None  # noqa: S101  what the wiring gives it
+    assert texts is not None  # noqa: S101  the wiring always sets it
     return texts.stream[0] if isinstance(reranker.stage, Rescorer) else texts

@@ -1,1 +1,1 @@
-"""Write what was made and measured into a result folder, one module for each part of the folder."""
+"""Writes what was made and measured into a result folder, one module per part of the folder."""

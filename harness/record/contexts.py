@@ -1,48 +1,55 @@
-"""What a record says of contexts: how much a reader gets, and of what; the texts themselves stay in the store."""
+"""How much text a reader receives, and from where; the texts themselves stay in the store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from typing import Any
+from collections.abc import Iterator
 
 import pyarrow as pa
 
 from harness.artifacts.contexts import Contexts
-from harness.fingerprint import Fingerprint
-from harness.plan import Plan, Target
-from harness.record.quantities import Quantity
-from harness.results import CONTEXTS_SCHEMA
-from harness.stage import Node
+from harness.plan import Target
+from harness.record.made import Made
+from harness.results import CONTEXTS_SCHEMA, Measurement
 
 
-def quantities(node: Node, contexts: Contexts) -> Iterator[Quantity]:
-    """Give the means over all queries, those too that get nothing, and the budget."""
+def context_rows(made: Made, target: Target) -> Iterator[Measurement]:
+    """Yield means over all queries, including those whose context is empty, and the token budget.
+
+    Yields the failure in their place if the contexts could not be made, and nothing if the system arranges none.
+    """
+    node = target.chain.contexts
+    if node is None:
+        return
+    name, reason = node.fingerprint, made.failed.get(node.fingerprint)
+    if reason is not None:
+        yield Measurement.failure(target, "context_tokens", reason, "tokens/query", fingerprint=name)
+        return
+    contexts: Contexts = made.load(node)
     n = len(contexts)
     if not n:
         return
     documents = sum(len({context.doc_id for context in texts}) for texts in contexts.texts)
-    said = {
+    totals = {
         "context_tokens": (sum(contexts.tokens), "tokens/query"),
         "context_texts": (sum(map(len, contexts.texts)), "texts/query"),
         "context_documents": (documents, "documents/query"),
     }
-    for name, (count, unit) in said.items():
-        yield Quantity(node, name, count / n, unit, n=n)
-    yield Quantity(node, "context_budget", contexts.budget.tokens, "tokens/query")
+    for quantity, (total, unit) in totals.items():
+        yield Measurement.of(target, quantity, total / n, unit, fingerprint=name, n=n)
+    yield Measurement.of(target, "context_budget", contexts.budget.tokens, "tokens/query", fingerprint=name)
 
 
-def table(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> pa.Table | None:
-    """Give where every text stands that a reader gets (CONTEXTS_SCHEMA); None where no system arranges."""
-    found = [_rows(target, load(node)) for target in plan.targets if (node := _made(target, failed))]
-    return pa.concat_tables(found) if found else None
+def context_table(made: Made) -> pa.Table | None:
+    """Return the place of every text that a reader receives (CONTEXTS_SCHEMA); None if no system arranges any."""
+    tables = [
+        _places(target, made.load(node))
+        for target in made.plan.targets
+        if (node := target.chain.contexts) is not None and node.fingerprint not in made.failed
+    ]
+    return pa.concat_tables(tables) if tables else None
 
 
-def _made(target: Target, failed: Collection[Fingerprint]) -> Node | None:
-    node = target.chain.contexts
-    return node if node is not None and node.fingerprint not in failed else None
-
-
-def _rows(target: Target, contexts: Contexts) -> pa.Table:
+def _places(target: Target, contexts: Contexts) -> pa.Table:
     rows = [
         {"dataset": target.dataset, "system": target.system, "query_id": query_id, "position": i, **context._asdict()}
         for query_id, texts in zip(contexts.query_ids, contexts.texts, strict=True)

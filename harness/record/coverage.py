@@ -1,23 +1,51 @@
-"""What stands beside the measures of a run: counts of what they rest on, and how run files of others fit the data."""
+"""How runs cover the judged queries, and how run files of other systems fit the data set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
-from functools import cached_property
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pyarrow.compute as pc
 
 from harness.artifacts.run_lines import Fit
-from harness.fingerprint import Fingerprint
-from harness.measures.census import Census, take_census
 from harness.measures.judgements import Judgements, resolve
-from harness.measures.parse import parse, required_depth
-from harness.plan import Plan, Target, walk
+from harness.measures.scoring.counts import count_run
+from harness.measures.scoring.parse import parse
+from harness.plan import Target, walk
+from harness.record.made import Made
+from harness.results import Measurement
 from harness.stage import Node
+from harness.stage.node import unfiltered
 
 
-class Fitted(NamedTuple):
+class Coverage:
+    """Counts the judged queries of each system; the judgements of a data set are resolved once."""
+
+    def __init__(self, made: Made) -> None:
+        self.made = made
+        self._judgements: dict[str, Judgements] = {}
+
+    def rows(self, target: Target) -> Iterator[Measurement]:
+        """Yield the queries without an answer, ties at the cut-off and unjudged documents of one system."""
+        queries_in_run = None
+        run = unfiltered(target.run)
+        if run.stage.role == "runfile":
+            named = self.made.load(run.inputs[1]).queries
+            queries_in_run = pc.is_in(self.made.load(target.chain.queries).table["id"], value_set=named).to_numpy()
+        measures = [parse(name) for name in target.scores]
+        counts = count_run(measures, self.made.load(target.run), self._resolve(target), queries_in_run)
+        for quantity, value, unit in counts.quantities():
+            yield Measurement.of(target, quantity, value, unit, n=counts.n_queries)
+
+    def _resolve(self, target: Target) -> Judgements:
+        if target.dataset not in self._judgements:
+            qrels = self.made.plan.leaves.collections[target.dataset].qrels
+            parts = (self.made.load(node) for node in (target.chain.corpus, target.chain.queries, qrels))
+            self._judgements[target.dataset] = resolve(*parts)
+        return self._judgements[target.dataset]
+
+
+class FittedRunFile(NamedTuple):
     """A run file in a system, and how it fits the data set."""
 
     target: Target
@@ -25,59 +53,23 @@ class Fitted(NamedTuple):
     fit: Fit
 
 
-class RunCoverage:
-    """Reads what the systems of a plan gave, by `load`; `failed` are the nodes that there are not."""
+def fit_run_files(made: Made) -> list[FittedRunFile]:
+    """Return every run file of every system, as far as the files could be read."""
+    fitted = []
+    for target in made.plan.targets:
+        for node in walk(target.run):
+            if node.stage.role == "runfile" and node.fingerprint not in made.failed:
+                queries, source, corpus = map(made.load, node.inputs)
+                fitted.append(FittedRunFile(target, node.inputs[1], source.fit(queries, corpus)))
+    return fitted
 
-    def __init__(self, plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> None:
-        self.plan, self.failed, self.load = plan, failed, load
-        self.judgements: dict[str, Judgements] = {}
 
-    def census(self, target: Target) -> Census:
-        """Count queries without an answer, ties at the cut and unjudged documents of one system."""
-        if target.dataset not in self.judgements:
-            qrels = self.plan.leaves.collections[target.dataset].qrels
-            parts = (self.load(node) for node in (target.chain.corpus, target.chain.queries, qrels))
-            self.judgements[target.dataset] = resolve(*parts)
-        asked = None
-        found = target.run.stream[0] if target.run.stage.role == "filter" else target.run
-        if found.stage.role == "runfile":
-            named = self.load(found.inputs[1]).queries
-            asked = pc.is_in(self.load(target.chain.queries).table["id"], value_set=named).to_numpy()
-        measures = [parse(name) for name in target.scores]
-        return take_census(measures, self.load(target.run), self.judgements[target.dataset], asked)
-
-    @cached_property
-    def fitted(self) -> list[Fitted]:
-        """Every run file of every system that has a run."""
-        found = []
-        for target in self.plan.targets:
-            for node in walk(target.run):
-                if node.stage.role == "runfile" and node.fingerprint not in self.failed:
-                    queries, source, corpus = map(self.load, node.inputs)
-                    found.append(Fitted(target, node.inputs[1], source.fit(queries, corpus)))
-        return found
-
-    def runfiles(self) -> list[dict[str, Any]]:
-        """Give what run.json says of the run files."""
-        return [
-            {"dataset": target.dataset, "system": target.system}
-            | (self.plan.leaves.about(source.fingerprint) or {})
-            | {"content": source.stage.recipe["content"]}
-            | fit._asdict()
-            for target, source, fit in self.fitted
-        ]
-
-    def caveats(self) -> Iterator[str]:
-        """Say what a reader should know of run files before trusting their numbers."""
-        deepest = max(required_depth(parse(name)) or 0 for name in self.plan.suite.measures)
-        for target, _, fit in self.fitted:
-            said = f"{target.system} on {target.dataset}: the run file"
-            if fit.unknown_documents:
-                yield (
-                    f"{said} has {fit.unknown_documents} lines with documents that the corpus does not hold; "
-                    "they are left out, and what stood below them moved up"
-                )
-            if fit.unknown_queries:
-                yield f"{said} has {fit.unknown_queries} queries that the data set does not; they are left out"
-            if fit.depth < deepest:
-                yield f"{said} is {fit.depth} deep at most; measures at {deepest} take it as all that was found"
+def run_file_facts(made: Made, run_file: FittedRunFile) -> dict[str, Any]:
+    """Return the entry of a run file in run.json."""
+    target, source, fit = run_file
+    return (
+        {"dataset": target.dataset, "system": target.system}
+        | (made.plan.leaves.about(source.fingerprint) or {})
+        | {"content": source.stage.recipe["content"]}
+        | fit._asdict()
+    )

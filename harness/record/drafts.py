@@ -1,48 +1,50 @@
-"""Which queries were rewritten by what: what run.json says of it, and the drafts that lie beside it."""
+"""The queries that rewriters wrote: their entry in run.json, and the files of drafts in the result folder."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from harness.artifacts.drafts import Drafts
 from harness.fingerprint import Fingerprint
-from harness.plan import Plan, answer_nodes
-from harness.plan.prompts import model_of
+from harness.plan import answer_nodes
+from harness.plan.prompts import model_name
+from harness.record.made import Made
 from harness.results.file_names import safe_names
 from harness.stage import Node, Rewriter
 
 
-class Rewritten(NamedTuple):
-    """The drafts of a data set that systems share, and where they lie in the result folder."""
+class RewrittenQueries(NamedTuple):
+    """The drafts of one rewriter on one data set, and their file in the result folder."""
 
     file: str
-    said: dict[str, Any]
+    facts: dict[str, Any]
+    """The entry in run.json."""
     drafts: Drafts
 
 
-def rewritten(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> Iterator[Rewritten]:
-    """Give the drafts of every rewriter once, with the systems that search with them."""
-    found: dict[tuple[str, Fingerprint], tuple[Node, list[str]]] = {}
-    for target in plan.targets:
+def rewritten_queries(made: Made) -> Iterator[RewrittenQueries]:
+    """Yield the drafts of every rewriter once, with the systems that search with them."""
+    users: dict[tuple[str, Fingerprint], tuple[Node, list[str]]] = {}
+    for target in made.finished:
         for node in answer_nodes(target.run):
-            if isinstance(node.stage, Rewriter) and target.run.fingerprint not in failed:
-                _, systems = found.setdefault((target.dataset, node.fingerprint), (node, []))
+            if isinstance(node.stage, Rewriter):
+                _, systems = users.setdefault((target.dataset, node.fingerprint), (node, []))
                 systems.append(target.system)
-    folders = safe_names(dataset for dataset, _ in found)
-    for (dataset, name), (node, systems) in found.items():
-        drafts: Drafts = load(node)
+    folders = safe_names([dataset for dataset, _ in users])
+    for (dataset, fingerprint), (node, systems) in users.items():
+        drafts: Drafts = made.load(node)
         stage = node.stage
-        assert isinstance(stage, Rewriter)  # noqa: S101  what was looked at above
-        file = f"drafts/{folders[dataset]}/{stage.name}-{name[:12]}.jsonl"
-        said = {
+        assert isinstance(stage, Rewriter)  # noqa: S101  only rewriters were collected above
+        file = f"drafts/{folders[dataset]}/{stage.name}-{fingerprint[:12]}.jsonl"
+        facts = {
             "dataset": dataset,
             "systems": systems,
             "stage": stage.word(),
-            "model": model_of(node, plan.leaves),
+            "model": model_name(node, made.plan.leaves),
             "instruction": stage.instruction,
             "queries": len(drafts),
             "short": sum(len(draft.texts) < stage.use.n for draft in drafts.entries),
             "file": file,
         }
-        yield Rewritten(file, said, drafts)
+        yield RewrittenQueries(file, facts, drafts)

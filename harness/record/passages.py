@@ -1,9 +1,6 @@
-"""What a result folder keeps so that measures of passages can be checked: runs, places and gold spans."""
+"""The files with which measures of passages can be checked: runs of passages, their places, and gold spans."""
 
 from __future__ import annotations
-
-from collections.abc import Callable, Collection
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -13,25 +10,22 @@ from harness.artifacts.judgements import Spans
 from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE
 from harness.artifacts.text import Corpus, Queries
-from harness.fingerprint import Fingerprint
-from harness.measures.gold_spans import Gold, Places
-from harness.plan import Plan, Target
+from harness.measures.scoring.gold_spans import Gold, Places
+from harness.plan import Target
+from harness.record.made import Made
 from harness.results import PASSAGES_SCHEMA, SPANS_SCHEMA
 from harness.results.write import PassageFiles, RunFile
-from harness.stage import Node, SpanScorer
+from harness.stage import SpanScorer
 
 
-def passage_files(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> PassageFiles | None:
-    """Give what stands behind the measures of passages of a plan, by `load`; `failed` are the nodes that there are not.
-
-    None where nothing is measured so.
-    """
+def passage_files(made: Made) -> PassageFiles | None:
+    """Return what the measures of passages were calculated from; None if the plan has no such measure."""
     runs, passages, spans = [], [], {}
-    for target in plan.targets:
+    for target in made.plan.targets:
         measured = [node for node in target.scores.values() if isinstance(node.stage, SpanScorer)]
-        if not measured or measured[0].fingerprint in failed:
+        if not measured or measured[0].fingerprint in made.failed:
             continue
-        run, (texts, corpus, queries, gold) = load(measured[0].stream[0]), map(load, measured[0].inputs[1:])
+        run, (texts, corpus, queries, gold) = made.load(measured[0].stream[0]), map(made.load, measured[0].inputs[1:])
         if isinstance(texts, Passages):
             runs.append(RunFile(target.dataset, target.system, queries.table["id"], texts.table["id"], run))
         touched = Gold.of(texts, corpus, queries, gold).judgements.documents
@@ -42,7 +36,7 @@ def passage_files(plan: Plan, failed: Collection[Fingerprint], load: Callable[[N
 
 
 def _passages(target: Target, rows: np.ndarray, texts: Corpus, corpus: Corpus) -> pa.Table:
-    """Say where some passages lie."""
+    """Return the places of some passages (PASSAGES_SCHEMA), whose rows in `texts` are `rows`, int64[passages]."""
     places = Places.of(texts)
     columns = {
         "dataset": pa.repeat(pa.scalar(target.dataset), len(rows)),
@@ -56,6 +50,6 @@ def _passages(target: Target, rows: np.ndarray, texts: Corpus, corpus: Corpus) -
 
 
 def _spans(dataset: str, gold: Spans, queries: Queries) -> pa.Table:
-    """Return the gold spans of the queries that are asked."""
+    """Return the gold spans of the queries in use (SPANS_SCHEMA)."""
     kept = gold.table.filter(pc.is_in(gold.table["query_id"], value_set=queries.table["id"].combine_chunks()))
     return kept.add_column(0, "dataset", pa.repeat(pa.scalar(dataset), len(kept))).cast(SPANS_SCHEMA)

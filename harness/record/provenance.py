@@ -1,19 +1,19 @@
-"""Where numbers come from: what run.json says of suite, code, machine, data, models, definitions and systems."""
+"""Where the numbers come from, as run.json holds it: suite, code, machine, data, models, definitions, systems."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from harness import __version__, machine
 from harness.measures.definition import definition
 from harness.plan import Plan, Target, answer_nodes
-from harness.plan.leaves import DatasetLeaf
+from harness.plan.leaves import DatasetLeaf, ModelLeaf
 from harness.plan.prompts import prompts_of_system
 from harness.prices import Prices
-from harness.record.warnings import warnings
+from harness.record.made import Made
 from harness.results import Measurement
 from harness.stage import Runtime
 from harness.stage.describe import describe_node
@@ -21,20 +21,24 @@ from harness.stage.describe import describe_node
 
 @dataclass(frozen=True)
 class Invocation:
-    """What a record says of the run itself besides its plan: when it began, how it was called, how it ran."""
+    """When and how a run was invoked. Create it first: `commit` is the checkout at that moment."""
 
     started: datetime
     command: str
     runtime: Runtime
     prices: Prices | None = None
-    """For the report, in the place of the suite's."""
+    """Prices for the report, instead of the suite's."""
+    commit: str | None = field(default_factory=machine.harness_commit)
+    """The commit of the harness's own checkout; None if it was installed otherwise."""
 
 
-def facts(plan: Plan, job: Invocation, ended: datetime, rows: list[Measurement]) -> dict[str, Any]:
-    """Put together what run.json says of a plan that was carried out, and what `rows` say of its expectations."""
-    suite = plan.suite
+def provenance(
+    made: Made, invocation: Invocation, ended: datetime, rows: list[Measurement], warnings: list[str]
+) -> dict[str, Any]:
+    """Return the part of run.json that says where the numbers come from, and whether `rows` meet the expectations."""
+    plan, suite = made.plan, made.plan.suite
     failed = any(row.status == "failed" for row in rows)
-    prices = job.prices or suite.prices
+    prices = invocation.prices or suite.prices
     return {
         "suite": {
             "name": suite.name,
@@ -42,43 +46,37 @@ def facts(plan: Plan, job: Invocation, ended: datetime, rows: list[Measurement])
             "text": suite.text,
             "fingerprint": suite.fingerprint,
         },
-        "harness": {"version": __version__, "commit": machine.harness_commit()},
-        "command": job.command,
-        "started": job.started.isoformat(timespec="seconds"),
+        "harness": {"version": __version__, "commit": invocation.commit},
+        "command": invocation.command,
+        "started": invocation.started.isoformat(timespec="seconds"),
         "ended": ended.isoformat(timespec="seconds"),
         "status": "failed" if failed else "complete",
         "machine": asdict(machine.describe()),
         "runtime": {
-            "device": job.runtime.device,
-            "threads": job.runtime.threads,
+            "device": invocation.runtime.device,
+            "threads": invocation.runtime.threads,
             "default_precision": f"{suite.precision.name}: {suite.precision.why}",
         },
         "libraries": machine.library_versions(),
-        "datasets": {collection.name: about(plan, collection) for collection in used(plan)},
-        "models": {name: model(plan, name) for name in plan.leaves.models},
+        "datasets": {dataset.name: _dataset(plan, dataset) for dataset in made.datasets},
+        "models": {name: _model(plan, model) for name, model in plan.leaves.models.items()},
         "measures": list(suite.measures),
         "definitions": {name: definition(name) for name in suite.measures},
-        "systems": {target.system: system(plan, target) for target in plan.targets},
-        "checks": list(checks(plan, rows)),
-        "warnings": warnings(plan, rows),
-        "services": services(plan),
+        "systems": {target.system: _system(plan, target) for target in plan.targets},
+        "checks": list(_checks(plan, rows)),
+        "warnings": warnings,
+        "services": _services(plan),
         "prices": prices.words() if prices else {},
     }
 
 
-def used(plan: Plan) -> list[DatasetLeaf]:
-    """Return the data sets of the plan's targets, in the order of the suite."""
-    names = {target.dataset for target in plan.targets}
-    return [collection for name, collection in plan.leaves.collections.items() if name in names]
-
-
-def about(plan: Plan, collection: DatasetLeaf) -> dict[str, Any]:
-    """Say what a data set is: where it came from, how large it is, the checksums of its parts, what is odd."""
-    said = dict(plan.suite.words["datasets"][collection.name])
-    counts, contents = collection.facts["counts"], collection.facts["contents"]
+def _dataset(plan: Plan, dataset: DatasetLeaf) -> dict[str, Any]:
+    """Return where a data set came from, its size, the checksums of its parts, and its oddities."""
+    settings = dict(plan.suite.words["datasets"][dataset.name])
+    counts, contents = dataset.facts["counts"], dataset.facts["contents"]
     return {
-        "source": said.pop("source"),
-        "settings": said,
+        "source": settings.pop("source"),
+        "settings": settings,
         "documents": counts["corpus"],
         "queries": counts["queries"],
         "judgements": counts["qrels"],
@@ -86,44 +84,50 @@ def about(plan: Plan, collection: DatasetLeaf) -> dict[str, Any]:
         "queries_checksum": contents["queries"],
         "qrels": contents["qrels"],
         **({"spans": contents["spans"]} if "spans" in contents else {}),
-        "notes": collection.facts["notes"],
-        "origin": collection.facts.get("origin", {}),
-        "ignore_identical_ids": collection.ignore_identical_ids,
-        "hygiene": collection.facts["hygiene"],
+        "notes": dataset.facts["notes"],
+        "origin": dataset.facts.get("origin", {}),
+        "ignore_identical_ids": dataset.ignore_identical_ids,
+        "hygiene": dataset.facts["hygiene"],
     }
 
 
-def model(plan: Plan, name: str) -> dict[str, Any]:
-    """Say which weights a model of the suite is."""
-    weighed = plan.leaves.models[name]
-    said = weighed.spec.model_dump(exclude_none=True, exclude={"path", "revision"})
-    place = {"path": plan.suite.words["models"][name]["path"], "revision": weighed.model.revision}
-    return place | {"content": weighed.node.stage.recipe["content"], "pinned": weighed.pinned} | said
+def _model(plan: Plan, model: ModelLeaf) -> dict[str, Any]:
+    """Return which weights a model of the suite has, and its settings."""
+    settings = model.spec.model_dump(exclude_none=True, exclude={"path", "revision"})
+    place = {"path": plan.suite.words["models"][model.name]["path"], "revision": model.model.revision}
+    return place | {"content": model.node.stage.recipe["content"], "pinned": model.pinned} | settings
 
 
-def system(plan: Plan, target: Target) -> dict[str, Any]:
-    """Say what a system does: its words, its chain of stages, the prompts of its encoders."""
+def _system(plan: Plan, target: Target) -> dict[str, Any]:
+    """Return a system's steps in the suite, its chain of stages, and the prompts of its encoders."""
     chain = dict.fromkeys(describe_node(node) for node in answer_nodes(target.run) if node.stage.role != "source")
-    words = plan.suite.systems[target.system].words
-    prompts = [spoken.document() for spoken in prompts_of_system(target, plan.leaves)]
-    return {"stages": [dict(word) for word in words], "provenance": " → ".join(chain), "prompts": prompts}
+    steps = [dict(step) for step in plan.suite.systems[target.system].words]
+    prompts = [prompts.document() for prompts in prompts_of_system(target, plan.leaves)]
+    return {"stages": steps, "provenance": " → ".join(chain), "prompts": prompts}
 
 
-def services(plan: Plan) -> dict[str, str]:
-    """Say which model answered each stage that asks a service, by the fingerprint of its node."""
-    asked = ((node, node.stage.model_dump()) for node in plan.nodes)
-    return {node.fingerprint: said["model"] for node, said in asked if said.get("base_url") and said.get("model")}
+def _services(plan: Plan) -> dict[str, str]:
+    """Return the model behind each stage that calls a service, by the fingerprint of its node."""
+    settings = ((node.fingerprint, node.stage.model_dump()) for node in plan.nodes)
+    return {name: each["model"] for name, each in settings if each.get("base_url") and each.get("model")}
 
 
-def checks(plan: Plan, rows: list[Measurement]) -> Iterator[dict[str, Any]]:
-    """Hold the run against the numbers that the suite expects."""
-    for wanted in plan.suite.expect:
-        key = (wanted.dataset, wanted.system, wanted.measure)
-        row = next((r for r in rows if (r.dataset, r.system, r.quantity) == key), None)
-        if row is None:
+def _checks(plan: Plan, rows: Iterable[Measurement]) -> Iterator[dict[str, Any]]:
+    """Compare the run with the numbers that the suite expects."""
+    values = {(row.dataset, row.system, row.quantity): row.value for row in rows if row.stage is None}
+    for expected in plan.suite.expect:
+        key = (expected.dataset, expected.system, expected.measure)
+        if key not in values:
             continue
-        met = row.value is not None and abs(row.value - wanted.value) <= wanted.within
-        status = "failed" if row.value is None else "met" if met else "missed"
-        said = {"dataset": wanted.dataset, "system": wanted.system, "quantity": wanted.measure}
-        numbers = {"expected": wanted.value, "within": wanted.within, "value": row.value}
-        yield said | numbers | {"source": wanted.source, "status": status}
+        value = values[key]
+        met = value is not None and abs(value - expected.value) <= expected.within
+        yield {
+            "dataset": expected.dataset,
+            "system": expected.system,
+            "quantity": expected.measure,
+            "expected": expected.value,
+            "within": expected.within,
+            "value": value,
+            "source": expected.source,
+            "status": "failed" if value is None else "met" if met else "missed",
+        }

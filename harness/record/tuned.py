@@ -1,58 +1,58 @@
-"""Which parameters were chosen, fold by fold, as run.json says it."""
+"""The parameters that were chosen by cross-validation, fold by fold, as run.json lists them."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
-from harness.fingerprint import Fingerprint
-from harness.plan import Plan, Target, answer_nodes
+from harness.plan import Target, answer_nodes
+from harness.record.made import Made
 from harness.stage import Node, Stage
+from harness.stage.node import unfiltered
 from harness.statistics.cross_validation import choose
 
 
-def tuned_parameters(plan: Plan, failed: Collection[Fingerprint], load: Callable[[Node], Any]) -> list[dict[str, Any]]:
-    """Return of every tuned fusion the candidates, the one chosen for each fold, and the mean it was chosen by."""
+def tuned_parameters(made: Made) -> list[dict[str, Any]]:
+    """Return, for every tuned fusion, the candidates, the one chosen for each fold, and the mean that decided."""
     return [
-        _of_node(plan, target, node, load)
-        for target in plan.targets
-        if target.run.fingerprint not in failed
-        for node in _tuned(target)
+        _parameters(made, target, node)
+        for target in made.finished
+        for node in answer_nodes(target.run)
+        if node.stage.role == "tune"
     ]
 
 
-def _tuned(target: Target) -> Iterator[Node]:
-    return (node for node in answer_nodes(target.run) if node.stage.role == "tune")
-
-
-def _of_node(plan: Plan, target: Target, node: Node, load: Callable[[Node], Any]) -> dict[str, Any]:
-    scores = [one for one in node.static if one is not None]
+def _parameters(made: Made, target: Target, node: Node) -> dict[str, Any]:
+    scores = [score for score in node.static if score is not None]
     settings = node.stage.model_dump()
-    choice = choose(np.stack([load(one).values for one in scores], axis=1), settings["folds"], settings["seed"])
-    fusions = [run.stream[0].stage if run.stage.role == "filter" else run.stage for run in node.stream]
+    values = np.stack([made.load(score).values for score in scores], axis=1)
+    choice = choose(values, settings["folds"], settings["seed"])
+    fusions = [unfiltered(run).stage for run in node.stream]
     candidates = differing_settings(fusions)
-    trained = [one.name for one in plan.leaves.collections.values() if one.queries in scores[0].static]
-    parts = zip(choice.chosen.tolist(), choice.means, choice.counts, strict=True)
+    collections = made.plan.leaves.collections.values()
+    chosen_on = [collection.name for collection in collections if collection.queries in scores[0].static]
+    folds = zip(choice.chosen.tolist(), choice.means, choice.counts, strict=True)
     return {
         "dataset": target.dataset,
         "system": target.system,
         "stage": fusions[0].word(),
         "measure": scores[0].stage.model_dump()["measure"],
-        "on": target.dataset if settings["folds"] else trained[0],
+        "on": target.dataset if settings["folds"] else chosen_on[0],
         "folds": settings["folds"],
         "seed": settings["seed"],
         "candidates": candidates,
         "chosen": [
             {"fold": fold, "candidate": candidates[best], "mean": float(means[best]), "queries": int(count)}
-            for fold, (best, means, count) in enumerate(parts, start=1)
+            for fold, (best, means, count) in enumerate(folds, start=1)
         ],
     }
 
 
 def differing_settings(stages: Sequence[Stage]) -> list[dict[str, Any]]:
-    """Return of each candidate the settings in which they differ."""
-    said = [stage.model_dump(mode="json") for stage in stages]
-    names = [name for name in said[0] if any(one[name] != said[0][name] for one in said)]
-    return [{name: one[name] for name in names} for one in said]
+    """Return, for each of some candidates, the settings in which they differ."""
+    settings = [stage.model_dump(mode="json") for stage in stages]
+    first = settings[0]
+    names = [name for name in first if any(other[name] != first[name] for other in settings)]
+    return [{name: each[name] for name in names} for each in settings]

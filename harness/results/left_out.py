@@ -26,32 +26,31 @@ class LeftOut:
     quantities: list[Unmeasured] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        """Whether anything was left out."""
+        """Return whether anything was left out."""
         return bool(self.systems or self.modes or self.quantities)
 
-    def words(self) -> dict[str, Any]:
-        """Return the object of run.json."""
-        quantities = [entry._asdict() for entry in self.quantities]
+    def as_dict(self) -> dict[str, Any]:
+        """Return the entry of run.json."""
+        quantities = [quantity._asdict() for quantity in self.quantities]
         return {"systems": dict(self.systems), "modes": dict(self.modes), "quantities": quantities}
 
 
-def read_left_out(document: Any) -> LeftOut:
-    """Read the object of run.json; parts of another shape count as empty.
+def read_left_out(entry: Any) -> LeftOut:
+    """Read an entry of run.json; whatever does not have its form is ignored.
 
-    Older results have a single mapping from names to reasons; its names are taken as they are.
+    Older results have a single mapping from names to reasons; all its names are read as systems.
     """
-    if not isinstance(document, dict):
+    if not isinstance(entry, dict):
         return LeftOut()
-    if not any(isinstance(document.get(part), dict | list) for part in ("systems", "modes", "quantities")):
-        return LeftOut(systems=_reasons(document))
-    entries = document.get("quantities")
-    objects = [entry for entry in entries if isinstance(entry, dict)] if isinstance(entries, list) else []
-    unmeasured = [_unmeasured(entry) for entry in objects]
-    return LeftOut(_reasons(document.get("systems")), _reasons(document.get("modes")), unmeasured)
+    if not any(isinstance(entry.get(part), dict | list) for part in ("systems", "modes", "quantities")):
+        return LeftOut(systems=_reasons(entry))
+    listed = entry.get("quantities")
+    quantities = [_unmeasured(each) for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    return LeftOut(_reasons(entry.get("systems")), _reasons(entry.get("modes")), quantities)
 
 
-def _reasons(document: Any) -> dict[str, str]:
-    return {str(name): str(reason) for name, reason in document.items()} if isinstance(document, dict) else {}
+def _reasons(entry: Any) -> dict[str, str]:
+    return {str(name): str(reason) for name, reason in entry.items()} if isinstance(entry, dict) else {}
 
 
 def _unmeasured(entry: dict[str, Any]) -> Unmeasured:

@@ -1,4 +1,4 @@
-"""What one mode of latency gives: rows, laps, and facts for run.json."""
+"""What a mode of latency returns: rows, laps, and facts for run.json."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from harness.results.measurement import Measurement
 
 @dataclass(frozen=True)
 class Measured:
-    """Rows of measurements.jsonl, laps (LATENCY_SCHEMA), and what run.json says of the measurement."""
+    """Rows of measurements.jsonl, laps (LATENCY_SCHEMA), and the facts about the measurement that go into run.json."""
 
     rows: list[Measurement] = field(default_factory=list)
     laps: pa.Table = field(default_factory=LATENCY_SCHEMA.empty_table)
-    said: Mapping[str, Any] = field(default_factory=dict)
+    facts: Mapping[str, Any] = field(default_factory=dict)

@@ -1,12 +1,12 @@
-"""Write a result folder: completely or not at all, and never over an existing one."""
+"""Writes a result folder completely or not at all, and never over an existing one."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
-from collections.abc import Iterable, Mapping
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -35,7 +35,7 @@ from harness.results.measurement import Measurement
 
 
 class RunFile(NamedTuple):
-    """The run of a system on a data set; the ids are those of all queries and of the whole corpus, in their order."""
+    """The run of a system on a data set; the ids are those of all queries and of the whole corpus, in order."""
 
     dataset: str
     system: str
@@ -45,45 +45,60 @@ class RunFile(NamedTuple):
 
 
 class PassageFiles(NamedTuple):
-    """The evidence for measures of passages: runs of passages, the positions of these passages, and the gold spans."""
+    """What measures of passages were calculated from: runs of passages, their places, and the gold spans."""
 
     runs: list[RunFile]
     passages: pa.Table
+    """PASSAGES_SCHEMA"""
     spans: pa.Table
+    """SPANS_SCHEMA"""
 
 
-def write_results(
-    folder: Path,
-    facts: Mapping[str, Any],
-    measurements: Iterable[Measurement],
-    per_query: pa.Table | None = None,
-    tags: pa.Table | None = None,
-    runs: Iterable[RunFile] = (),
-    qrels: Mapping[str, Qrels] | None = None,
-    behind: PassageFiles | None = None,
-    contexts: pa.Table | None = None,
-    drafts: Mapping[str, Drafts] | None = None,
-    latency: pa.Table | None = None,
-) -> Path:
-    """Write a result folder and return it; `facts` become run.json, with `format`, `files` and `manifest` added.
+@dataclass(frozen=True)
+class Contents:
+    """The contents of a result folder. A table that is None has no file."""
 
-    `drafts` are given by the path of their file in the folder. The folder is written under a temporary name and renamed
-    at the end. Raises UserError if it already exists: a result is never edited, a better one is added.
+    facts: Mapping[str, Any]
+    """The contents of run.json, except for `format`, `files` and `manifest`."""
+    measurements: Sequence[Measurement] = ()
+    per_query: pa.Table | None = None
+    tags: pa.Table | None = None
+    runs: Sequence[RunFile] = ()
+    qrels: Mapping[str, Qrels] = field(default_factory=dict)
+    """The judgements by data set."""
+    passages: PassageFiles | None = None
+    contexts: pa.Table | None = None
+    drafts: Mapping[str, Drafts] = field(default_factory=dict)
+    """Drafts by the path of their file, relative to the folder."""
+    latency: pa.Table | None = None
+
+    @property
+    def tables(self) -> dict[str, pa.Table]:
+        """The Parquet files by name."""
+        tables = {
+            PER_QUERY: self.per_query,
+            TAGS: self.tags,
+            CONTEXTS: self.contexts,
+            LATENCY: self.latency,
+            SPANS: self.passages and self.passages.spans,
+            PASSAGES: self.passages and self.passages.passages,
+        }
+        return {name: table for name, table in tables.items() if table is not None}
+
+
+def write_results(folder: Path, contents: Contents) -> Path:
+    """Write a result folder and return it.
+
+    It is written next to its final place under a temporary name and then renamed. Raises UserError if the folder
+    exists: results are never edited, a better one is added.
     """
     if folder.exists():
-        raise UserError(f"{relative(folder)} already exists; a result is written once and never edited")
+        raise UserError(f"{relative(folder)} already exists; results are written once and never edited")
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = folder.with_name(f".{folder.name}.{os.getpid()}.draft")
     temporary.mkdir()
     try:
-        for path, draft in (drafts or {}).items():
-            (temporary / path).parent.mkdir(parents=True, exist_ok=True)
-            draft.write(temporary / path)
-        tables = {PER_QUERY: per_query, TAGS: tags, CONTEXTS: contexts, LATENCY: latency}
-        if behind is not None:
-            tables |= {SPANS: behind.spans, PASSAGES: behind.passages}
-        files = _write_trec(temporary, list(runs), qrels or {}, behind.runs if behind else [])
-        _write_all(temporary, {**facts, "files": files}, measurements, tables)
+        _write_all(temporary, contents)
         temporary.rename(folder)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -91,38 +106,35 @@ def write_results(
     return folder
 
 
-def _write_all(
-    folder: Path,
-    facts: Mapping[str, Any],
-    measurements: Iterable[Measurement],
-    tables: Mapping[str, pa.Table | None],
-) -> None:
+def _write_all(folder: Path, contents: Contents) -> None:
     import pyarrow.parquet as pq
 
-    lines = [json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in measurements]
+    for path, drafts in contents.drafts.items():
+        (folder / path).parent.mkdir(parents=True, exist_ok=True)
+        drafts.write(folder / path)
+    files = _write_trec(folder, contents)
+    lines = [json.dumps(asdict(row), ensure_ascii=False, allow_nan=False) + "\n" for row in contents.measurements]
     (folder / MEASUREMENTS).write_text("".join(lines), "utf-8")
-    for name, table in tables.items():
-        if table is not None:
-            schema = SCHEMAS[name]
-            pq.write_table(table.select(schema.names).cast(schema), folder / name, compression="zstd")
-    document = {"format": FORMAT, **facts, "manifest": MANIFEST}
-    (folder / RUN).write_text(json.dumps(document, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
+    for name, table in contents.tables.items():
+        schema = SCHEMAS[name]
+        pq.write_table(table.select(schema.names).cast(schema), folder / name, compression="zstd")
+    facts = {"format": FORMAT, **contents.facts, "files": files, "manifest": MANIFEST}
+    (folder / RUN).write_text(json.dumps(facts, indent=1, ensure_ascii=False, allow_nan=False) + "\n", "utf-8")
     write_manifest(folder)
 
 
-def _write_trec(
-    folder: Path, runs: list[RunFile], qrels: Mapping[str, Qrels], passages: list[RunFile]
-) -> dict[str, Any]:
-    """Write the TREC files; return their paths, which may differ from the names, and the checksums of their lines."""
-    datasets = safe_names([*qrels, *(run.dataset for run in runs)])
-    systems = safe_names(run.system for run in runs)
+def _write_trec(folder: Path, contents: Contents) -> dict[str, Any]:
+    """Write the TREC files; return their paths (some names cannot be file names) and the checksums of their lines."""
+    passages = contents.passages.runs if contents.passages else []
+    datasets = safe_names([*contents.qrels, *(run.dataset for run in contents.runs)])
+    systems = safe_names(run.system for run in contents.runs)
     files: dict[str, Any] = {"qrels": {}, "runs": {}}
-    for dataset, judgements in qrels.items():
+    for dataset, qrels in contents.qrels.items():
         files["qrels"][dataset] = path = f"qrels/{datasets[dataset]}.trec.gz"
         (folder / "qrels").mkdir(exist_ok=True)
-        write_qrels(folder / path, judgements)
-    for part, members in (("runs", runs), ("passages", passages)):
-        for dataset, system, query_ids, doc_ids, run in members:
+        write_qrels(folder / path, qrels)
+    for part, runs in (("runs", contents.runs), ("passages", passages)):
+        for dataset, system, query_ids, doc_ids, run in runs:
             path = f"{part}/{datasets[dataset]}/{systems[system]}.trec.gz"
             files.setdefault(part, {}).setdefault(dataset, {})[system] = path
             (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Terms to numbers, and how often each stands in a text: one way for all documents, queries and lexical indexes."""
+"""Numbers the terms of a collection and counts them in each text, for documents, queries and all lexical indexes."""
 
 from __future__ import annotations
 
@@ -13,45 +13,47 @@ from harness.artifacts.text import Texts
 from harness.search.analyzer import Analyzer
 
 BATCH = 16_384
+"""The number of documents whose terms are counted together."""
 ABSENT = -1
+"""The number of a term that the vocabulary lacks."""
 
 
 class Counts(NamedTuple):
-    """How often each term stands in each text: rows of texts, whose terms ascend."""
+    """The counts of the terms in each text, as compressed rows; the term numbers of a text ascend."""
 
     starts: np.ndarray
-    """int64[texts + 1]: where each text's terms begin in the other two."""
+    """int64[texts + 1]: where the terms of each text begin in the other two arrays."""
     terms: np.ndarray
     """int32: the number of the term."""
     times: np.ndarray
-    """int32: how often it stands there."""
+    """int32: how often the term occurs in the text."""
 
     @property
     def lengths(self) -> np.ndarray:
-        """The number of terms in each text, repeats counted: int64[texts]."""
-        found: np.ndarray = np.diff(np.concatenate([[0], np.cumsum(self.times, dtype=np.int64)])[self.starts])
-        return found
+        """The number of terms in each text including repeats, int64[texts]."""
+        lengths: np.ndarray = np.diff(np.concatenate([[0], np.cumsum(self.times, dtype=np.int64)])[self.starts])
+        return lengths
 
 
 class Lexicon:
-    """Numbers for the terms of a collection, whose texts are cut as `cutting` says.
+    """Numbers the terms of texts that are analysed in one way.
 
-    Without `vocabulary` every new term gets the next number; with it, words that it lacks are left out.
+    Without a packed `vocabulary` each new term gets the next number; with one, unknown terms are left out.
     """
 
-    def __init__(self, cutting: Analyzer, vocabulary: np.ndarray | None = None) -> None:
-        self._cut, term = cutting.analyzer()
-        self._numbers = _Numbers(term, None if vocabulary is None else unpack(vocabulary))
+    def __init__(self, analyzer: Analyzer, vocabulary: np.ndarray | None = None) -> None:
+        self._split, term = analyzer.analyzer()
+        self._numbers = _TermNumbers(term, None if vocabulary is None else unpack(vocabulary))
 
     def count(self, texts: Iterable[str]) -> Counts:
         """Count the terms of each text."""
-        cut, number_of, numbers, ends = self._cut, self._numbers.__getitem__, array("i"), array("q", [0])
+        split, number_of, numbers, ends = self._split, self._numbers.__getitem__, array("i"), array("q", [0])
         for text in texts:
-            numbers.extend(map(number_of, cut(text)))
+            numbers.extend(map(number_of, split(text)))
             ends.append(len(numbers))
-        found = np.frombuffer(numbers, dtype=np.int32) if numbers else np.empty(0, np.int32)
+        terms = np.frombuffer(numbers, dtype=np.int32) if numbers else np.empty(0, np.int32)
         rows = np.repeat(np.arange(len(ends) - 1, dtype=np.int64), np.diff(ends))
-        keys, times = np.unique(((rows << 32) | found)[found != ABSENT], return_counts=True)
+        keys, times = np.unique(((rows << 32) | terms)[terms != ABSENT], return_counts=True)
         starts = np.searchsorted(keys, np.arange(len(ends), dtype=np.int64) << 32)
         return Counts(starts, (keys & 0xFFFFFFFF).astype(np.int32), times.astype(np.int32))
 
@@ -61,8 +63,8 @@ class Lexicon:
         return list(self._numbers.terms)
 
 
-class _Numbers(dict[str, int]):
-    """Pieces of texts to the numbers of their terms; each piece is cut down once, when it is first met."""
+class _TermNumbers(dict[str, int]):
+    """Maps pieces of text to the numbers of their terms, and computes the term of each distinct piece once."""
 
     def __init__(self, term: Callable[[str], str], vocabulary: list[str] | None) -> None:
         self.term = term
@@ -78,45 +80,45 @@ class _Numbers(dict[str, int]):
 
 
 class TermIndex(NamedTuple):
-    """The terms of a collection, by term."""
+    """The counts of the terms of a collection, ordered by term."""
 
     vocabulary: np.ndarray
-    """The terms in ascending order, packed."""
+    """uint8: the terms in ascending order, as `pack` writes them."""
     starts: np.ndarray
-    """int64[terms + 1]: where each term's documents begin in the other two."""
+    """int64[terms + 1]: where the documents of each term begin in the other two arrays."""
     documents: np.ndarray
     """int32: rows of the corpus, ascending within a term."""
     times: np.ndarray
-    """float32: how often the term stands there."""
+    """float32: how often the term occurs in the document."""
     lengths: np.ndarray
-    """int64[documents]: the number of terms in each document, repeats counted."""
+    """int64[documents]: the number of terms in each document including repeats."""
 
 
-def collect(corpus: Texts, cutting: Analyzer) -> TermIndex:
-    """Count the terms of a corpus, and turn the counts over from documents to terms.
+def collect(corpus: Texts, analyzer: Analyzer) -> TermIndex:
+    """Count the terms of a corpus and invert the counts.
 
-    Only the counts are held, some six bytes for each term of each document, and eight more while they turn.
+    Only the counts are held in memory: about six bytes per term and document, and eight more while they are inverted.
     """
-    lexicon = Lexicon(cutting)
+    lexicon = Lexicon(analyzer)
     parts = [
-        _narrowed(lexicon.count(corpus.take(slice(start, start + BATCH)).texts))
+        _compact(lexicon.count(corpus.take(slice(start, start + BATCH)).texts))
         for start in range(0, max(len(corpus), 1), BATCH)
     ]
     lengths = np.concatenate([part.lengths for part in parts])
     vocabulary, rank = _sorted(lexicon.vocabulary)
     del lexicon
-    return TermIndex(pack(vocabulary), *_turned(parts, rank), lengths)
+    return TermIndex(pack(vocabulary), *_inverted(parts, rank), lengths)
 
 
-def _narrowed(part: Counts) -> Counts:
-    """Hold the counts in as few bytes as they need: one, mostly."""
+def _compact(part: Counts) -> Counts:
+    """Store the counts in as few bytes as they need, which is mostly one."""
     return part._replace(times=part.times.astype(np.min_scalar_type(part.times.max(initial=0))))
 
 
-def _turned(parts: list[Counts], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Turn counts over from documents to terms under their new numbers: starts, documents and times of a Collection.
+def _inverted(parts: list[Counts], rank: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Invert counts per document under new term numbers; return `starts`, `documents` and `times` of a TermIndex.
 
-    Every part is turned by itself, copied behind what its terms already have, and let go of.
+    Each part is inverted by itself, copied behind the earlier documents of its terms, and released.
     """
     from scipy import sparse
 
@@ -128,16 +130,16 @@ def _turned(parts: list[Counts], rank: np.ndarray) -> tuple[np.ndarray, np.ndarr
     while parts:
         part = parts.pop()
         shape = (len(part.starts) - 1, len(rank))
-        turned = sparse.csr_matrix((part.times, rank[part.terms], part.starts), shape=shape).tocsc()
-        held = np.diff(turned.indptr)
-        places = np.arange(len(turned.data)) + np.repeat(free - turned.indptr[:-1], held)
-        documents[places], times[places] = turned.indices + done, turned.data
-        free, done = free + held, done + shape[0]
+        by_term = sparse.csr_matrix((part.times, rank[part.terms], part.starts), shape=shape).tocsc()
+        counts = np.diff(by_term.indptr)
+        places = np.arange(len(by_term.data)) + np.repeat(free - by_term.indptr[:-1], counts)
+        documents[places], times[places] = by_term.indices + done, by_term.data
+        free, done = free + counts, done + shape[0]
     return starts, documents, times
 
 
 def _sorted(terms: list[str]) -> tuple[list[str], np.ndarray]:
-    """Sort terms, and return the new number of each old one."""
+    """Sort terms, and return the new number of each old one as int32[terms]."""
     order = sorted(range(len(terms)), key=terms.__getitem__)
     rank = np.empty(len(terms), np.int32)
     rank[order] = np.arange(len(terms), dtype=np.int32)
@@ -145,7 +147,7 @@ def _sorted(terms: list[str]) -> tuple[list[str], np.ndarray]:
 
 
 def pack(vocabulary: list[str]) -> np.ndarray:
-    """Write terms into an array of bytes; no term holds a line break.
+    """Return terms as one array of UTF-8 bytes, separated by line breaks, which no term contains.
 
     >>> unpack(pack(["eins", "übrig"]))
     ['eins', 'übrig']
@@ -154,12 +156,12 @@ def pack(vocabulary: list[str]) -> np.ndarray:
 
 
 def unpack(packed: np.ndarray) -> list[str]:
-    """Read terms back from an array of bytes."""
+    """Return the terms that `pack` wrote."""
     return packed.tobytes().decode().split("\n") if len(packed) else []
 
 
 def blocks(starts: np.ndarray, size: int = 4_000_000) -> Iterable[tuple[slice, slice]]:
-    """Cut a collection into runs of terms with about `size` entries: the terms, and their entries."""
-    cuts: Any = np.unique(np.searchsorted(starts, np.arange(0, starts[-1] + size, size)).clip(0, len(starts) - 1))
-    for first, last in pairwise(cuts):
+    """Divide a term index into blocks of about `size` entries; yield the terms of each block, and its entries."""
+    borders: Any = np.unique(np.searchsorted(starts, np.arange(0, starts[-1] + size, size)).clip(0, len(starts) - 1))
+    for first, last in pairwise(borders):
         yield slice(first, last), slice(starts[first], starts[last])

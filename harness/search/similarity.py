@@ -1,4 +1,4 @@
-"""Documents as an index keeps their vectors, and their products with queries: on the CPU, or on another device."""
+"""The vectors of documents as an index stores them, and their products with queries on the CPU or another device."""
 
 from __future__ import annotations
 
@@ -8,27 +8,30 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 
 from harness.artifacts.index import Index
+from harness.search.full_precision import full_precision
 
 Similarity = Literal["cosine", "dot", "euclidean"]
 FEW = 4
-"""Queries up to which one thread is faster with a pass over the documents for each than with a product of matrices."""
+"""The number of queries up to which, on one thread, a pass over the documents per query beats a matrix product."""
 ROOM = 1 << 28
-"""Scores that a GPU holds at a time, 1 GiB of them; a guess, halved where it does not suffice."""
+"""The number of scores that a GPU holds at a time, 1 GiB; an estimate that is halved when memory runs out."""
 
 
 class Documents(NamedTuple):
-    """The vectors of an index as they are kept: float32[documents, dimensions], int8 ones, or packed bits."""
+    """The vectors of an index and what is needed to compare them."""
 
     vectors: np.ndarray
+    """The stored vectors, [documents, dimensions] of float32 or int8, or packed bits as uint8."""
     squares: np.ndarray
-    """Of the lengths, float64: one a document, or one bound for all."""
+    """The squared lengths, float64: one per document, or one upper bound for all."""
     similarity: Similarity
+    """How queries and documents are compared."""
     lengths: np.ndarray | None = None
-    """Of int8 vectors, where they are to be compared at length 1."""
+    """The lengths of int8 vectors that are compared at unit length, float32[documents]."""
 
     @classmethod
     def of(cls, index: Index) -> Documents:
-        """Read an index; nothing is copied."""
+        """Return the documents of an index without copying its arrays."""
         arrays = {name: np.asarray(array) for name, array in index.arrays.items()}
         vectors, lengths = arrays["vectors"], arrays.get("lengths")
         squares = arrays["squares"] if "squares" in arrays else _bound(vectors, lengths)
@@ -36,40 +39,43 @@ class Documents(NamedTuple):
 
     @property
     def dimensions(self) -> int:
-        """How many coordinates a vector has: eight to a byte of bits."""
+        """The number of dimensions of a vector; a byte of packed bits has eight."""
         return int(self.vectors.shape[1]) * (8 if self.vectors.dtype == np.uint8 else 1)
 
     @property
-    def whole(self) -> bool:
-        """Whether the vectors are kept as they are compared."""
+    def is_float32(self) -> bool:
+        """Whether the vectors are stored as float32, in which they are compared."""
         return self.vectors.dtype == np.float32
 
     def floats(self, which: slice | np.ndarray) -> np.ndarray:
-        """Return some vectors as they are compared, float32[..., dimensions]."""
-        found = floats(self.vectors[which])
-        return found if self.lengths is None else found / self.lengths[which][..., None]
+        """Return the vectors of some documents as they are compared, float32[..., dimensions]."""
+        vectors = floats(self.vectors[which])
+        return vectors if self.lengths is None else vectors / self.lengths[which][..., None]
 
-    def asked(self, queries: np.ndarray) -> np.ndarray:
-        """Return queries as they are compared. Bits are +1 and -1, so cosine takes their length from the queries."""
-        found = prepared(floats(queries), self.similarity)
+    def prepare_queries(self, queries: np.ndarray) -> np.ndarray:
+        """Return queries as they are compared, float32[queries, dimensions].
+
+        Bits stand for +1 and -1, so all documents have the same length; for cosine the queries are divided by it.
+        """
+        vectors = prepared(floats(queries), self.similarity)
         if self.similarity == "cosine" and self.vectors.dtype == np.uint8:
-            found = found / np.float32(max(self.dimensions, 1) ** 0.5)
-        return found
+            vectors = vectors / np.float32(max(self.dimensions, 1) ** 0.5)
+        return vectors
 
 
 def _bound(vectors: np.ndarray, lengths: np.ndarray | None) -> np.ndarray:
-    """Return float64[1] that no squared length exceeds, for int8 and for bits."""
+    """Return an upper bound of the squared lengths of int8 vectors or bits, float64[1]."""
     if vectors.dtype == np.uint8:
         return np.array([8.0 * vectors.shape[1]])
     return np.array([128.0**2 * vectors.shape[1] if lengths is None else 1.001])
 
 
 SIGNS = np.unpackbits(np.arange(256, dtype=np.uint8)[:, None], axis=1).astype(np.float32) * 2 - 1
-"""The eight coordinates that a byte stands for."""
+"""The eight coordinates that each byte encodes, float32[256, 8] of +1 and -1."""
 
 
 def floats(array: np.ndarray) -> np.ndarray:
-    """Return float32 vectors, int8 ones or packed bits as float32.
+    """Convert float32 vectors, int8 vectors or packed bits to float32.
 
     >>> floats(np.array([[0b10000001]], np.uint8)).tolist()
     [[1.0, -1.0, -1.0, -1.0, -1.0, -1.0, -1.0, 1.0]]
@@ -81,7 +87,7 @@ def floats(array: np.ndarray) -> np.ndarray:
 
 
 def prepared(array: np.ndarray, similarity: Similarity) -> np.ndarray:
-    """Return float32 vectors as a similarity wants them: at length 1 for cosine, where zero stays zero."""
+    """Return vectors as float32, for cosine normalised to unit length; a zero vector stays zero."""
     array = np.ascontiguousarray(array, dtype=np.float32)
     if similarity != "cosine":
         return array
@@ -91,72 +97,72 @@ def prepared(array: np.ndarray, similarity: Similarity) -> np.ndarray:
 
 
 class Products:
-    """Products of queries and documents on the CPU: they rank as the similarity does, but for rounding.
+    """Products of queries and documents on the CPU, which rank like the similarity except for rounding.
 
-    For `euclidean` it is q·d - |d|²/2, which falls as the distance rises.
+    For `euclidean` the product is q·d - |d|²/2, which falls as the distance rises.
     """
 
     room: int | None = None
-    """Scores that a device holds at a time where it has much memory of its own; None: as many as suit a CPU's cache."""
+    """The number of scores that a device with its own memory holds at a time; None for what suits a CPU's cache."""
     lack: tuple[type[Exception], ...] = ()
-    """What is raised where memory does not suffice, and less at a time may do."""
+    """The exceptions that mean that memory has run out, and that a smaller block may fit."""
 
     def __init__(self, documents: Documents, threads: int = 1) -> None:
+        """`threads` is the number of threads that the BLAS has."""
         self.documents, self.threads = documents, threads
         self.halves: Any = None
         if documents.similarity == "euclidean":
             self.halves = (documents.squares / 2).astype(np.float32)
 
     def of(self, queries: np.ndarray, part: slice) -> Any:
-        """Return [queries, documents] for some documents, where it was calculated."""
-        found = self.times(queries, part)
+        """Return the products with some documents, an array or tensor [queries, documents] on the device."""
+        products = self.times(queries, part)
         if self.halves is not None:
-            found -= self.halves[part]
-        return found
+            products -= self.halves[part]
+        return products
 
     def times(self, queries: np.ndarray, part: slice) -> Any:
-        """Multiply; few queries are limited by the memory, which einsum reads faster than the BLAS on one thread."""
-        held = self.documents.floats(part)
+        """Return the dot products; for few queries on one thread, einsum reads memory faster than the BLAS."""
+        vectors = self.documents.floats(part)
         if self.threads == 1 and len(queries) <= FEW:
-            return np.stack([np.einsum("nd,d->n", held, query) for query in queries])
-        return queries @ held.T
+            return np.stack([np.einsum("nd,d->n", vectors, query) for query in queries])
+        return queries @ vectors.T
 
     def kth(self, products: Any, depth: int) -> np.ndarray:
-        """Return what stands at place `depth` of each row."""
+        """Return the `depth`-th highest product of each row."""
         return kth(products, depth)
 
     def relieve(self) -> None:
-        """Give back, after a lack of memory, what is kept for later."""
+        """Release cached memory after memory has run out."""
 
     def above(self, products: Any, bar: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Return row, column and product of all that reach the bar of their row, row by row."""
+        """Return the row, column and value of all products that reach the bar of their row, in order of rows."""
         places = np.flatnonzero(products >= bar[:, None])
         rows, columns = np.divmod(places, products.shape[1])
         return rows, columns, products.ravel()[places]
 
 
 class DeviceProducts(Products):
-    """The same with torch, on a device that holds all vectors.
+    """The same products, computed by torch on a device that holds all vectors.
 
-    Reduced vectors come to it block by block, and so do whole ones that it has no room for.
+    Reduced vectors, and float32 vectors for which the device has no room, are copied to it block by block.
     """
 
     def __init__(self, documents: Documents, device: str, halved: Callable[[], None] = lambda: None) -> None:
-        """`halved` is called where memory does not suffice, and less is done at a time."""
+        """`halved` is called whenever memory runs out and the next block is smaller."""
         import torch
 
         super().__init__(documents)
         self.halved = halved
-        torch.set_float32_matmul_precision("highest")  # TF32 would err by more than the margin
         self.torch, self.device = torch, device
         self.room = None if device == "cpu" else ROOM
         self.lack = (torch.cuda.OutOfMemoryError,)
         self.halves = None if self.halves is None else self.put(self.halves)
-        self.vectors = self.held(documents)
+        self.vectors = self._move(documents)
 
-    def held(self, documents: Documents) -> Any:
-        """Return all vectors on the device, None where they are reduced or do not fit."""
-        if not documents.whole:
+    def _move(self, documents: Documents) -> Any:
+        """Return all vectors on the device; None if they are reduced or do not fit."""
+        if not documents.is_float32:
             return None
         try:
             return self.put(documents.vectors)
@@ -165,7 +171,7 @@ class DeviceProducts(Products):
             return None
 
     def relieve(self) -> None:
-        """Give back what the device keeps for later, after a lack of memory."""
+        """Release the memory that torch caches on the device, after memory has run out."""
         self.halved()
         self.torch.cuda.empty_cache()
 
@@ -174,33 +180,29 @@ class DeviceProducts(Products):
         return self.torch.tensor(array, device=self.device)
 
     def times(self, queries: np.ndarray, part: slice) -> Any:
-        """Multiply on the device."""
-        held = self.put(self.documents.floats(part)) if self.vectors is None else self.vectors[part]
-        return self.put(queries) @ held.T
+        """Return the dot products as a tensor on the device."""
+        vectors = self.put(self.documents.floats(part)) if self.vectors is None else self.vectors[part]
+        with full_precision:  # TF32 errs by more than the margin of `nearest`
+            return self.put(queries) @ vectors.T
 
     def kth(self, products: Any, depth: int) -> np.ndarray:
-        """Select on the device."""
-        found: np.ndarray = products.topk(depth, dim=1).values[:, -1].cpu().numpy()
-        return found
+        """Return the `depth`-th highest product of each row, selected on the device."""
+        values: np.ndarray = products.topk(depth, dim=1).values[:, -1].cpu().numpy()
+        return values
 
     def above(self, products: Any, bar: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Compare on the device, and bring home what reaches the bar."""
+        """Return what reaches the bar, compared on the device."""
         rows, columns = (products >= self.put(bar)[:, None]).nonzero(as_tuple=True)
         return rows.cpu().numpy(), columns.cpu().numpy(), products[rows, columns].cpu().numpy()
 
 
 def on_device(documents: Documents, device: str, threads: int, halved: Callable[[], None] = lambda: None) -> Products:
-    """Return products on a device; on the CPU with that many threads of the BLAS, from now on."""
-    if device != "cpu":
-        return DeviceProducts(documents, device, halved)
-    from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
-
-    threadpool_limits(limits=threads, user_api="blas")
-    return Products(documents, threads)
+    """Return the products on a device; `threads` is the number of threads that the BLAS has on the CPU."""
+    return Products(documents, threads) if device == "cpu" else DeviceProducts(documents, device, halved)
 
 
 def kth(products: np.ndarray, depth: int) -> np.ndarray:
-    """Return what stands at place `depth` of each row, counted from the highest."""
+    """Return the `depth`-th highest product of each row."""
     place = products.shape[1] - depth
-    found: np.ndarray = np.partition(products, place, axis=1)[:, place]
-    return found
+    values: np.ndarray = np.partition(products, place, axis=1)[:, place]
+    return values

@@ -1,4 +1,4 @@
-"""A stage is settings plus `open`; a node is a stage placed in a plan, named by what it is and what it reads."""
+"""The contract for stages: a base class for each role, and the nodes that a plan is made of."""
 
 from harness.stage.base import Runtime, Stage, TwoSided
 from harness.stage.leaves import (

@@ -1,4 +1,4 @@
-"""How stages are put into words, the same wherever a person meets them."""
+"""Descriptions of stages for people, used by plans, progress lines, the store and reports."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from harness.stage.node import Node, side_of
 
 
 def describe_node(node: Node) -> str:
-    """Name a stage with the settings that differ from their defaults.
+    """Return the role and name of a stage, with the settings that differ from their defaults.
 
     >>> from harness.stage import CorpusSource
     >>> describe_node(Node(CorpusSource(content="x")))
@@ -19,17 +19,17 @@ def describe_node(node: Node) -> str:
     if isinstance(stage, Source):
         return f"read {stage.name}"
     fields = type(stage).model_fields
-    said = {
+    changed = {
         key: value
         for key, value in stage.model_dump(exclude=set(stage.inert)).items()
         if key in fields and key not in stage.planned and value != fields[key].get_default()
     }
-    settings = " ".join(f"{key}={_plain(value)}" for key, value in said.items() if value not in (None, {}, []))
+    settings = " ".join(f"{key}={_plain(value)}" for key, value in changed.items() if value not in (None, {}, []))
     return f"{stage.role} {stage.name}" + (f" [{settings}]" if settings else "")
 
 
 def describe_side(node: Node) -> str:
-    """Say whether a stage that both sides pass through stands on the side of the documents or of the queries."""
+    """Return what a two-sided stage processes, as " of queries", " of documents" or " of drafts"; "" for others."""
     if not isinstance(node.stage, TwoSided):
         return ""
     if node.stream[0].gives is DraftTexts:

@@ -1,4 +1,4 @@
-"""The leaves of every plan: parts of data sets, run files and models, named by their content."""
+"""The inputs of a plan: parts of data sets, run files and models, identified by their content."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ from harness.stage.base import Stage
 
 
 class Source(Stage):
-    """A leaf: one part of a data set, or a model, named by the checksum of its content (or its published revision)."""
+    """A part of a data set, a run file or a model, identified by the checksum of its content or its revision."""
 
     role = "source"
     takes: ClassVar[tuple[type[Artifact], ...]] = ()
     rowwise = False
     content: str
+    """The checksum of the content, or the published id and revision of a model."""
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """A source is its content, and nothing else."""
+        """The fingerprint of a source covers its content alone."""
         return {"stage": f"{self.role}/{self.name}", "content": self.content}
 
 
@@ -48,21 +49,21 @@ class QrelsSource(Source):
 
 
 class ReferencesSource(Source):
-    """Reference answers and tags of a data set."""
+    """The reference answers and tags of a data set."""
 
     name = "references"
     gives = References
 
 
 class SpansSource(Source):
-    """Gold spans of a data set."""
+    """The gold spans of a data set."""
 
     name = "spans"
     gives = Spans
 
 
 class RunfileSource(Source):
-    """A run file of a system that is not ours."""
+    """The run file of another system."""
 
     name = "runfile"
     gives = RunLines

@@ -1,4 +1,4 @@
-"""The roles from runs on: to another run, or to what a reader gets."""
+"""Base classes of the roles that take a run: they return another run, or the contexts for a reader."""
 
 from __future__ import annotations
 
@@ -19,59 +19,63 @@ from harness.stage.base import Runtime, Stage
 
 
 class Fuser(Stage):
-    """Several runs of the same queries to one."""
+    """Fuses several runs of the same queries into one."""
 
     role = "fuse"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Run
     depth: int
+    """The maximum number of documents per query."""
 
     def open(self, runtime: Runtime) -> Callable[..., Run]:
-        """The call takes one Run a chain, in the order the suite names them."""
+        """The call takes one Run per fused system, in the order of `of`."""
         raise NotImplementedError
 
 
 class ScoreFuser(Fuser):
-    """Several searches to one run, by the scores of all documents: what it joins are searches, not runs of theirs."""
+    """Fuses several searches into one run by the scores of all documents, not only of those in their runs."""
 
     role = "fuse"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Queries, Vectors, SparseVectors)
     planned: ClassVar[frozenset[str]] = frozenset({"searchers"})
     searchers: tuple[dict[str, Any], ...] = ()
-    """The recipes of the searchers it asks, their depth left out: a part of what names the run."""
+    """The recipes of the searchers, without their depth; part of the fingerprint of the run."""
 
     def over(self, searchers: Sequence[Stage]) -> Self:
-        """Return the stage with the searchers whose scores it joins, in the order of `of`. ValueError says why not."""
+        """Return the stage with the searchers whose scores it fuses, in the order of `of`.
+
+        Raises ValueError if it cannot fuse these searchers.
+        """
         recipes = [searcher.recipe for searcher in searchers]
-        said = [r | {"settings": {k: v for k, v in r["settings"].items() if k != "depth"}} for r in recipes]
-        return self.model_copy(update={"searchers": tuple(said)})
+        searches = [r | {"settings": {k: v for k, v in r["settings"].items() if k != "depth"}} for r in recipes]
+        return self.model_copy(update={"searchers": tuple(searches)})
 
     def open(self, runtime: Runtime, *indexes: Index) -> Callable[..., Run]:
-        """Open one index a searcher; the call takes for each of them the queries, or their vectors."""
+        """Open one index per searcher; the call takes the queries, or their vectors, once per searcher."""
         raise NotImplementedError
 
 
 class Tuner(Stage):
-    """Several runs of the same queries to one: each query gets the answer of one of them. No suite names it."""
+    """Answers each query with one of several candidate runs. Created by `tune:` in a fusion, not named in a suite."""
 
     role = "tune"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Run
 
     def open(self, runtime: Runtime, *scores: Scores) -> Callable[..., Run]:
-        """Choose by the scores, one Scores a candidate; the call takes one Run a candidate."""
+        """Choose by the scores, one Scores per candidate; the call takes one Run per candidate."""
         raise NotImplementedError
 
 
 class Reranker(Stage):
-    """A run to the same documents in a better order."""
+    """Reorders the first documents of a run by reading their texts."""
 
     role = "rerank"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Run
     uses_model: ClassVar[bool] = True
     reads_pairs: ClassVar[bool] = False
-    """Whether the model reads the query and each of `depth` documents together, so that their tokens can be counted."""
+    """Whether the model reads the query together with each of `depth` documents, so that their tokens are counted."""
     chunk_rows: ClassVar[int] = 64
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, model: Model | None) -> Callable[[Run], Run]:
@@ -80,42 +84,42 @@ class Reranker(Stage):
 
 
 class Rescorer(Stage):
-    """A run to the same documents in a better order, by vectors of documents and queries that are made beforehand.
+    """Reorders the first documents of a run by vectors of the documents and queries that were computed beforehand.
 
-    A suite calls it `rerank` as well. It stands behind an encoder of its own: `model` and the settings of that are said
-    here, and its vectors are those of any other system that encodes alike.
+    In a suite its role is `rerank`, and its step takes `model` and the other settings of the encoder too. The vectors
+    are shared with all systems that encode with the same settings.
     """
 
     role = "rerank"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Run
     encoder: ClassVar[str]
-    """The encoder whose vectors it compares, as the registry names it."""
+    """The encoder whose vectors it compares, as `role/name`."""
     chunk_rows: ClassVar[int] = 1024
     depth: int
-    """How many documents of each query are put in a new order; those below follow as they stood."""
+    """The number of documents per query that are reordered; the documents below them keep their order."""
 
     def open(self, runtime: Runtime, documents: Any, queries: Any) -> Callable[[Run], Run]:
-        """Hold the vectors; the call reorders a Run, whose `rows` are rows of `queries`."""
+        """Keep the vectors; the call reorders a Run, whose `rows` are rows of `queries`."""
         raise NotImplementedError
 
 
 class Collapser(Stage):
-    """A run of passages to a run of their documents."""
+    """Turns a run of passages into a run of their documents."""
 
     role = "collapse"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Run
 
     def open(self, runtime: Runtime, passages: Passages) -> Callable[[Run], Run]:
-        """The call gives each document that a Run of the passages found a score, and all of them in canonical order."""
+        """The call turns a Run of the passages into a Run of their documents, in canonical order."""
         raise NotImplementedError
 
 
 class Arranger(Stage):
-    """A run to the texts that a reader gets for each query. `model` is whose tokenizer counts, where a suite names one.
+    """Turns a run into the contexts that a reader gets for each query. The tokenizer of `model`, if given, counts.
 
-    What a system answers is still its run: contexts are made beside it.
+    Contexts are an additional output: the system is still scored by its run.
     """
 
     role = "arrange"
@@ -124,27 +128,28 @@ class Arranger(Stage):
     uses_model: ClassVar[bool] = True
     needs_model: ClassVar[bool] = False
     of_passages: ClassVar[bool] = False
-    """Whether the run must be one of passages."""
+    """Whether the run must contain passages."""
     chunk_rows: ClassVar[int] = 1024
 
     def open(
         self, runtime: Runtime, texts: Corpus, corpus: Corpus, queries: Queries, model: Model | None
     ) -> Callable[[Run], Contexts]:
-        """Hold the texts; the call arranges a Run of them: passages of the corpus, or the corpus itself.
+        """Keep the texts; the call arranges a Run of `texts`, whose `rows` are rows of `queries`.
 
-        Its `rows` are rows of `queries`.
+        `texts` are the passages of the corpus, or the corpus itself.
         """
         raise NotImplementedError
 
 
 class Filter(Stage):
-    """A run to the same run without some documents, cut at `depth`. No suite names it: the data set asks for it."""
+    """Removes some documents from a run. Added for data sets that require it, not named in a suite."""
 
     role = "filter"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Run
     depth: int
+    """The maximum number of documents per query after filtering."""
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries) -> Callable[[Run], Run]:
-        """The call takes documents out of a Run, whose `rows` are rows of `queries`."""
+        """The call removes documents from a Run, whose `rows` are rows of `queries`."""
         raise NotImplementedError

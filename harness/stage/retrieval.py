@@ -1,4 +1,4 @@
-"""The roles from documents and queries to a run."""
+"""Base classes of the roles that lead from documents and queries to a run."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from harness.stage.base import NONE, Runtime, Side, Stage, TwoSided
 
 
 class Chunker(Stage):
-    """Documents to passages that know their documents. `model` is whose tokenizer counts where `uses_model` says so."""
+    """Splits documents into passages. If `uses_model`, the tokenizer of `model` counts; otherwise `model` is None."""
 
     role = "chunk"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus,)
@@ -28,31 +28,31 @@ class Chunker(Stage):
     uses_model: ClassVar[bool] = False
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Corpus], Passages]:
-        """The call cuts the documents of a Corpus."""
+        """The call splits the documents of a Corpus."""
         raise NotImplementedError
 
 
 class DraftUse(NamedTuple):
-    """What a plan makes of the drafts of each query."""
+    """How a plan uses the drafts of each query."""
 
     kind: Literal["replace", "fuse", "average"]
-    """`replace`: the one text is the query for all that follows. `fuse`: each is searched with, and the runs are joined
-    by `fuse: rrf`. `average`: each is encoded as a document, and the mean of their vectors is searched with."""
+    """`replace`: the draft replaces the query in all later stages. `fuse`: each draft is searched with, and the runs
+    are fused by `fuse: rrf`. `average`: each draft is encoded as a document, and the search uses the mean vector."""
     n: int = 1
-    """How many texts of a query there are, its own not counted."""
+    """The number of drafts per query."""
     with_query: bool = False
-    """Whether the query itself is one of what is fused or averaged."""
+    """Whether the query itself is fused or averaged too."""
     repeat_query: int = 0
-    """How often the query itself stands before the text that replaces it."""
+    """How many times the query is prepended to the draft that replaces it."""
     k: float = 60
-    """That of `fuse: rrf`."""
+    """The constant `k` of `fuse: rrf`."""
 
 
 class Rewriter(Stage):
-    """Queries to texts that are searched with in their place, or beside them, as a language model writes them.
+    """Has a language model write drafts for each query, to be searched with instead of the query or together with it.
 
-    `model` is its weights, None where the settings name an endpoint. Settings that only a plan reads, in `use`, are
-    inert: they change no draft.
+    `model` holds the weights, and is None if the settings name an endpoint. Settings that only affect `use` are inert,
+    because they change no draft.
     """
 
     role = "rewrite"
@@ -61,32 +61,32 @@ class Rewriter(Stage):
     uses_model: ClassVar[bool] = True
     chunk_rows: ClassVar[int] = 16
     instruction: str
-    """What the model is asked for each query, which stands in the place of `{query}`."""
+    """The prompt; `{query}` is replaced by the query."""
 
     @property
     def use(self) -> DraftUse:
-        """What becomes of the drafts."""
+        """How the plan uses the drafts."""
         raise NotImplementedError
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Queries], Drafts]:
-        """Load the weights, or open the endpoint; the call has the drafts of Queries written."""
+        """Load the weights or open the endpoint; the call writes the drafts of Queries."""
         raise NotImplementedError
 
 
 class DraftReader(Stage):
-    """What becomes of drafts before they are encoded or searched with, or of their vectors. No suite names it."""
+    """Selects the texts of drafts, or averages their vectors. Added by the plan, not named in a suite."""
 
     role = "draft"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Drafts,)
     gives: ClassVar[type[Artifact]] = Queries
 
     def open(self, runtime: Runtime) -> Callable[..., Rows]:
-        """The call takes Drafts, or one Vectors for each text of a query."""
+        """The call takes Drafts, or one Vectors per text of a query."""
         raise NotImplementedError
 
 
 class Encoder(TwoSided):
-    """Text to vectors. `model` is the weights where `uses_model` says so, else None."""
+    """Encodes texts as vectors. If `uses_model`, `model` holds the weights; otherwise it is None."""
 
     role = "encode"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus, Queries)
@@ -98,42 +98,43 @@ class Encoder(TwoSided):
         """Load the weights; the call encodes Corpus or Queries."""
         raise NotImplementedError
 
-    def said_prompt(self, side: Side) -> str:
-        """Return the text that stands before each text of a side, or `prompts.OWN` or `SWAPPED` for the model's."""
+    def prompt_setting(self, side: Side) -> str:
+        """Return the prompt of a side; `prompts.OWN` or `prompts.SWAPPED` if the model's configuration decides it."""
         del side
         return NONE
 
 
 class Reducer(TwoSided):
-    """Vectors to smaller vectors."""
+    """Makes vectors smaller."""
 
     role = "reduce"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Vectors,)
     gives: ClassVar[type[Artifact]] = Vectors
     fitted: ClassVar[bool] = False
-    """Whether it must see all documents' vectors first, on either side."""
+    """Whether it must be fitted to the vectors of all documents before it can reduce either side."""
 
     @property
     def of_queries(self) -> bool:
-        """Whether queries are reduced too; else they stay what they are."""
+        """Whether the vectors of queries are reduced too; if not, they stay unchanged."""
         return True
 
     def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Any], Rows]:
-        """Fit to the documents' vectors where it is `fitted`; the call reduces Vectors."""
+        """Fit to the documents' vectors if `fitted`; the call reduces Vectors."""
         raise NotImplementedError
 
 
 class Indexer(Stage):
-    """Documents, or their vectors, to an index that holds all its searcher needs."""
+    """Builds an index from documents or their vectors; it contains everything that its searcher needs."""
 
     role = "index"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Corpus, Vectors)
     gives: ClassVar[type[Artifact]] = Index
     rowwise = False
     exact: ClassVar[bool] = True
-    """Whether its searcher finds what a search of all would; one that says False takes Vectors and a `similarity`.
+    """Whether its searcher returns what an exhaustive search would.
 
-    A plan then measures what it misses: its searches are held against an exact one over the same vectors.
+    If False, the indexer must take Vectors and have a setting `similarity`, and the plan measures index recall: the
+    search is compared with an exact search over the same vectors.
     """
 
     def open(self, runtime: Runtime) -> Callable[[Any], Index]:
@@ -142,36 +143,38 @@ class Indexer(Stage):
 
 
 class Searcher(Stage):
-    """Queries, or their vectors, to a run. `k` is the depth of the run; a suite says `depth`."""
+    """Searches an index with queries or their vectors, and returns a run."""
 
     role = "search"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Queries, Vectors)
     gives: ClassVar[type[Artifact]] = Run
     reads: ClassVar[tuple[str, ...]] = ()
-    """The indexers whose index it opens; its own name if empty."""
+    """The names of the indexers whose index it can search; if empty, the indexer with its own name."""
     depth: int
+    """The maximum number of documents per query."""
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Any], Run]:
-        """Open the index; the call answers Queries or Vectors."""
+        """Open the index; the call searches with Queries or Vectors."""
         raise NotImplementedError
 
 
 class ExhaustiveSearcher(Searcher):
-    """A searcher that can score every document, those too that no run of it holds."""
+    """A searcher that can score every document, including those outside its run."""
 
     def scores(self, runtime: Runtime, index: Index) -> Callable[[Any], AllScores]:
-        """Open the index; the call scores all documents for Queries or their vectors, each query by itself."""
+        """Open the index; the call scores all documents for Queries or their vectors, each query independently."""
         raise NotImplementedError
 
 
 class RunReader(Stage):
-    """A run file of another system to a run of a data set's queries. `depth` is how many documents are kept."""
+    """Reads the run file of another system as a run of the data set's queries."""
 
     role = "runfile"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Queries,)
     gives: ClassVar[type[Artifact]] = Run
     depth: int
+    """The maximum number of documents per query that are kept."""
 
     def open(self, runtime: Runtime, lines: RunLines, corpus: Corpus) -> Callable[[Queries], Run]:
-        """The call gives the run of Queries, in rows of the corpus."""
+        """The call returns the run of Queries, whose documents are rows of the corpus."""
         raise NotImplementedError

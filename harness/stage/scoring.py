@@ -1,4 +1,4 @@
-"""The role `score`, by what is held against what."""
+"""Base classes of the role `score`, one for each kind of input and ground truth."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from harness.stage.base import Runtime, Stage
 
 
 class Scorer(Stage):
-    """A run and what is known to be right to one value a query."""
+    """Scores a run against judgements, one value per query."""
 
     role = "score"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Scores
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
-        """Resolve the judgements; the call scores a Run."""
+        """Resolve the judgements; the call scores a Run, whose `rows` are rows of `queries`."""
         raise NotImplementedError
 
 
 class SpanScorer(Stage):
-    """A run of passages, or of whole documents, and the spans that are known to be right to one value a query."""
+    """Scores a run of passages or whole documents against gold spans, one value per query."""
 
     role = "score"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
@@ -36,32 +36,32 @@ class SpanScorer(Stage):
     def open(
         self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
     ) -> Callable[[Run], Scores]:
-        """Resolve the spans; the call scores a Run of the passages, which are those of the corpus or the corpus itself.
+        """Resolve the spans; the call scores a Run of `passages`, whose `rows` are rows of `queries`.
 
-        Its `rows` are rows of `queries`.
+        `passages` are the passages of the corpus, or the corpus itself.
         """
         raise NotImplementedError
 
 
 class ContextScorer(Stage):
-    """The texts that readers get, and the spans that are known to be right, to one value a query."""
+    """Scores the contexts that a reader gets against gold spans, one value per query."""
 
     role = "score"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Contexts,)
     gives: ClassVar[type[Artifact]] = Scores
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, spans: Spans) -> Callable[[Contexts], Scores]:
-        """Hold the spans; the call scores Contexts, whose `rows` are rows of `queries`."""
+        """Keep the spans; the call scores Contexts, whose `rows` are rows of `queries`."""
         raise NotImplementedError
 
 
 class Comparison(Stage):
-    """A run and the run it ought to be to one value a query."""
+    """Compares a run with the ideal run, one value per query."""
 
     role = "score"
     takes: ClassVar[tuple[type[Artifact], ...]] = (Run,)
     gives: ClassVar[type[Artifact]] = Scores
 
     def open(self, runtime: Runtime, ideal: Run) -> Callable[[Run], Scores]:
-        """Hold the ideal; the call scores a Run, whose `rows` are rows of it."""
+        """Keep the ideal run; the call scores a Run, whose `rows` are rows of `ideal`."""
         raise NotImplementedError

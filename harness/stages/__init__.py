@@ -1,1 +1,1 @@
-"""The stages that ship with the harness, one file each."""
+"""The built-in stages: one folder per role, one file per name in a suite."""

@@ -1,4 +1,4 @@
-"""A matrix of a suite: one entry expanded into a system for each combination of its values."""
+"""Expands an entry with a `matrix` into one system per combination of its values."""
 
 from __future__ import annotations
 
@@ -11,34 +11,36 @@ from harness.errors import SuiteError, nearest
 from harness.suite.document import Document
 from harness.suite.document import Path as At
 
-LATER = ("dataset", "query", "n", "passages", "count")
-"""What a matrix leaves as it stands: the data set of a run file, and what stands in a question to a language model."""
+RESERVED = ("dataset", "query", "n", "passages", "count")
+"""Placeholders that a matrix leaves unchanged: the data set of a run file, and those in prompts of language models."""
 
 
-def _expand(key: str, value: Any, at: At, document: Document) -> list[tuple[str, list[Any], At]]:
-    """Give name, words and place of each system that an entry stands for."""
+def expand(key: str, value: Any, at: At, document: Document) -> list[tuple[str, list[Any], At]]:
+    """Return name, steps and path of each system that an entry stands for. Raises SuiteError for a wrong matrix."""
     if isinstance(value, list):
         return [(key, value, at)]
     if not isinstance(value, dict) or set(value) != {"matrix", "stages"}:
-        raise SuiteError("a system is a list of stages, or has the two words 'matrix' and 'stages'", document.place(at))
+        raise SuiteError("a system is a list of stages, or a mapping with 'matrix' and 'stages'", document.place(at))
     axes, stages = value["matrix"], value["stages"]
     if not isinstance(axes, dict) or not all(isinstance(axis, list) and axis for axis in axes.values()):
-        raise SuiteError("a matrix gives a list of values to each of its words", document.place((*at, "matrix")))
+        raise SuiteError("a matrix maps each name to a list of values", document.place((*at, "matrix")))
     for axis in axes:
         if f"{{{axis}}}" not in key:
             raise SuiteError(
-                f"the name {key!r} must hold '{{{axis}}}', or its systems share a name", document.place(at)
+                f"the name {key!r} must contain '{{{axis}}}', or several systems would have the same name",
+                document.place(at),
             )
-    found = []
+    systems = []
     for values in itertools.product(*axes.values()):
         chosen = dict(zip(axes, values, strict=True))
-        shown = {axis: _label(value) for axis, value in chosen.items()}
-        found.append((str(_put(key, shown, at, document)), _put(stages, chosen, at, document), (*at, "stages")))
-    return found
+        labels = {axis: _label(value) for axis, value in chosen.items()}
+        name = str(_fill_in(key, labels, at, document))
+        systems.append((name, _fill_in(stages, chosen, at, document), (*at, "stages")))
+    return systems
 
 
 def _label(value: Any) -> Any:
-    """Write a mapping or a list of a matrix so that it can stand in a name: its words, joined, the first 60 letters.
+    """Write a mapping or a list of a matrix for use in a name: its words joined by hyphens, up to 60 characters.
 
     >>> _label({"query": "Find: ", "document": ""}), _label("none"), _label(0.5)
     ('query-Find-document', 'none', 0.5)
@@ -49,17 +51,17 @@ def _label(value: Any) -> Any:
     return "-".join(re.findall(r"\w+", " ".join(parts)))[:60]
 
 
-def _put(value: Any, chosen: Mapping[str, Any], at: At, document: Document) -> Any:
-    """Put the chosen values for `{word}`; a text that is nothing but `{word}` becomes the value itself."""
+def _fill_in(value: Any, chosen: Mapping[str, Any], at: At, document: Document) -> Any:
+    """Replace `{name}` by the chosen value in every text; a text that is only `{name}` becomes the value itself."""
     if isinstance(value, dict):
-        return {key: _put(item, chosen, at, document) for key, item in value.items()}
+        return {key: _fill_in(item, chosen, at, document) for key, item in value.items()}
     if isinstance(value, list):
-        return [_put(item, chosen, at, document) for item in value]
+        return [_fill_in(item, chosen, at, document) for item in value]
     if not isinstance(value, str):
         return value
-    chosen = {**{word: f"{{{word}}}" for word in LATER}, **chosen}
-    for word in re.findall(r"\{(\w+)\}", value):
-        if word not in chosen:
-            raise SuiteError(f"the matrix has no {word!r}; {nearest(word, chosen)}", document.place(at))
+    chosen = {**{name: f"{{{name}}}" for name in RESERVED}, **chosen}
+    for name in re.findall(r"\{(\w+)\}", value):
+        if name not in chosen:
+            raise SuiteError(f"the matrix has no {name!r}; {nearest(name, chosen)}", document.place(at))
     whole = re.fullmatch(r"\{(\w+)\}", value)
     return chosen[whole[1]] if whole else re.sub(r"\{(\w+)\}", lambda match: str(chosen[match[1]]), value)

@@ -1,4 +1,4 @@
-"""A price file, or the words of one in a suite, to Prices; an error names its place and the nearest right word."""
+"""Reads prices from a price file or from the `prices` block of a suite."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from harness.suite.document import Document, read, validate
 
 
 def load_prices(path: Path) -> Prices:
-    """Read a price file. SuiteError for a mistake, and for a price without a date or a source."""
+    """Read a price file. Raises SuiteError for any mistake, and for a price without a date or a source."""
     try:
         text = path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        beside = [other.name for other in path.parent.glob("*.yaml")] if path.parent.is_dir() else []
-        missing = f"there is no such price file; {nearest(path.name, beside)}"
+    except FileNotFoundError:
         raise SuiteError(
-            missing if isinstance(error, FileNotFoundError) else str(error), Place(relative(path))
+            f"no such price file; {_nearest_file(path.name, path.parent)}", Place(relative(path))
         ) from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise SuiteError(str(error), Place(relative(path))) from None
     document = read(text, relative(path))
     if not isinstance(document.values, dict):
         raise SuiteError("a price file is a mapping: date, host, hosts, models, …", document.place(()))
@@ -29,24 +29,27 @@ def load_prices(path: Path) -> Prices:
 
 
 def _refuse_undated(prices: Prices, document: Document) -> None:
-    """Refuse a price of which nobody could say later when and where it stood."""
+    """Refuse a price without a date or a source, because nobody could check it later."""
     for entry in prices.entries():
-        one, place = entry.beside, document.place(entry.path)
-        if (one.date or prices.date) is None:
-            raise SuiteError(f"the price of {entry.title} has no date: say date: YYYY-MM-DD", place)
-        if (one.source or prices.source) is None and not one.example:
-            raise SuiteError(f"the price of {entry.title} has no source, nor says example: true", place)
+        priced, place = entry.beside, document.place(entry.path)
+        if (priced.date or prices.date) is None:
+            raise SuiteError(f"the price of {entry.title} has no date; add date: YYYY-MM-DD", place)
+        if (priced.source or prices.source) is None and not priced.example:
+            raise SuiteError(f"the price of {entry.title} has no source; add source: URL, or example: true", place)
 
 
-def prices_of(said: Any, base: Path, document: Document) -> Prices | None:
-    """Read what a suite says of prices: a file beside it, or the words themselves. SuiteError for a mistake."""
-    if said is None:
+def prices_of(value: Any, base: Path, document: Document) -> Prices | None:
+    """Read `prices` of a suite: the path of a price file, relative to `base`, or a mapping. Raises SuiteError."""
+    if value is None:
         return None
-    if isinstance(said, str) and not (base / said).exists():
-        beside = [other.name for other in base.glob("*.yaml")]
-        raise SuiteError(f"there is no price file {said!r}; {nearest(said, beside)}", document.place(("prices",)))
-    if isinstance(said, str):
-        return load_prices(base / said)
-    if not isinstance(said, dict):
-        raise SuiteError("prices is a file, or a mapping as {host: 0.17 USD/h}", document.place(("prices",)))
-    return validate(Prices, said, ("prices",), document)
+    if isinstance(value, str) and not (base / value).exists():
+        raise SuiteError(f"no such price file {value!r}; {_nearest_file(value, base)}", document.place(("prices",)))
+    if isinstance(value, str):
+        return load_prices(base / value)
+    if not isinstance(value, dict):
+        raise SuiteError("prices must be a file or a mapping such as {host: 0.17 USD/h}", document.place(("prices",)))
+    return validate(Prices, value, ("prices",), document)
+
+
+def _nearest_file(name: str, folder: Path) -> str:
+    return nearest(name, [other.name for other in folder.glob("*.yaml")] if folder.is_dir() else [])

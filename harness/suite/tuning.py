@@ -1,4 +1,4 @@
-"""Parameters that are chosen by judgements: what a suite says of them, and the choice itself."""
+"""The `tune` block of a fusion: the settings to try, and the judgements by which the best of them is chosen."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import UserError
-from harness.measures.parse import parse
+from harness.measures.scoring.parse import parse
 from harness.stage import Stage
 
 
 class Tune(BaseModel):
-    """The words under `tune`; every other word is a setting of the stage with the list of its candidates."""
+    """The keys under `tune`; every other key is a setting of the stage with a list of candidate values."""
 
     model_config = ConfigDict(frozen=True, extra="allow")
 
     measure: str
     train: str | None = None
-    """A data set of the suite that is for tuning only."""
+    """The data set to choose on; no system is reported on it."""
     folds: int | None = Field(default=None, ge=2)
-    """Cross-validation: queries of a fold are answered with what is best on the other folds."""
+    """Cross-validation: the queries of a fold are answered with the candidate that is best on the other folds."""
     seed: int = 0
-    """Of the draw of the folds."""
+    """The seed by which queries are assigned to folds."""
 
 
 @dataclass(frozen=True)
 class Tuning:
-    """What a step tries, and by which judgements it chooses."""
+    """The candidates of a step, and the judgements by which it chooses among them."""
 
     candidates: tuple[Stage, ...]
     measure: str
@@ -39,19 +39,19 @@ class Tuning:
     seed: int
 
 
-def read_tuning(words: Mapping[str, Any], build: Callable[[Mapping[str, Any]], Stage]) -> Tuning:
-    """Read the words under `tune`; `build` makes a stage of chosen settings.
+def read_tuning(block: Mapping[str, Any], build: Callable[[Mapping[str, Any]], Stage]) -> Tuning:
+    """Read a `tune` block; `build` makes the stage for some chosen settings.
 
-    Raises UserError, and pydantic's ValidationError, for what is not right.
+    Raises UserError, and pydantic's ValidationError, for invalid values.
     """
-    said = Tune.model_validate(words)
-    lists = said.model_extra or {}
+    tune = Tune.model_validate(block)
+    lists = tune.model_extra or {}
     for key, values in lists.items():
         if not isinstance(values, list) or not values:
-            raise UserError(f"tune, {key}: give the list of values to try, found {values!r}")
-    if (said.train is None) == (said.folds is None):
-        raise UserError("'tune' says either train: DATASET, which is then for tuning only, or folds: NUMBER")
-    tried = [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
-    if len(tried) < 2:
-        raise UserError("'tune' has nothing to choose from: give at least two values of a setting")
-    return Tuning(tuple(map(build, tried)), str(parse(said.measure)), said.train, said.folds, said.seed)
+            raise UserError(f"tune, {key}: expected a list of values to try, found {values!r}")
+    if (tune.train is None) == (tune.folds is None):
+        raise UserError("'tune' needs either train: DATASET, a data set for tuning only, or folds: NUMBER")
+    combinations = [dict(zip(lists, values, strict=True)) for values in itertools.product(*lists.values())]
+    if len(combinations) < 2:
+        raise UserError("'tune' has nothing to choose from: list at least two values of a setting")
+    return Tuning(tuple(map(build, combinations)), str(parse(tune.measure)), tune.train, tune.folds, tune.seed)

@@ -12,8 +12,8 @@ import numpy as np
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.trec.write import lines_checksum
 from harness.errors import DataError, Place, UserError, relative
-from harness.measures.names import Measure
-from harness.measures.parse import of_spans, parse
+from harness.measures.scoring.names import Measure
+from harness.measures.scoring.parse import of_spans, parse
 from harness.results import Measurement, Results
 from harness.results.facts import DatasetFacts
 from harness.results.files import read_run_json

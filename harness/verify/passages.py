@@ -13,8 +13,8 @@ from harness.artifacts.base import find_ids
 from harness.artifacts.run import NONE
 from harness.artifacts.run_lines import RunLines
 from harness.errors import DataError, Place, UserError, relative
-from harness.measures.gold_spans import Gold, Places
-from harness.measures.ranked import Ranked, lists_of
+from harness.measures.scoring.gold_spans import Gold, Places
+from harness.measures.scoring.ranked import Ranked, lists_of
 from harness.results import Results
 from harness.results.layout import PASSAGES
 

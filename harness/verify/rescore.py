@@ -18,10 +18,10 @@ from harness.artifacts.run_lines import RunLines
 from harness.artifacts.trec import read as trec_read
 from harness.artifacts.trec.columns import read_blocks
 from harness.errors import DataError, Place, relative
-from harness.measures.census import take_census
 from harness.measures.evaluate import evaluate, evaluate_spans
-from harness.measures.names import Measure
-from harness.measures.ranked import rank_judged
+from harness.measures.scoring.counts import count_run
+from harness.measures.scoring.names import Measure
+from harness.measures.scoring.ranked import rank_judged
 from harness.results.manifest import DAMAGED
 from harness.verify.passages import PassageEvidence
 
@@ -88,7 +88,7 @@ def rescore(run: RunLines, qrels: Qrels, measures: Sequence[Measure]) -> Rescore
     """Score a stored run by the given measures of documents, and count queries, ties and unjudged documents."""
     lists, known = rank_judged(run, qrels)
     values, failed = _tried(measures, qrels.query_ids, lambda measure: evaluate([measure], lists, known))
-    counts = {name: value for name, value, _ in take_census(measures, lists, known).quantities()}
+    counts = {name: value for name, value, _ in count_run(measures, lists, known).quantities()}
     del counts["missing_queries"]
     return Rescored(values, failed, counts)
 

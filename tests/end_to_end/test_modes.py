@@ -57,7 +57,7 @@ def test_offline_measures_queries_and_documents(write_suite: Write) -> None:
     said = said_by(results, "offline")
     names, reason = ("bm25", "dense", "hybrid"), "the data set has 12 queries"
     few = [Unmeasured(name, None, "query_rate@32", reason) for name in names]
-    assert said["left_out"] == LeftOut(quantities=few).words()
+    assert said["left_out"] == LeftOut(quantities=few).as_dict()
     assert (None, "query_rate@32") not in found
     rows = {(one["system"], one["stage"], one["quantity"]): one["rows"] for one in said["rows_a_repeat"]}
     assert rows["bm25", "index/bm25", "index_rate"] == 60
@@ -80,7 +80,7 @@ def test_a_stage_that_fails_leaves_out_its_figure_and_no_other(
     assert found[None, "query_rate@1"].value > 0, "the index is that of the store"
     assert ("index/bm25", "index_rate") not in found
     missing = Unmeasured("bm25", "index/bm25", "index_rate", "index: bm25: IndexError: list index out of range")
-    assert said_by(results, "offline")["left_out"] == LeftOut(quantities=[missing]).words()
+    assert said_by(results, "offline")["left_out"] == LeftOut(quantities=[missing]).as_dict()
 
 
 def test_server_keeps_every_response_and_brackets_a_rate(write_suite: Write) -> None:
@@ -115,7 +115,7 @@ def test_a_system_without_a_rate_that_holds_is_named(write_suite: Write) -> None
     said = said_by(results, "server")
     lowest = min(offer["rate"] for offer in said["systems"]["bm25"]["offers"])
     reason = f"no rate down to {lowest:g} queries/s kept p99 within 0.001 ms"
-    assert said["left_out"] == LeftOut(systems={"bm25": reason}).words()
+    assert said["left_out"] == LeftOut(systems={"bm25": reason}).as_dict()
     assert not [name for _, name in rows_of(results, "bm25") if name.startswith("server")]
 
 
@@ -143,10 +143,10 @@ def test_several_workers_are_processes_where_the_stages_hold_the_lock(write_suit
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("modes: [servr]", "there is no mode 'servr'; did you mean 'server'?"),
-        ("server: {p99: 5}", "unknown word 'p99'; did you mean 'p99_ms'?"),
+        ("modes: [servr]", "unknown mode 'servr'; did you mean 'server'?"),
+        ("server: {p99: 5}", "unknown key 'p99'; did you mean 'p99_ms'?"),
         ("server: {by: thread}", "'threads'"),
-        ("offline: {batch_sizes: [0]}", "give distinct numbers from 1 on"),
+        ("offline: {batch_sizes: [0]}", "batch sizes must be distinct and at least 1"),
         ("offline: {repeats: 5}", "greater than or equal to 6"),
     ],
 )

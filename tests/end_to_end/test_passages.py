@@ -21,7 +21,7 @@ from harness.datasets.files import JsonlFiles
 from harness.errors import DataError, SuiteError, UserError
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements
-from harness.measures.parse import parse
+from harness.measures.scoring.parse import parse
 from harness.plan import Plan
 from harness.plan.dry_run import forecast
 from harness.plan.prepare import prepare_plan
@@ -51,8 +51,8 @@ def planned(suite: Path) -> Plan:
             f"  a: [{CHUNK}, {{index: bm25}}, {{collapse: max}}, {{collapse: max}}]",
             "not a Run of the documents of a Corpus: it is collapsed already",
         ),
-        ("  a: [{collapse: max}]", "'collapse: max' stands too early: no search comes before it"),
-        (f"  a: [{CHUNK}, {{index: bm25}}]", "'a' ends with a Run of Passages, and a system answers with documents"),
+        ("  a: [{collapse: max}]", "'collapse: max' takes a Run, but no search comes before it"),
+        (f"  a: [{CHUNK}, {{index: bm25}}]", "'a' ends with a Run of Passages, but must end with a Run of documents"),
         (f"  a: [{CHUNK}, {CHUNK}]", "'chunk: recursive' takes Corpus, not the Passages of 'chunk: recursive'"),
         (f"  a: [{{encode: hashing}}, {CHUNK}]", "'chunk: recursive' takes Corpus, not Vectors"),
         (f"  a: [{CHUNK}, {{index: flat}}]", "'index: flat' takes Vectors or Int8Vectors or BitVectors, not Passages"),
@@ -62,7 +62,7 @@ def planned(suite: Path) -> Plan:
         ),
         (
             f"{FUSED}\n  a: [{CHUNK}, {{index: bm25}}]\n  b: [{{index: bm25}}]",
-            "joins runs of the same texts, but 'a' finds the Passages of 'chunk recursive [size=30]' and 'b' the docu",
+            "'a' ranks the Passages of 'chunk recursive [size=30]' and 'b' ranks the documents of the Corpus",
         ),
     ],
 )
@@ -79,11 +79,11 @@ def test_chunked_and_unchunked_systems_fuse_after_the_collapse(write_suite: Writ
             "  c: [{fuse: rrf, of: [a, b]}]\n"
         )
     )
-    assert [target.chain.found for target in plan.targets] == [None] * 3
+    assert [target.chain.run_passages for target in plan.targets] == [None] * 3
 
 
 def test_a_measure_of_spans_wants_spans(write_suite: Write) -> None:
-    with pytest.raises(SuiteError, match="span_iou@5 needs spans that answer the queries, and the data set 'toy' has"):
+    with pytest.raises(SuiteError, match="span_iou@5 needs gold spans, but the data set 'toy' has none"):
         planned(write_suite("  a: [{index: bm25}]", measures="[span_iou@5]"))
 
 
@@ -200,9 +200,9 @@ def test_a_result_older_than_that_is_averaged_again(measured: Path) -> None:
 
 def test_measures_of_passages_are_no_measures_of_documents(write_suite: Write) -> None:
     assert str(parse("passage_ndcg_cut_10")) == "passage_nDCG@10" and parse("nDCG@10") != parse("passage_nDCG@10")
-    with pytest.raises(UserError, match="'span_iou@5' looks at passages as it is: leave out the 'passage_' before it"):
+    with pytest.raises(UserError, match="'span_iou@5' measures passages already: omit the prefix 'passage_'"):
         parse("passage_span_iou@5")
-    with pytest.raises(SuiteError, match="passage_R@5 needs spans that answer the queries, and the data set 'toy' has"):
+    with pytest.raises(SuiteError, match="passage_R@5 needs gold spans, but the data set 'toy' has none"):
         planned(write_suite("  a: [{index: bm25}]", measures="[passage_R@5]"))
     judgements = Judgements.of(np.array([0]), np.array([0]), np.array([1]), queries=1)
     with pytest.raises(UserError, match="passage_R@5 needs the gold spans of a data set and the passages of a run"):

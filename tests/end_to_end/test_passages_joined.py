@@ -80,16 +80,19 @@ def test_what_holds_the_same_texts_is_fused(write_suite: Write, fused: str) -> N
 @pytest.mark.parametrize(
     ("fused", "said"),
     [
-        ("{fuse: joint, of: [a, vectors]}", "'fuse: joint' joins runs of the same texts, but 'a' finds the Passages"),
+        (
+            "{fuse: joint, of: [a, vectors]}",
+            "'fuse: joint' can only fuse runs of the same texts, but 'a' ranks the Passages",
+        ),
         (
             "{fuse: rrf, of: [whole, a], tune: {k: [1, 60], folds: 3, measure: nDCG@10}}",
-            "'fuse: rrf' joins runs of the same texts, but 'whole' finds the documents of the Corpus and 'a' the Pass",
+            "runs of the same texts, but 'whole' ranks the documents of the Corpus and 'a' ranks the Passages",
         ),
         (
             "{fuse: rrf, of: [a, b], tune: {k: [1, 60], folds: 3, measure: nDCG@10}}, {collapse: max}",
-            "nDCG@10 scores documents, but this run holds the Passages of 'chunk recursive [size=30]': collapse before",
+            "nDCG@10 scores documents, but this run ranks the Passages of 'chunk recursive [size=30]': add a collapse",
         ),
-        ("{fuse: rrf, of: [a, b]}", "'fused' ends with a Run of Passages, and a system answers with documents"),
+        ("{fuse: rrf, of: [a, b]}", "'fused' ends with a Run of Passages, but must end with a Run of documents"),
     ],
 )
 def test_what_does_not_is_refused_while_planning(write_suite: Write, fused: str, said: str) -> None:

@@ -1,4 +1,4 @@
-"""Every number of a run with most stages and all modes of latency is a measure or in the table of quantities."""
+"""Every number of a run with all kinds of stages and all latency modes is a measure or in the table of quantities."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ systems:
   hnsw: [{encode: dense, model: minilm}, {reduce: truncate, dim: 64}, {index: hnsw}]
   late: [{encode: late, model: minilm}, {index: late}]
   reranked: [{from: bm25}, {rerank: dense, model: minilm, depth: 2}]
-  context: [{chunk: sentences, size: 1}, {index: bm25}, {arrange: top, tokens: 20}, {collapse: max}]
+  context: [{chunk: sentences, size: 1}, {index: bm25}, {arrange: top, tokens: 20}]
 latency:
   systems: [bm25, dense, hnsw]
   queries: 2

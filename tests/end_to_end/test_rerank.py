@@ -57,8 +57,8 @@ def test_a_reranker_shares_the_vectors_of_others(write_suite: Write) -> None:
 @pytest.mark.parametrize(
     ("system", "said"),
     [
-        ("[{rerank: dense, model: minilm}]", "'rerank: dense' stands too early: no search comes before it"),
-        ("[{rerank: late, model: minilm}, {index: bm25}]", "'rerank: late' stands too early"),
+        ("[{rerank: dense, model: minilm}]", "'rerank: dense' takes a Run, but no search comes before it"),
+        ("[{rerank: late, model: minilm}, {index: bm25}]", "'rerank: late' takes a Run, but no search comes before it"),
         (
             "[{encode: dense, model: minilm}, {index: late}]",
             "'index: late' takes TokenVectors, not Vectors",
@@ -71,7 +71,7 @@ def test_a_reranker_shares_the_vectors_of_others(write_suite: Write) -> None:
         ("[{encode: late, model: minilm}, {reduce: truncate, dim: 8}]", "'reduce: truncate' takes Vectors, not Token"),
         (
             "[{index: bm25}, {rerank: dense, model: minilm, depth: 21}]",
-            "'rerank: dense' looks 21 deep, but the run before it is 20 deep: say depth: 21 of the search too",
+            "'rerank: dense' has depth 21, but the run before it has depth 20: set depth: 21 for the search too",
         ),
         ("[{index: bm25}, {rerank: dense}]", "'rerank: dense' needs a model"),
         ("[{index: bm25}, {rerank: dense, model: minilm, pool_factor: 2}]", "has no setting 'pool_factor'"),

@@ -19,7 +19,7 @@ from harness.artifacts.text import Queries
 from harness.errors import SuiteError, UserError
 from harness.execute.local import execute
 from harness.execute.progress import Silent
-from harness.latency.opened_system import open_systems
+from harness.latency.opener import open_systems
 from harness.models.generator import Generator
 from harness.plan import Plan, answer_nodes
 from harness.plan.prepare import prepare_plan
@@ -56,7 +56,7 @@ def nodes(plan: Plan, system: str) -> list[Node]:
 
 
 def words(plan: Plan, system: str) -> list[str]:
-    return [f"{node.stage.role}/{node.stage.name}" for node in nodes(plan, system) if node.stage.role != "source"]
+    return [node.name for node in nodes(plan, system) if node.stage.role != "source"]
 
 
 def test_drafts_are_lines_that_a_person_can_read(tmp_path: Path) -> None:
@@ -77,7 +77,7 @@ def test_hyde_encodes_drafts_as_documents_by_the_encoder_of_the_suite(write_suit
     index = next(node for node in hyde if node.stage.role == "index")
     assert index in nodes(plan, "dense")
     one = plan.targets[0].chain
-    assert one.asks == mean and one.queries.stage.name == "queries"
+    assert one.search_queries == (mean,) and one.queries.stage.name == "queries"
 
 
 def test_drafts_are_encoded_for_queries_and_read_as_documents(write_suite: Write, language_model: Path) -> None:
@@ -140,8 +140,8 @@ def test_a_rewriter_may_stand_behind_a_prompt(write_suite: Write, language_model
         (f"[{MULTI}, {PROMPT}, {HASHED}]", "'rewrite: prompt' takes Queries, not the several of the rewriter before"),
         (f"[{{encode: hashing}}, {HYDE}, {{index: flat}}]", "'rewrite: hyde' takes Queries, not Vectors"),
         (f"[{{index: bm25}}, {MULTI}]", "'rewrite: multi_query' takes Queries, not a Run"),
-        (f"[{MULTI}, {{from: bm25}}]", "'from: bm25' has documents and queries of its own"),
-        (f"[{PROMPT}, {{fuse: rrf, of: [bm25]}}]", "'fuse: rrf' has documents and queries of its own"),
+        (f"[{MULTI}, {{from: bm25}}]", "'from: bm25' must be the first step of a system"),
+        (f"[{PROMPT}, {{fuse: rrf, of: [bm25]}}]", "'fuse: rrf' must be the first step of a system"),
         (f"[{HYDE}, {{encode: late, model: lm}}, {{index: late}}]", "averaged as Vectors, not as the TokenVectors of"),
         (f"[{HYDE}, {{encode: sparse, model: lm}}, {{index: inverted}}]", "averaged as Vectors, not as the SparseVec"),
         (f"[{MULTI}, {{encode: late, model: lm}}, {{index: flat}}]", "'index: flat' takes .* not TokenVectors"),
@@ -159,14 +159,17 @@ def test_wrong_wiring_is_refused_with_the_types(
     ("step", "message"),
     [
         ("{rewrite: hyde}", "'rewrite: hyde' needs a model: model: NAME, or base_url and model of an endpoint"),
-        ("{rewrite: hyde, base_url: 'http://x/v1'}", "base_url and model of an OpenAI-compatible endpoint, both"),
+        (
+            "{rewrite: hyde, base_url: 'http://x/v1'}",
+            "set both base_url and model of an OpenAI-compatible endpoint, or neither",
+        ),
         ("{rewrite: hyde, model: gpt}", "the suite has no model 'gpt'"),
         ("{rewrite: prompt, model: lm}", "'rewrite: prompt' needs the setting 'instruction'"),
-        ("{rewrite: prompt, model: lm, instruction: Keywords}", "an instruction holds {query}, .*'Keywords'"),
+        ("{rewrite: prompt, model: lm, instruction: Keywords}", "an instruction must contain {query}, .*'Keywords'"),
         ("{rewrite: hyde, model: lm, temperature: 0}", "at temperature: 0 all n: 8 drafts would be the same"),
         ("{rewrite: hyde, model: lm, drafts: 4}", "'rewrite: hyde' has no setting 'drafts'"),
-        ("{rewrite: hide, model: lm}", "there is no 'rewrite: hide'; did you mean 'hyde'"),
-        ("{draft: mean}", "a stage names one role"),
+        ("{rewrite: hide, model: lm}", "unknown stage 'rewrite: hide'; did you mean 'hyde'"),
+        ("{draft: mean}", "a stage must name exactly one role"),
     ],
 )
 def test_wrong_settings_are_one_message(step: str, message: str, write_suite: Write) -> None:
@@ -193,7 +196,7 @@ def test_a_prompt_too_long_for_the_model_is_an_error(tmp_path: Path) -> None:
     stage = STAGES["rewrite/prompt"](instruction="{query} vector", max_tokens=8)
     ask = stage.open(Runtime(), model)
     ask(QUERIES)
-    with pytest.raises(UserError, match="a prompt of 13 tokens and max_tokens: 8 are more than the 16"):
+    with pytest.raises(UserError, match="a prompt of 13 tokens plus max_tokens: 8 exceed the model's limit of 16"):
         ask(Queries.of([("q", "index " * 12)]))
 
 
@@ -243,7 +246,7 @@ def test_an_endpoint_writes_and_its_bill_is_kept(served: Served, monkeypatch: py
     assert set(served.keys) == {f"Bearer {KEY}"}
     paid = runtime.bill.total
     assert (paid.answers, paid.malformed) == (3, 1) and paid.tokens > 0 and paid.usd > 0
-    assert "known by its name alone" in stage.caveat and stage.service
+    assert "identified only by its name" in stage.caveat and stage.service
     local = STAGES["rewrite/hyde"]()
     assert local.caveat is None and not local.service
     assert stage.recipe["settings"]["precision"] is None and KEY not in json.dumps(stage.recipe)
@@ -283,11 +286,11 @@ def test_a_lap_has_its_drafts_written_anew_and_an_endpoint_is_left_out(
 
     monkeypatch.setattr(Generator, "write", watched)
     plan, store = laid(suite)
-    (lane,), left_out = open_systems(plan, plan.targets, store, Runtime())
-    assert not lane.steps[lane.stages.index("rewrite/hyde")].outside
+    (system,), left_out = open_systems(plan, plan.targets, store, Runtime())
+    assert not system.stages[system.stage_names.index("rewrite/hyde")].releases_gil
     assert left_out["toy", "served"].startswith("'rewrite: hyde' calls a service")
     for _ in range(2):
-        lane.lap(3)
+        system.lap(3)
     assert len(written) == 2 and len(set(written)) == 1
-    found, run = lane.batch(slice(0, 5)), store.load(lane.run, Run)
+    found, run = system.batch(slice(0, 5)), store.load(system.fingerprint, Run)
     assert (found.documents == run.documents[:5]).all()

@@ -62,20 +62,20 @@ def test_what_the_data_set_lacks_is_counted(tmp_path, harness, write_suite, othe
     assert found.value("toy", "theirs", "missing_queries") == 1
     assert found.value("toy", "bm25", "missing_queries") == 0
     warnings = " ".join(found.run["warnings"])
-    assert "has 1 lines with documents that the corpus does not hold" in warnings
-    assert "has 1 queries that the data set does not" in warnings
+    assert "has 1 lines with documents that are not in the corpus" in warnings
+    assert "has 1 queries that are not in the data set" in warnings
     assert found.run["runfiles"][0]["unknown_documents"] == 1
 
 
 @pytest.mark.parametrize(
     ("words", "text", "message"),
     [
-        ("{runfile: their-toy.trec}", "", "toy.yaml:8:12: there is no run file 'their-toy.trec'"),
+        ("{runfile: their-toy.trec}", "", "toy.yaml:8:12: no run file 'their-toy.trec'"),
         ("{runfile: theirs-toy.trec}", "q1 Q0 d1 1 x t\n", "theirs-toy.trec:1: the score should be a number"),
-        ("{runfile: theirs-toy.trec}", "", "theirs-toy.trec: the file holds no line"),
+        ("{runfile: theirs-toy.trec}", "", "theirs-toy.trec: the file contains no data"),
         ("{runfile: theirs-toy.trec, k: 3}", "q Q0 d 1 1 t", "has no setting 'k'"),
-        ("{runfile: theirs-toy.trec, depth: 5}", "q Q0 d 1 1 t", "nDCG@10 needs a run 10 deep, but the system"),
-        ("{runfile: 7}", "q Q0 d 1 1 t", "there is no run file '7'"),
+        ("{runfile: theirs-toy.trec, depth: 5}", "q Q0 d 1 1 t", "nDCG@10 needs a run of depth 10, but the system"),
+        ("{runfile: 7}", "q Q0 d 1 1 t", "no run file '7' for the data set 'toy'"),
     ],
 )  # fmt: skip
 def test_mistakes_have_a_place(tmp_path, harness, write_suite, words, text, message):
@@ -90,4 +90,4 @@ def test_ids_of_another_collection_are_a_failure_and_no_zero(tmp_path, harness, 
     (tmp_path / "theirs.trec").write_text("q000 Q0 elsewhere 1 1 t\n")
     done = harness("run", write_suite(systems=f"{BASE}  theirs: [{{runfile: theirs.trec}}]\n"))
     assert done.returncode == 4
-    assert "the corpus holds no document of the run file" in done.stderr
+    assert "none of the documents in the run file, such as " in done.stderr

@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.measures.score_run import score_files
+from harness.measures.scoring.score_run import score_files
 from tests.oracle.test_measures import TREC, survivable
 
 SPACES = [" ", "\t", "  ", " \t ", "\v"]
@@ -81,8 +81,8 @@ def largest_difference(pair: Pair) -> float:
     ours = score_files(pair.qrels, pair.run, TREC)
     theirs = pytrec_eval.RelevanceEvaluator(survivable(pair.judged), set(TREC.values())).evaluate(pair.found)
     assert list(ours.query_ids) == sorted(pair.judged, key=str.encode)
-    assert ours.census.n_missing == len(set(pair.judged) - set(pair.found))
-    assert ours.census.n_extra == len(set(pair.found) - set(pair.judged))
+    assert ours.counts.n_missing == len(set(pair.judged) - set(pair.found))
+    assert ours.counts.n_extra == len(set(pair.found) - set(pair.judged))
     return max(
         abs(value - theirs.get(query, {}).get(other, 0.0))
         for name, other in TREC.items()

@@ -94,13 +94,13 @@ def test_silence_is_asked_again(served: Served) -> None:
     [
         ("500", "answered 500"),
         ("429", "answered 429"),
-        ("half", "no whole answer came"),
-        ("half, closed", "no whole JSON"),
+        ("half", "no complete answer arrived"),
+        ("half, closed", "not a complete JSON"),
         ("few", "17 vectors for 34 texts"),
         ("twice", "indexes 0 to 33, each once"),
         ("nan", "not finite"),
         ("narrow", "23 dimensions, not 24"),
-        ("silence", "no whole answer came: .*Timeout"),
+        ("silence", "no complete answer arrived: .*Timeout"),
     ],
 )
 def test_a_fault_that_stays_is_one_clear_message(served: Served, fault: str, message: str) -> None:
@@ -129,7 +129,7 @@ def test_retry_after_is_obeyed(served: Served, monkeypatch: pytest.MonkeyPatch) 
     assert waited[:2] == [7.0, 0.002]
     assert 25 < waited[2] <= 30
     served.faults = ["429 4000"]
-    with pytest.raises(UserError, match="it asks to wait 4000 s"):
+    with pytest.raises(UserError, match="it asks for a wait of 4000 s"):
         stage(served).open(Runtime(), None)
     assert len(waited) == 3
 
@@ -149,7 +149,7 @@ def test_without_a_key_none_is_sent(served: Served, monkeypatch: pytest.MonkeyPa
     encoded(served, key=None)
     assert set(served.keys) == {"Bearer none"}
     monkeypatch.delenv("LOOPBACK_KEY")
-    with pytest.raises(UserError, match=r"^the key is read from the environment variable LOOPBACK_KEY, which is not"):
+    with pytest.raises(UserError, match=r"^the environment variable LOOPBACK_KEY, which holds the key, is not set"):
         encoded(served)
 
 
@@ -174,7 +174,7 @@ def test_a_budget_stops_before_the_request_that_might_exceed_it(served: Served) 
     with pytest.raises(UserError, match=r"budget of .* is 0\.001 USD"):
         encoded(served, budget={"usd": 0.001}, usd_per_1m_tokens=10.0)
     served.usage = False
-    with pytest.raises(UserError, match="no budget can be kept"):
+    with pytest.raises(UserError, match="the budget cannot be enforced"):
         encoded(served, budget={"tokens": 10**9})
     encoded(served)
 
@@ -209,7 +209,7 @@ def test_a_run_records_the_bill_and_no_key(
     assert paid["api_usd"]["value"] == pytest.approx(tokens * 0.02e-6) and paid["api_usd"]["n"] == 72
     facts = json.loads((folder / "run.json").read_text())
     assert facts["systems"]["api"]["prompts"][0]["query"] == {"text": "find: ", "from": "suite"}
-    assert any("known by its name alone" in warning for warning in facts["warnings"])
+    assert any("identified only by its name" in warning for warning in facts["warnings"])
     for path in tmp_path.rglob("*"):
         assert not path.is_file() or KEY.encode() not in path.read_bytes(), path
     assert KEY not in done.stdout + done.stderr
@@ -246,8 +246,8 @@ def test_a_run_that_met_its_budget_goes_on_where_it_stood(served: Served, harnes
         ("base_url: 'http://h/v1', model: m, key: 'sk-SECRET'", "key: .*should match pattern"),
         ("base_url: 'http://u:SECRET@h/v1', model: m", "base_url is http"),
         ("base_url: 'http://h/v1?key=SECRET', model: m", "base_url is http"),
-        ("base_url: 'http://h/v1', model: m, budget: {usd: 1}", "needs the price"),
-        ("base_url: 'http://h/v1', model: m, prompts: swapped", "tells no prompts"),
+        ("base_url: 'http://h/v1', model: m, budget: {usd: 1}", "needs a price"),
+        ("base_url: 'http://h/v1', model: m, prompts: swapped", "does not report its model's prompts"),
         ("base_url: 'http://h/v1'", "needs the setting 'model'"),
         ("base_url: 'http://h/v1', model: m, tokens: 3", "no setting 'tokens'"),
     ],

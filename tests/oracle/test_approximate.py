@@ -11,6 +11,7 @@ import pytest
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.vectors import Vectors
 from harness.errors import MissingLibrary, UserError
+from harness.execute.threads import thread_pools
 from harness.registry import STAGES
 from harness.search import approximate as shared
 from harness.search.faiss_index import ENGINE
@@ -175,7 +176,11 @@ def test_the_same_bits_twice_whatever_the_threads(name: str) -> None:
     if name == "usearch":
         pytest.importorskip("usearch")
     stage, documents = STAGES[f"index/{word}"](**build), normal(3000)
-    one, other = (stage.open(Runtime(threads=threads))(Vectors(documents)) for threads in (1, 2))
+    indexes = []
+    for threads in (1, 2):
+        with thread_pools(threads):
+            indexes.append(stage.open(Runtime(threads=threads))(Vectors(documents)))
+    one, other = indexes
     for key, array in one.arrays.items():
         np.testing.assert_array_equal(array, other.arrays[key])
 
@@ -199,7 +204,7 @@ def test_few_or_none(name: str, documents: int, queries: int) -> None:
 
 
 def test_what_cannot_be_is_refused() -> None:
-    with pytest.raises(UserError, match="at least 8 vectors to learn from, found 5"):
+    with pytest.raises(UserError, match="at least 8 vectors for training, found 5"):
         make("ivf", "cosine", normal(5))
     with pytest.raises(UserError, match="m: 5 does not divide the 16 dimensions"):
         STAGES["index/ivfpq"](nlist=2, m=5, nbits=4).open(Runtime())(Vectors(normal(50)))
@@ -209,11 +214,11 @@ def test_what_cannot_be_is_refused() -> None:
         with pytest.raises(UserError, match="row 7 is not finite"):
             make(name, "dot", bad)
         index = make(name, "dot", normal(50))
-        with pytest.raises(UserError, match="queries of 3 dimensions meet documents of 16"):
+        with pytest.raises(UserError, match="the queries have 3 dimensions, but the documents 16"):
             ask(name, index, normal(2, 3), 5)
         with pytest.raises(UserError, match="query is not finite"):
             ask(name, index, bad, 5)
-    with pytest.raises(UserError, match="needs an index made with 'keep_vectors: true'"):
+    with pytest.raises(UserError, match="needs an index built with 'keep_vectors: true'"):
         ask("binary", make("binary", "dot", normal(50)), normal(2), 5, rescore="full")
 
 

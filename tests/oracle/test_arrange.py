@@ -17,7 +17,7 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import Run
 from harness.artifacts.text import Corpus, Queries
 from harness.datasets.python_docs import PythonDocs
-from harness.models.tokenizer import SAID, tokens_of
+from harness.models.tokenizer import RULE_NAME, tokens_of
 from harness.registry import STAGES
 from harness.stage import Runtime
 from tests.makers.static_model import save_sentence_transformer
@@ -41,7 +41,7 @@ def arranged(word: str, rows: Sequence[int], texts: Corpus = PASSAGES, **setting
     stage = STAGES[f"arrange/{word}"].model_validate(settings)
     run = Run(np.array([rows], np.int32), np.arange(len(rows), 0, -1, dtype=np.float32)[None])
     contexts: Contexts = stage.open(Runtime(), texts, CORPUS, QUERIES, None)(run)
-    assert contexts.query_ids == ["q"] and contexts.budget == Budget(stage.tokens, SAID)
+    assert contexts.query_ids == ["q"] and contexts.budget == Budget(stage.tokens, RULE_NAME)
     assert contexts.tokens[0] <= stage.tokens
     for context in contexts.texts[0]:
         text = CORPUS.texts[CORPUS.ids.index(context.doc_id)]

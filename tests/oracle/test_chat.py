@@ -56,7 +56,9 @@ def test_a_fault_that_passes_leaves_no_trace(served: Served, fault: str) -> None
     assert ask(chat(served)).text == "say three words"
 
 
-@pytest.mark.parametrize(("fault", "message"), [("503", "answered 503"), ("few", "no message"), ("half", "no whole")])
+@pytest.mark.parametrize(
+    ("fault", "message"), [("503", "answered 503"), ("few", "no message"), ("half", "no complete answer")]
+)
 def test_a_fault_that_stays_is_one_clear_message(served: Served, fault: str, message: str) -> None:
     served.faults = [fault] * 3
     with pytest.raises(UserError, match=f"gave no answer in 3 attempt.*{message}") as caught:
@@ -101,7 +103,7 @@ def test_a_budget_is_held_by_the_most_that_an_answer_may_take(served: Served) ->
     ask(chat(served, budget={"usd": 0.02}, **prices))
     with pytest.raises(UserError, match=r"is 0\.019 USD: 0 are spent, and the next texts may take 0\.02"):
         ask(chat(served, budget={"usd": 0.019}, **prices))
-    with pytest.raises(ValueError, match="needs the price: usd_per_1m_output_tokens"):
+    with pytest.raises(ValueError, match="needs a price: set usd_per_1m_output_tokens"):
         chat(served, budget={"usd": 1.0}, usd_per_1m_input_tokens=1.0)
     assert len(served.requests) == 2
 
@@ -163,5 +165,5 @@ def test_a_failure_stops_what_is_under_way(served: Served, monkeypatch: pytest.M
     with pytest.raises(UserError, match="the first"):
         each(work, [0, 1], 2, asked.stop)
     assert time.monotonic() - start < 30, "nobody waits for an attempt that will not be made"
-    with pytest.raises(UserError, match="is asked no more"):
+    with pytest.raises(UserError, match="no more requests go to the endpoint"):
         ask(asked)

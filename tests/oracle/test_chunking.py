@@ -218,9 +218,9 @@ def test_spans_that_no_document_holds_are_refused() -> None:
     opened = STAGES["score/spans"](measure="span_iou@1").open
     with pytest.raises(DataError, match="'q0' ends beyond the document 'd0', which has 5 characters"):
         opened(Runtime(), CUT, CORPUS, QUERIES, Spans.of([("q0", "d0", 0, 6)]))
-    with pytest.raises(DataError, match="lies in the document 'z', which the corpus does not hold"):
+    with pytest.raises(DataError, match="is in the document 'z', which is not in the corpus"):
         opened(Runtime(), CUT, CORPUS, QUERIES, Spans.of([("q0", "z", 0, 1)]))
-    with pytest.raises(DataError, match="holds no character"):
+    with pytest.raises(DataError, match="contains no characters"):
         Spans.of([("q", "d", 3, 3)])
     assert list(Spans.of(SPANS).qrels()) == list(
         Qrels.of([("q0", "d1", 1), ("q0", "d5", 1), ("q1", "d2", 1), ("q3", "d0", 1)])

@@ -108,10 +108,10 @@ def test_a_lack_of_gpu_memory_halves_the_batch(tmp_path: Path, monkeypatch: pyte
 
 
 def test_what_cannot_rank_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="rerank: cross_encoder: the model gives 3 scores for a pair"):
+    with pytest.raises(UserError, match="rerank: cross_encoder: the model returns 3 scores per pair"):
         reranked(save_cross_encoder(tmp_path, WORDS, labels=3))
     folder = save_cross_encoder(tmp_path / "one", WORDS)
-    with pytest.raises(UserError, match="rerank: cross_encoder: max_length: 65 is more than the model's 64"):
+    with pytest.raises(UserError, match="rerank: cross_encoder: max_length: 65 is more than the model's limit of 64"):
         reranked(folder, max_length=65)
     with pytest.raises(UserError, match=r"rerank: cross_encoder: the model '.*none' cannot be loaded"):
         reranked(tmp_path / "none")

@@ -72,7 +72,7 @@ def test_length_and_normalisation() -> None:
     free = encoded(CORPUS, normalize=False)
     assert abs(np.linalg.norm(free, axis=1) - 1).min() > 0.01
     np.testing.assert_allclose(free / np.linalg.norm(free, axis=1, keepdims=True), encoded(CORPUS), atol=2e-6)
-    with pytest.raises(UserError, match="max_length: 513 is more than the model's 512"):
+    with pytest.raises(UserError, match="max_length: 513 is more than the model's limit of 512"):
         encoded(CORPUS, max_length=513)
 
 

@@ -153,7 +153,7 @@ def test_the_index_does_not_share_the_callers_array() -> None:
 
 
 def test_what_cannot_be_searched_is_refused() -> None:
-    with pytest.raises(UserError, match="queries of 3 dimensions meet documents of 4"):
+    with pytest.raises(UserError, match="the queries have 3 dimensions, but the documents 4"):
         ask(normal(5, 4), normal(1, 3), "cosine", 2)
     bad = normal(5, 4)
     bad[2, 1] = np.nan

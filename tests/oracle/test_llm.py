@@ -244,9 +244,9 @@ def test_only_what_can_change_an_order_names_it() -> None:
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        ("window: 10, stride: 10", "the stride is less than the window"),
-        ("prompt: 'order {passages}'", "says where to put {query}"),
-        ("budget: {usd: 1}, usd_per_1m_input_tokens: 1", "needs the price: usd_per_1m_output_tokens"),
+        ("window: 10, stride: 10", "the stride must be less than the window"),
+        ("prompt: 'order {passages}'", "a prompt must contain {query}"),
+        ("budget: {usd: 1}, usd_per_1m_input_tokens: 1", "needs a price: set usd_per_1m_output_tokens"),
         ("key: 'sk-SECRET'", "key: .*should match pattern"),
         ("stridee: 3", "did you mean 'stride'"),
     ],
@@ -262,7 +262,7 @@ def test_without_its_key_it_says_so_in_one_line(harness: Harness, write_suite: W
     words = "  llm: [{index: bm25}, {rerank: llm, base_url: 'http://127.0.0.1/v1', model: m, key: NO_SUCH_KEY}]"
     done = harness("run", write_suite(words))
     assert done.returncode != 0
-    said = "rerank: llm: the key is read from the environment variable NO_SUCH_KEY, which is not set"
+    said = "rerank: llm: the environment variable NO_SUCH_KEY, which holds the key, is not set"
     assert said in " ".join((done.stdout + done.stderr).split())
     assert "Traceback" not in done.stderr
 
@@ -306,7 +306,7 @@ def test_a_run_records_what_was_malformed_what_it_cost_and_the_ceiling(harness: 
     assert "llm, rerank/llm: 20 candidates allow R@20" in " ".join(done.stdout.split())
     warnings = json.loads((folder / "run.json").read_text())["warnings"]
     assert f"llm on toy: {malformed} of 120 answers to rerank/llm were malformed" in warnings
-    assert any("known by its name alone" in warning for warning in warnings)
+    assert any("identified only by its name" in warning for warning in warnings)
 
 
 def test_an_echo_is_malformed() -> None:

@@ -143,7 +143,7 @@ def test_candidates_of_a_reranking_task_are_ranked_and_no_others(suite: Path, de
 def test_a_shallow_system_says_so(suite: Path, define: Any) -> None:
     suite.write_text(SUITE.format(depth=20))
     task = define("ToyShallow", from_beir(suite.parent / "toy", suite.parent / "hub"))
-    with pytest.warns(UserWarning, match=r"'bm25' keeps 20 documents .* asks for 1000: .* say depth=1000"):
+    with pytest.warns(UserWarning, match=r"'bm25' returns 20 documents .* requests 1000: .* set depth=1000"):
         mteb.evaluate(system(suite, "bm25"), task(), cache=None, show_progress_bar=False)
 
 
@@ -163,5 +163,5 @@ def test_what_cannot_be_handed_over(suite: Path) -> None:
     suite.write_text(SUITE.format(depth=10) + "  theirs: [{runfile: theirs.trec}]\n  both: [{from: theirs}]\n")
     with pytest.raises(UserError, match="'theirs' is a run file, which answers only the queries it was made for"):
         system(suite, "both")
-    with pytest.raises(UserError, match="index a corpus before it is searched"):
+    with pytest.raises(UserError, match="a corpus must be indexed before it is searched"):
         system(suite, "bm25").search([], task_metadata=None, top_k=1)

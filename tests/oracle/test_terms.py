@@ -119,10 +119,10 @@ def test_a_term_holds_no_line_break_and_is_not_empty(tokenizer: str) -> None:
     ("settings", "message"),
     [
         ({"tokenizer": "whitespce"}, "did you mean 'whitespace'"),
-        ({"tokenizer": "[a-z"}, "is no regular expression: unterminated character set"),
+        ({"tokenizer": "[a-z"}, "is not a valid regular expression: unterminated character set"),
         ({"tokenizer": r"(\w)(\w)"}, "has 2 groups"),
         ({"tokenizer": "char", "stemmer": "english"}, "leave out stemmer and stopwords"),
-        ({"ngram_range": [2, 1]}, r"the shortest and the longest: \[1, 2\]"),
+        ({"ngram_range": [2, 1]}, r"ngram_range is \[shortest, longest\]: write \[1, 2\]"),
         ({"ngram_range": [0, 1]}, "greater than 0"),
         ({"ngram_size": 2}, "ngram_size"),
     ],

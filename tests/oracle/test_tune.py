@@ -120,7 +120,7 @@ def test_a_training_set_chooses_and_is_not_reported(two_sets: Callable[[int], Pa
 
 def test_the_same_queries_are_refused(two_sets: Callable[[int], Path], tmp_path: Path) -> None:
     suite = two_sets(7)
-    with pytest.raises(SuiteError, match=r"12 of the 12 queries of 'test' are also in 'train', as 'q000'"):
+    with pytest.raises(SuiteError, match=r"12 of the 12 queries of 'test', such as 'q000', are also in 'train'"):
         run(suite, results=tmp_path / "results", store=tmp_path / "store")
     file = tmp_path / "train" / "queries.jsonl"
     lines = [json.loads(line) for line in file.read_text().splitlines()]
@@ -141,16 +141,16 @@ def test_the_same_queries_are_refused(two_sets: Callable[[int], Path], tmp_path:
     [
         ("{k: [1, 2], measure: nDCG@10}", "either train: DATASET"),
         ("{k: [1, 2], folds: 3, train: toy, measure: nDCG@10}", "either train: DATASET"),
-        ("{k: 1, folds: 3, measure: nDCG@10}", "give the list of values"),
+        ("{k: 1, folds: 3, measure: nDCG@10}", "expected a list of values"),
         ("{k: [1], folds: 3, measure: nDCG@10}", "nothing to choose from"),
         ("{kk: [1, 2], folds: 3, measure: nDCG@10}", "has no setting 'kk'; did you mean 'k'"),
         ("{k: [1, -2], folds: 3, measure: nDCG@10}", "greater than or equal to 0"),
         ("{k: [1, 2], folds: 1, measure: nDCG@10}", "tune.folds"),
         ("{k: [1, 2], folds: 3}", "tune.measure: Field required"),
         ("{k: [1, 2], folds: 3, measure: nDGC@10}", "did you mean"),
-        ("{k: [1, 2], folds: 3, measure: R@500}", "needs a run 500 deep"),
+        ("{k: [1, 2], folds: 3, measure: R@500}", "needs a run of depth 500"),
         ("{k: [1, 2], train: toys, measure: nDCG@10}", "no data set 'toys'; did you mean 'toy'"),
-        ("{k: [1, 2], folds: 3, measure: nDCG@10}, k: 3", "stands in 'tune' and beside it"),
+        ("{k: [1, 2], folds: 3, measure: nDCG@10}, k: 3", "is set both inside and outside 'tune'"),
         ("3", "tune"),
     ],
 )
@@ -162,7 +162,7 @@ def test_wrong_words_are_said(write_suite: Callable[..., Path], tune: str, messa
 @pytest.mark.parametrize(
     ("systems", "message"),
     [
-        (TRAIN.replace("train: train", "train: toy"), "no system of the suite is left to run; 'toy': for tuning only"),
+        (TRAIN.replace("train: train", "train: toy"), "no system of the suite is left to run; for tuning only: 'toy'"),
         (
             FOLDS + "  more: [{fuse: rrf, of: [both, dense], tune: {k: [1, 60], folds: 3, measure: nDCG@10}}]\n",
             "'both' is tuned itself",

@@ -41,7 +41,7 @@ def test_it_plans_offline_and_says_what_is_fetched(suite: Path, harness: Harness
     document = json.loads(done.stdout)
     notes = "\n".join(document["notes"])
     for name in models(suite):
-        assert f"the model {name!r}" in notes and "is not here: it is fetched when the suite runs" in notes
+        assert f"the model {name!r}" in notes and "is not on this machine; it is fetched when the suite runs" in notes
     assert "unpinned" not in notes
     stated = {said["model"] for said in document["prompts"]}
     assert stated == set(models(suite)), "the prompts of every model are stated"

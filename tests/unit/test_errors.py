@@ -1,9 +1,11 @@
 """Errors name the place, and the right word."""
 
+import re
 from pathlib import Path
 
 import pytest
 
+from harness import errors
 from harness.errors import (
     LISTED,
     DataError,
@@ -44,6 +46,17 @@ def test_the_tree():
     assert not issubclass(StoreError, UserError)
 
 
+def test_the_tree_in_the_docstring_is_the_tree_of_classes():
+    def drawn(kind, depth=0):
+        yield depth, kind.__name__
+        for child in kind.__subclasses__():
+            if child.__module__ == errors.__name__:
+                yield from drawn(child, depth + 1)
+
+    lines = re.findall(r"^    ([ │├└─]*)(\w+)", errors.__doc__, re.MULTILINE)
+    assert [(len(line) // 4, name) for line, name in lines] == list(drawn(HarnessError))
+
+
 def test_missing_library_says_how_to_install_it():
     assert str(MissingLibrary("ranx", "ranx", "the stage 'fuse: ranx/x'")) == (
         "the stage 'fuse: ranx/x' needs the library 'ranx', which is not installed: "
@@ -57,8 +70,8 @@ def test_missing_library_says_how_to_install_it():
         ("BM25", ["bm25", "flat"], "did you mean 'bm25'?"),
         ("ndcg@10", ["nDCG@10", "RR@10"], "did you mean 'nDCG@10'?"),
         ("denes", iter(["dense", "sparse"]), "did you mean 'dense'?"),
-        ("q", [], "there is none"),
-        ("qqqq", [7, "a"], "there is '7', 'a'"),
+        ("q", [], "none is known"),
+        ("qqqq", [7, "a"], "known: '7', 'a'"),
     ],
 )
 def test_nearest(word, words, answer):

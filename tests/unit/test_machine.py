@@ -154,7 +154,7 @@ def test_the_device(monkeypatch):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     made(monkeypatch, gpus=())
     assert (machine.default_device(), machine.default_device("cpu")) == ("cpu", "cpu")
-    with pytest.raises(UserError, match="'cuda' is asked for, but no NVIDIA GPU was found"):
+    with pytest.raises(UserError, match="'cuda' is requested, but no NVIDIA GPU was found"):
         machine.default_device("cuda")
     with pytest.raises(UserError, match=r"no device 'cud'; did you mean 'cuda'\?"):
         machine.default_device("cud")

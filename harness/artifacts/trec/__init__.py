@@ -1,1 +1,1 @@
-"""TREC files: runs and judgements as lines of text."""
+"""TREC files: reads and writes runs and judgements as lines of text."""

@@ -1,4 +1,4 @@
-"""Lines of words to columns: TREC files, plain or gzipped, read in blocks, so that memory holds columns and no text."""
+"""Splits the lines of TREC files, plain or gzipped, into columns of words, one block of lines at a time."""
 
 from __future__ import annotations
 
@@ -17,50 +17,55 @@ import pyarrow as pa
 from harness.errors import DataError, Place, relative
 
 BLOCK_BYTES = 1 << 23
+"""The number of bytes that are read at a time."""
 LONGEST_BYTES = 1 << 26
-"""No line is longer: what has no end of line within 64 MB is no file of lines."""
+"""The length of the longest line that is accepted; a file without a line break in 64 MB is not a text file."""
 SPACE = np.zeros(256, dtype=bool)
 SPACE[[9, 10, 11, 12, 13, 32]] = True
-"""What ends a word: the white space of C, as in trec_eval. Others, such as U+00A0, belong to an id."""
+"""The bytes that separate words: C's white space, as in trec_eval. Other spaces, such as U+00A0, belong to an id."""
 SHOWN = 80
-"""Characters of a word that a message repeats."""
-NOBODY = 255
-"""No layout has so many columns."""
+"""The number of characters of a word that a message repeats."""
+SEPARATOR = 255
+"""The column of white space; no layout has that many columns."""
 GZIP = b"\x1f\x8b"
+"""The first bytes of a gzip file."""
 MARK = b"\xef\xbb\xbf"
+"""The byte order mark of UTF-8."""
 FOREIGN = {b"PK\x03\x04": "a zip archive", b"BZh": "bzip2", b"\xfd7zXZ": "xz", b"\x28\xb5\x2f\xfd": "zstd"} | {
     b"PAR1": "Parquet",
     b"\xff\xfe": "UTF-16",
     b"\xfe\xff": "UTF-16",
 }
-"""How files begin that are sometimes given instead of text."""
+"""The first bytes of formats that are not supported."""
 
 
 class Layout(NamedTuple):
-    """What a line of a file holds."""
+    """The columns of a kind of file."""
 
     what: str
+    """The kind of file, for messages."""
     columns: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class Block:
-    """Some lines of a file, taken apart into words; lines without a word are left out."""
+    """Some lines of a file, split into words; blank lines are left out."""
 
     path: Path
     text: np.ndarray
-    """uint8: the bytes."""
+    """The bytes, uint8."""
     starts: np.ndarray
-    """int64[lines, columns]: where each word begins."""
+    """The start of each word, int64[lines, columns]."""
     ends: np.ndarray
+    """The end of each word, int64[lines, columns]."""
     lines: np.ndarray
-    """int64[lines]: their numbers in the file, from 1."""
+    """The line numbers in the file from 1, int64[lines]."""
 
     @cached_property
     def owners(self) -> np.ndarray:
-        """The column that each byte of the text belongs to, NOBODY for white space; uint8[bytes]."""
+        """The column that each byte of the text belongs to, SEPARATOR for white space; uint8[bytes]."""
         edges = np.stack([self.starts, self.ends], axis=-1).ravel()
-        owner = np.full(len(edges) + 1, NOBODY, dtype=np.uint8)
+        owner = np.full(len(edges) + 1, SEPARATOR, dtype=np.uint8)
         owner[1::2] = np.tile(np.arange(self.starts.shape[1], dtype=np.uint8), len(self.starts))
         return np.repeat(owner, np.diff(edges, prepend=0, append=len(self.text)))
 
@@ -75,12 +80,12 @@ class Block:
         return self.text[self.starts[line, number] : self.ends[line, number]].tobytes().decode()
 
     def refuse(self, line: int, message: str) -> DataError:
-        """Say what is wrong with a line, counted within the block."""
+        """Return an error about a line, counted within the block."""
         return DataError(message, Place(relative(self.path), int(self.lines[line])))
 
 
 def quoted(word: str) -> str:
-    """Quote a word for a message; of a very long one the beginning.
+    """Quote a word for a message; a very long one is truncated.
 
     >>> quoted("one"), quoted("9" * 1000)[-23:]
     ("'one'", "999'… (1000 characters)")
@@ -89,18 +94,19 @@ def quoted(word: str) -> str:
 
 
 def read_blocks(path: Path, layout: Layout) -> Iterator[Block]:
-    """Give the lines of a file in blocks of some megabytes.
+    """Yield the lines of a file in blocks of some megabytes.
 
-    Gzip is known by its first bytes, whatever the file is called; a byte order mark is passed over. Raises DataError,
-    with the line, for a file that cannot be read, is damaged, is not UTF-8, or has a line of another number of words.
+    Gzip is recognised by the first bytes, not by the name of the file; a byte order mark is skipped. Raises DataError,
+    with the line, for a file that cannot be read, is damaged, is not UTF-8, or has a line with the wrong number of
+    words.
     """
     for first, text in _texts(path):
-        block = _take_apart(path, layout, first, text)
+        block = _split(path, layout, first, text)
         if len(block.lines):
             yield block
 
 
-def _take_apart(path: Path, layout: Layout, first: int, text: bytes) -> Block:
+def _split(path: Path, layout: Layout, first: int, text: bytes) -> Block:
     if not text.isascii():
         _check_unicode(path, first, text)
     data = np.frombuffer(b"\n" + text, dtype=np.uint8)
@@ -119,13 +125,13 @@ def _take_apart(path: Path, layout: Layout, first: int, text: bytes) -> Block:
 
 
 def _wrong_width(layout: Layout, words: list[bytes]) -> str:
-    """Say how many words were expected, and what the file may be instead."""
-    said = f"expected {len(layout.columns)} columns ({' '.join(layout.columns)}), found {len(words)}"
+    """Say how many words were expected, and what kind of file it seems to be instead."""
+    message = f"expected {len(layout.columns)} columns ({' '.join(layout.columns)}), found {len(words)}"
     if len(words) == 4:
-        return f"{said}: this looks like judgements (query 0 document grade), where {layout.what} was asked for"
+        return f"{message}: this looks like judgements (query 0 document grade), not like {layout.what}"
     if len(words) == 6:
-        return f"{said}: this looks like a run (query Q0 document rank score tag), where {layout.what} were asked for"
-    return said
+        return f"{message}: this looks like a run (query Q0 document rank score tag), not like {layout.what}"
+    return message
 
 
 def _check_unicode(path: Path, first: int, text: bytes) -> None:
@@ -137,18 +143,18 @@ def _check_unicode(path: Path, first: int, text: bytes) -> None:
 
 
 def _texts(path: Path) -> Iterator[tuple[int, bytes]]:
-    """Give whole lines, and the number of the first of them."""
+    """Yield pieces of whole lines, with the number of their first line."""
     number, rest = 1, b""
     with _opened(path) as file:
         while piece := _read(file, path, number):
             piece = rest + (piece.removeprefix(MARK) if number == 1 and not rest else piece)
-            cut = piece.rfind(b"\n") + 1
-            if len(piece) - cut > LONGEST_BYTES:
-                raise DataError("a line of more than 64 MB: this is no file of lines", Place(relative(path), number))
-            rest = piece[cut:]
-            if cut:
-                yield number, piece[:cut]
-                number += piece.count(b"\n", 0, cut)
+            end = piece.rfind(b"\n") + 1
+            if len(piece) - end > LONGEST_BYTES:
+                raise DataError("a line is longer than 64 MB: this is not a text file", Place(relative(path), number))
+            rest = piece[end:]
+            if end:
+                yield number, piece[:end]
+                number += piece.count(b"\n", 0, end)
     if rest:
         yield number, rest + b"\n"
 
@@ -164,7 +170,7 @@ def _read(file: IO[bytes] | gzip.GzipFile, path: Path, number: int) -> bytes:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[IO[bytes] | gzip.GzipFile]:
-    """Open a file, through gzip if it begins so; DataError if it cannot be, or is compressed otherwise."""
+    """Open a file, and unpack gzip. Raises DataError if it cannot be opened or has another compression."""
     try:
         file = path.open("rb")
         head = file.peek(8)[:8]

@@ -1,4 +1,4 @@
-"""TREC files in: runs and judgements as arrays, every damage named by its line."""
+"""Reads TREC runs and judgements into arrays; errors name the file and the line."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ GRADES = np.iinfo(np.int32)
 
 @dataclass
 class _Columns:
-    """What was read so far, block by block: ids, one value a line, and the line numbers."""
+    """The columns that were read so far, as one item per block: ids, the value of each line, and line numbers."""
 
     queries: list[pa.DictionaryArray] = field(default_factory=list)
     documents: list[pa.Array] = field(default_factory=list)
@@ -39,7 +39,7 @@ class _Columns:
 
 @dataclass(frozen=True)
 class _Lines:
-    """All lines of a file, in their order; `queries` and `documents` ascend."""
+    """All lines of a file in order; `query` and `document` are positions in the ascending `queries` and `documents`."""
 
     path: Path
     queries: pa.Array
@@ -50,7 +50,7 @@ class _Lines:
     numbers: np.ndarray
 
     def repeats(self) -> np.ndarray:
-        """Return the places, in the order of the file, of lines whose (query, document) stood before."""
+        """Return the positions, in the order of the file, of lines whose (query, document) appeared before."""
         pairs = self.query.astype(np.int64) << 32 | self.document
         ordered = np.sort(pairs)
         if not (ordered[1:] == ordered[:-1]).any():
@@ -59,37 +59,37 @@ class _Lines:
         return np.setdiff1d(np.arange(len(pairs)), first)
 
     def first(self, place: int) -> int:
-        """Return the place of the first line with the same query and document."""
+        """Return the position of the first line with the same query and document."""
         return int(np.argmax((self.query == self.query[place]) & (self.document == self.document[place])))
 
-    def refuse(self, place: int, said: str) -> DataError:
-        """Say what is wrong with the document of a line."""
+    def refuse(self, place: int, problem: str) -> DataError:
+        """Return an error about the document of a line."""
         document, query = self.documents[self.document[place]].as_py(), self.queries[self.query[place]].as_py()
-        message = f"the document {quoted(document)} of the query {quoted(query)} {said}"
+        message = f"the document {quoted(document)} of the query {quoted(query)} {problem}"
         return DataError(message, Place(relative(self.path), int(self.numbers[place])))
 
 
 def read_run(path: Path) -> RunLines:
-    """Read `query Q0 document rank score tag`, parted by any white space; the column of ranks is not looked at.
+    """Read lines of `query Q0 document rank score tag`, separated by any white space; the ranks are ignored.
 
-    A score is read as a float64 and rounded to float32, as trec_eval does, so that what is a tie there is one here.
-    Raises DataError with file and line for another number of columns, a score that is no number, not finite or beyond
-    float32, a document that stands twice for a query, and a file without a line.
+    A score is parsed as a float64 and rounded to float32, as in trec_eval, so that both have the same ties. Raises
+    DataError with file and line for a wrong number of columns, a score that is not a finite number in the range of
+    float32, a document that appears twice for a query, and an empty file.
     """
     columns = _Columns()
     for block in read_blocks(path, RUN):
         columns.add(block, _scores(block))
     lines = _gather(path, columns, RUN)
     for place in lines.repeats().tolist():
-        raise lines.refuse(place, f"stands here again; first in line {lines.numbers[lines.first(place)]}")
+        raise lines.refuse(place, f"appears again; first in line {lines.numbers[lines.first(place)]}")
     return RunLines.of(lines.queries, lines.documents, lines.query, lines.document, lines.values)
 
 
 def read_qrels(path: Path) -> Qrels:
-    """Read `query 0 document grade`, parted by any white space.
+    """Read lines of `query 0 document grade`, separated by any white space; equal duplicates are merged.
 
-    Raises DataError with file and line for another number of columns, a grade that is no whole number or beyond int32,
-    a document that is judged twice with different grades (equal repeats are one judgement), and a file without a line.
+    Raises DataError with file and line for a wrong number of columns, a grade that is not an integer in the range of
+    int32, a document with two different grades for a query, and an empty file.
     """
     columns = _Columns()
     for block in read_blocks(path, QRELS):
@@ -119,7 +119,9 @@ def _scores(block: Block) -> np.ndarray:
         narrow: np.ndarray = scores.astype(np.float32)
     if not np.isfinite(narrow).all():
         line = int(np.argmin(np.isfinite(narrow)))
-        raise block.refuse(line, f"the score should be finite and fit float32, found {quoted(block.word(line, 4))}")
+        raise block.refuse(
+            line, f"the score should be finite and in the range of float32, found {quoted(block.word(line, 4))}"
+        )
     return narrow
 
 
@@ -133,12 +135,12 @@ def _grades(block: Block) -> np.ndarray:
         return to_numpy(pc.cast(words, pa.int32()))
     except pa.ArrowInvalid:
         line = _first_wrong(words, pa.int32())
-        said = f"the grade should lie between {GRADES.min} and {GRADES.max}, found {quoted(block.word(line, 3))}"
-        raise block.refuse(line, said) from None
+        problem = f"the grade should be between {GRADES.min} and {GRADES.max}, found {quoted(block.word(line, 3))}"
+        raise block.refuse(line, problem) from None
 
 
 def _first_wrong(words: pa.Array, kind: pa.DataType) -> int:
-    """Find the first word that cannot be cast, by halving: the parts before it can be."""
+    """Find the first word that cannot be cast, by bisection."""
     start, stop = 0, len(words)
     while stop - start > 1:
         middle = (start + stop) // 2
@@ -152,9 +154,9 @@ def _first_wrong(words: pa.Array, kind: pa.DataType) -> int:
 
 
 def _gather(path: Path, columns: _Columns, layout: Layout) -> _Lines:
-    """Put the blocks together and number the ids in their order (bytes of UTF-8)."""
+    """Concatenate the blocks and number the ids in the order of their UTF-8 bytes."""
     if not columns.lines:
-        raise DataError(f"the file holds no line; expected {' '.join(layout.columns)}", Place(relative(path)))
+        raise DataError(f"the file contains no data; expected {' '.join(layout.columns)}", Place(relative(path)))
     queries, query = _number(pa.chunked_array(columns.queries).unify_dictionaries())
     documents, document = _number(pa.chunked_array(columns.documents).dictionary_encode())
     columns.documents.clear()
@@ -164,7 +166,7 @@ def _gather(path: Path, columns: _Columns, layout: Layout) -> _Lines:
 
 
 def _number(encoded: pa.ChunkedArray) -> tuple[pa.Array, np.ndarray]:
-    """Return the distinct ids, ascending, and the number of each line's; all chunks hold the same dictionary."""
+    """Return the distinct ids, ascending, and the number of the id of each line; all chunks share a dictionary."""
     ids = encoded.chunk(encoded.num_chunks - 1).dictionary
     order = pc.sort_indices(ids)
     ranks = np.empty(len(ids), dtype=np.int32)

@@ -1,4 +1,4 @@
-"""TREC lines of runs and judgements, gzipped: files that any tool for retrieval can score again."""
+"""Writes runs and judgements as gzipped TREC files, which other evaluation tools can read."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ from harness.artifacts.run import NONE, Run
 Ids: TypeAlias = "pa.ChunkedArray | pa.Array | Sequence[str]"
 
 SPACE = r"[\s\x0b\x1c-\x1f\x85\p{Z}]"
-"""All that one reader or another takes for the end of a word, for RE2; what Python's \\s means."""
+"""Everything that some reader takes for white space, as an RE2 pattern; the same characters as Python's \\s."""
 LEVEL = 1
-"""Of gzip: a third larger than the best, and many times faster."""
+"""The level of gzip: files are a third larger than at the best level, and are written many times faster."""
 
 
 def write_run(path: Path, run: Run, query_ids: Ids, doc_ids: Ids, tag: str) -> None:
-    """Write `qid Q0 docid rank score tag`, ranks from 1, best first.
+    """Write lines of `qid Q0 docid rank score tag`, ranks from 1, best first.
 
-    `query_ids` and `doc_ids` are those of the whole data set, in its order. A score is the shortest decimal that reads
-    back as the same float32, so no two scores are made equal or swapped: sorted by score, then by document id, both
-    descending, the lines keep their order. A space within an id is written %20.
+    `query_ids` and `doc_ids` are those of the whole data set, in its order. A score is written as the shortest decimal
+    that reads back as the same float32, so the lines keep their order when they are sorted by score and document id,
+    both descending. A space within an id is written as %20.
     """
     row, place = np.nonzero(run.documents != NONE)
     queries = _words(_array(query_ids).take(pa.array(run.rows, pa.int64())))
@@ -47,7 +47,7 @@ def write_run(path: Path, run: Run, query_ids: Ids, doc_ids: Ids, tag: str) -> N
 
 
 def write_qrels(path: Path, qrels: Qrels) -> None:
-    """Write `qid 0 docid grade`. A space within an id is written %20."""
+    """Write lines of `qid 0 docid grade`. A space within an id is written as %20."""
     table = qrels.table
     columns = (
         _words(_array(table["query_id"])),
@@ -59,7 +59,7 @@ def write_qrels(path: Path, qrels: Qrels) -> None:
 
 
 def lines_checksum(path: Path) -> str:
-    """Return the SHA-256 of the text that a gzipped file holds; what `gzip.open` raises where it is damaged."""
+    """Return the SHA-256 of the text of a gzipped file. Raises what `gzip.open` raises for a damaged one."""
     with gzip.open(path) as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
@@ -74,7 +74,7 @@ def _array(values: Ids) -> pa.Array:
 
 
 def _words(ids: pa.Array) -> pa.Array:
-    """Make each id one word. Ids with white space are rare, so only they are touched."""
+    """Make each id one word. Ids with white space are rare, so only those are changed."""
     ids = ids.cast(pa.large_string())
     if not pc.any(pc.match_substring_regex(ids, SPACE)).as_py():
         return ids
@@ -83,7 +83,7 @@ def _words(ids: pa.Array) -> pa.Array:
 
 
 def _write(path: Path, columns: Sequence[pa.Array | pa.Scalar]) -> None:
-    """Join the columns to lines; no time of writing enters the file, so that equal lines are equal bytes."""
+    """Join the columns to lines. The file contains no time stamp, so that equal lines give equal bytes."""
     lines = pc.binary_join_element_wise(*columns, _text(" "))
     whole = pc.binary_join(pa.LargeListArray.from_arrays(pa.array([0, len(lines)], pa.int64()), lines), _text(""))
     path.write_bytes(gzip.compress(whole[0].as_buffer(), LEVEL, mtime=0))

@@ -1,4 +1,4 @@
-"""Which columns of one's own files hold what: said in the suite, or known by their usual names, never guessed twice."""
+"""Which columns of a file hold what: named in the suite, or found by their usual names, and never guessed."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from harness.datasets.readers.row_files import Sheet
+from harness.datasets.readers.row_files import RowFile
 from harness.errors import nearest
 
 USUAL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
@@ -33,23 +33,23 @@ USUAL: Mapping[str, Mapping[str, tuple[str, ...]]] = {
         "end": ("end", "end index", "stop", "to"),
     },
 }
-"""How columns are usually called; capitals, `_`, `-` and spaces make no difference."""
+"""The usual names of columns, the preferred one first; case, `_`, `-` and spaces are ignored."""
 
 
 class CorpusColumns(BaseModel):
-    """The columns of the documents."""
+    """The columns of the documents; None finds a column by its usual names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str | None = None
     title: str | None = None
-    """Stands before the text; "" for none."""
+    """The column whose value precedes the text; "" for none."""
     text: str | list[str] | None = None
-    """One column, or several, which are joined by spaces in this order."""
+    """One column, or several whose values are joined by spaces in this order."""
 
 
 class QueriesColumns(BaseModel):
-    """The columns of the queries."""
+    """The columns of the queries; None finds a column by its usual names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -58,18 +58,18 @@ class QueriesColumns(BaseModel):
 
 
 class QrelsColumns(BaseModel):
-    """The columns of the judgements."""
+    """The columns of the judgements; None finds a column by its usual names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     query: str | None = None
     document: str | None = None
     grade: str | int | None = None
-    """A column, or one number that every line gets."""
+    """A column, or one grade for every row."""
 
 
 class SpansColumns(BaseModel):
-    """The columns of the spans."""
+    """The columns of the spans; None finds a column by its usual names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -80,7 +80,7 @@ class SpansColumns(BaseModel):
 
 
 class Columns(BaseModel):
-    """Columns by what they hold; what is left out is found by its usual names."""
+    """The columns of each part; those left out are found by their usual names."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -91,94 +91,98 @@ class Columns(BaseModel):
 
 
 class Choice(NamedTuple):
-    """The columns of one file that hold what was asked for, by what they hold."""
+    """The columns of one file that are read, and the others."""
 
     names: Mapping[str, tuple[str, ...]]
+    """By field (`id`, `text`, …), the columns that hold it; none for an optional field that is absent."""
     unread: tuple[str, ...]
 
     def __str__(self) -> str:
-        """Say it for people."""
-        said = ", ".join(f"{word} = {' + '.join(map(repr, names))}" for word, names in self.names.items() if names)
-        return said + (f"; not read: {', '.join(map(repr, self.unread))}" if self.unread else "")
+        """Return the choice in one line."""
+        fields = ", ".join(f"{field} = {' + '.join(map(repr, names))}" for field, names in self.names.items() if names)
+        return fields + (f"; not read: {', '.join(map(repr, self.unread))}" if self.unread else "")
 
 
-Said = CorpusColumns | QueriesColumns | QrelsColumns | SpansColumns
+PartColumns = CorpusColumns | QueriesColumns | QrelsColumns | SpansColumns
 
 
-def choose(sheet: Sheet, part: str, said: Said) -> Choice:
-    """Find the columns of a part. DataError for one that is not there, and where more than one may be meant."""
-    there = sheet.columns()
+def choose(table: RowFile, part: str, named: PartColumns) -> Choice:
+    """Find the columns of a part; DataError for a named one that does not exist, and for ambiguous names."""
+    columns = table.columns()
     names: dict[str, tuple[str, ...]] = {}
-    for word, value in said:
+    for field, value in named:
         if isinstance(value, int):
-            names[word] = ()
+            names[field] = ()
         elif value is None:
-            names[word] = _usual(sheet, part, word, there)
+            names[field] = _usual(table, part, field, columns)
         else:
-            wanted = [value] if isinstance(value, str) else value
-            names[word] = tuple(_there(sheet, part, word, name, there) for name in wanted if name)
-    if "title" in names and said.title is None and set(names["title"]) & set(names["text"]):  # type: ignore[union-attr]
+            given = [value] if isinstance(value, str) else value
+            names[field] = tuple(_existing(table, part, field, name, columns) for name in given if name)
+    if "title" in names and named.title is None and set(names["title"]) & set(names["text"]):  # type: ignore[union-attr]
         names["title"] = ()
-    read = {name for found in names.values() for name in found}
-    return Choice(names, tuple(name for name in there if name not in read))
+    read = {name for chosen in names.values() for name in chosen}
+    return Choice(names, tuple(name for name in columns if name not in read))
 
 
-def _there(sheet: Sheet, part: str, word: str, name: str, there: Sequence[str]) -> str:
-    if there.count(name) > 1:
-        raise sheet.file.refuse(f"the column {name!r}, which is to be the {word}, stands more than once", sheet.head)
-    if name in there or (word == "title" and sheet.holds(name)):
+def _existing(table: RowFile, part: str, field: str, name: str, columns: Sequence[str]) -> str:
+    if columns.count(name) > 1:
+        raise table.file.refuse(f"there is more than one column {name!r}, which is named as the {field}", table.head)
+    if name in columns or (field == "title" and table.has(name)):
         return name
-    where = f"`columns: {{{part}: {{{word}: …}}}}`"
-    raise sheet.file.refuse(
-        f"there is no column {name!r}, which {where} names; {_near(name, there)}{_parted(there)}", sheet.head
+    raise table.file.refuse(
+        f"there is no column {name!r}, which is named in `columns: {{{part}: {{{field}: …}}}}`; "
+        f"{_near(name, columns)}{_separator_hint(columns)}",
+        table.head,
     )
 
 
-def _usual(sheet: Sheet, part: str, word: str, there: Sequence[str]) -> tuple[str, ...]:
-    """Return the one column that bears a usual name, the title's perhaps none."""
-    usual = USUAL[part][word]
-    found = [name for name in there if _plain(name) in usual]
+def _usual(table: RowFile, part: str, field: str, columns: Sequence[str]) -> tuple[str, ...]:
+    """Return the one column with a usual name; a title is optional."""
+    usual = USUAL[part][field]
+    found = [name for name in columns if _plain(name) in usual]
     found = [name for name in found if _plain(name) == usual[0]] or found
     if len(found) > 1:
-        both = " and ".join(map(repr, found))
-        raise sheet.file.refuse(f"{both} may each be the {word}; say which: {_say(part, word, found[0])}", sheet.head)
+        candidates = " and ".join(map(repr, found))
+        raise table.file.refuse(
+            f"{candidates} could each be the {field}; name one, as in {_setting(part, field, found[0])}", table.head
+        )
     if found:
         return (found[0],)
-    if word == "title":
-        return ("title",) if sheet.lenient else ()
-    more = "; or every line is relevant: columns: {qrels: {grade: 1}}" if word == "grade" else ""
-    raise sheet.file.refuse(
-        f"no column is called as the {word} usually is ({', '.join(usual[:3])}, …); {_near(usual[0], there)}. "
-        f"Say which it is: {_say(part, word, 'NAME')}{more}{_parted(there)}",
-        sheet.head,
+    if field == "title":
+        return ("title",) if table.lenient else ()
+    more = ", or give every row the same grade: columns: {qrels: {grade: 1}}" if field == "grade" else ""
+    raise table.file.refuse(
+        f"no column has a usual name of the {field} ({', '.join(usual[:3])}, …); {_near(usual[0], columns)}. "
+        f"Name it: {_setting(part, field, 'NAME')}{more}{_separator_hint(columns)}",
+        table.head,
     )
 
 
-def _say(part: str, word: str, name: str) -> str:
-    return f"columns: {{{part}: {{{word}: {name}}}}}"
+def _setting(part: str, field: str, name: str) -> str:
+    return f"columns: {{{part}: {{{field}: {name}}}}}"
 
 
-def _near(name: str, there: Sequence[str]) -> str:
-    """Name all columns, and the nearest if one is near."""
-    named = [column for column in there if column]
+def _near(name: str, columns: Sequence[str]) -> str:
+    """Return a hint with all columns, and with the nearest name if one is near."""
+    named = [column for column in columns if column]
     hint, listed = nearest(name, named), nearest("", named)
     return hint if hint == listed else f"{hint} ({listed})"
 
 
-def _parted(there: Sequence[str]) -> str:
-    """Say what seems to part the columns of a file that has only one.
+def _separator_hint(columns: Sequence[str]) -> str:
+    """Return a hint on the separator if a file has only one column, whose name contains a usual separator.
 
-    >>> _parted(["id;text"]), _parted(["id", "te;xt"])
-    ('; if its columns are parted by ";", say `delimiter: ";"`', '')
+    >>> _separator_hint(["id;text"]), _separator_hint(["id", "te;xt"])
+    ('; if its columns are separated by ";", add `delimiter: ";"`', '')
     """
-    mark = max(";\t,|", key=there[0].count) if len(there) == 1 else ""
-    if not mark or mark not in there[0]:
+    mark = max(";\t,|", key=columns[0].count) if len(columns) == 1 else ""
+    if not mark or mark not in columns[0]:
         return ""
-    return f"; if its columns are parted by {json.dumps(mark)}, say `delimiter: {json.dumps(mark)}`"
+    return f"; if its columns are separated by {json.dumps(mark)}, add `delimiter: {json.dumps(mark)}`"
 
 
 def _plain(name: str) -> str:
-    """Write a name as the usual ones are written.
+    """Return a name in the form of the usual names.
 
     >>> _plain("Query-ID"), _plain("_id"), _plain("docid")
     ('query id', 'id', 'doc id')

@@ -1,4 +1,4 @@
-"""Lines of files to the parts of a collection: what stands twice, contradicts or is missing is named with its line."""
+"""Builds the parts of a collection from entries; duplicate ids, contradictions and gaps are errors with their line."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.errors import DataError, Place, RepeatedId
 
 
 class Entry(NamedTuple):
-    """A document or a query, and where it stands."""
+    """A document or a query, with its file and line."""
 
     id: str
     text: str
@@ -22,16 +22,16 @@ class Entry(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A judgement and its line."""
+    """A judgement, with its line."""
 
     judgement: Judgement
     line: int
 
 
 def load_corpus(read: Callable[[], Iterable[Entry]], where: str) -> Corpus:
-    """Load documents in bounded memory; DataError where there is none in `where`, and for an id that stands twice.
+    """Load documents in bounded memory; DataError for a duplicate id, and if there are no documents in `where`.
 
-    `read` is called again to find the two places of such an id.
+    `read` is called again to find the two lines of a duplicate id.
     """
     try:
         corpus = Corpus.of((entry.id, entry.text) for entry in read())
@@ -39,30 +39,37 @@ def load_corpus(read: Callable[[], Iterable[Entry]], where: str) -> Corpus:
         first, again = [entry for entry in read() if entry.id == error.id][:2]
         raise _repeated(first, again) from None
     if not len(corpus):
-        raise DataError("no document in the file", Place(where))
+        raise DataError("there are no documents", Place(where))
     return corpus
 
 
-def load_queries(entries: Iterable[Entry], wanted: set[str], file: File, judge: str) -> Queries:
-    """Load the queries of a file that `judge` (the split, the file of judgements) judges; DataError where one lacks."""
+def load_queries(entries: Iterable[Entry], judged: set[str], file: File, judge: str) -> Queries:
+    """Load the queries that `judge` (a split or a file) judges; DataError for a duplicate id or a missing query."""
     seen: dict[str, Entry] = {}
 
     def pairs() -> Iterator[tuple[str, str]]:
         for entry in entries:
-            if entry.id in wanted and (first := seen.setdefault(entry.id, entry)) is not entry:
+            if entry.id not in judged:
+                continue
+            if (first := seen.setdefault(entry.id, entry)) is not entry:
                 raise _repeated(first, entry)
             yield entry.id, entry.text
 
-    queries = Queries.judged(pairs(), wanted)
-    if missing := sorted(wanted.difference(seen)):
+    queries = Queries.of(pairs())
+    if missing := sorted(judged.difference(seen)):
         raise file.refuse(
-            f"{len(missing)} of the {len(wanted)} queries that {judge} judges are not here, {missing[0]!r} among them"
+            f"{len(missing)} of the {len(judged)} queries that {judge} judges are missing, such as {missing[0]!r}"
         )
     return queries
 
 
+def count_unjudged(entries: Iterable[Entry], wanted: set[str]) -> int:
+    """Count the entries that `load_queries` leaves out."""
+    return sum(entry.id not in wanted for entry in entries)
+
+
 def load_qrels(judged: Iterable[Judged], file: File) -> Qrels:
-    """Load judgements; DataError for a pair that is judged twice with different grades, and where there is none."""
+    """Load judgements; DataError for a pair that is judged twice with different grades, and if there are none."""
     seen: dict[tuple[str, str], tuple[int, int]] = {}
 
     def checked() -> Iterator[Judgement]:
@@ -72,36 +79,36 @@ def load_qrels(judged: Iterable[Judged], file: File) -> Qrels:
                 raise file.refuse(f"judged as {judgement.grade} here and as {grade} in line {first}", line)
             yield judgement
         if not seen:
-            raise file.refuse("no judgement in the file")
+            raise file.refuse("there are no judgements")
 
     return Qrels.of(checked())
 
 
 def json_objects(file: File, expected: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    """Give the JSON object of each line; DataError for anything else."""
+    """Yield the number and the JSON object of each line; DataError for anything else."""
     for number, line in lines(file):
         try:
-            found = json.loads(line)
+            value = json.loads(line)
         except json.JSONDecodeError as error:
             raise DataError(f"not JSON: {error.msg}", Place(str(file), number, error.colno)) from None
         except (ValueError, RecursionError) as error:
             raise file.refuse(f"not JSON: {error}", number) from None
-        if not isinstance(found, dict):
-            raise file.refuse(f"expected {expected}, found {kind(found)}", number)
-        yield number, found
+        if not isinstance(value, dict):
+            raise file.refuse(f"expected {expected}, found {kind(value)}", number)
+        yield number, value
 
 
 def refuse_half_characters(*texts: str) -> None:
-    """Refuse half a character, which JSON can write as an escape and UTF-8 cannot hold; ValueError."""
+    """Raise ValueError for a lone surrogate, which JSON can escape but UTF-8 cannot encode."""
     for text in texts:
         try:
             text.isascii() or text.encode()
         except UnicodeEncodeError as error:
-            raise ValueError(f"half a character ({text[error.start]!r}), which is not Unicode text") from None
+            raise ValueError(f"half a character ({text[error.start]!r}), which UTF-8 cannot encode") from None
 
 
 def kind(value: Any) -> str:
-    """Name a value as whoever wrote the file knows it.
+    """Describe a value in the terms of the file.
 
     >>> kind([]), kind(True), kind(3.5), kind(b"x")
     ('a list', 'true or false', 'the number 3.5', 'bytes')
@@ -113,5 +120,5 @@ def kind(value: Any) -> str:
 
 
 def _repeated(first: Entry, again: Entry) -> DataError:
-    where = f"line {first.line}" if first.file == again.file else f"{first.file}:{first.line}"
-    return again.file.refuse(f"the id {again.id!r} stands here again; first in {where}", again.line)
+    where = f"in line {first.line}" if first.file == again.file else f"at {first.file}:{first.line}"
+    return again.file.refuse(f"duplicate id {again.id!r} (first {where})", again.line)

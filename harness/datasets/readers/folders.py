@@ -1,4 +1,4 @@
-"""The files of a collection, in a folder or inside a zip archive: found by name, and read in place, through gzip."""
+"""The files of a collection in a folder or a zip archive, found by name and read in place, also through gzip."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ from harness.errors import DataError, Place, UserError, nearest, relative
 from harness.fingerprint import stamp
 
 GZIP = b"\x1f\x8b"
-FOREIGN = "__MACOSX"
-"""A folder that one system adds to every archive."""
+"""The first bytes of a gzip file."""
+IGNORED = "__MACOSX"
+"""A folder that macOS adds to every archive."""
 
 
 class File(NamedTuple):
@@ -25,31 +26,31 @@ class File(NamedTuple):
     member: str = ""
 
     def __str__(self) -> str:
-        """Read as a person would type it from here, a member behind its archive."""
+        """Return the path relative to the working directory; a member follows its archive."""
         return f"{relative(self.path)}/{self.member}" if self.member else relative(self.path)
 
     @property
     def name(self) -> str:
-        """The last part of where it lies."""
+        """The name without its folder."""
         return (self.member or self.path.name).rsplit("/", 1)[-1]
 
     @property
-    def ending(self) -> str:
-        """What the name ends in, whatever gzip adds to it."""
+    def extension(self) -> str:
+        """The extension in lower case, without a dot and without `.gz`."""
         return Path(self.name.lower().removesuffix(".gz")).suffix.removeprefix(".")
 
     @property
     def stamp(self) -> list[str | int]:
-        """What tells cheaply that it may have changed."""
+        """Values that differ if the file may have changed, found without reading it."""
         return [*stamp(self.path), self.member]
 
     def refuse(self, message: str, line: int | None = None) -> DataError:
-        """Say what is wrong with it, or with a line of it."""
+        """Return a DataError with this message about the file or one of its lines."""
         return DataError(message, Place(str(self), line))
 
     @contextmanager
     def open(self) -> Iterator[IO[bytes]]:
-        """Open the bytes, unpacked. Gzip is known by its first bytes, whatever the file is called."""
+        """Open the file for reading its uncompressed bytes; gzip is recognised by content, not by name."""
         with self._raw() as raw:
             if raw.peek(2)[:2] != GZIP:  # type: ignore[attr-defined]
                 yield raw
@@ -68,16 +69,19 @@ class File(NamedTuple):
 
 
 class Folder(NamedTuple):
-    """A folder on disk, or one inside an archive, "" being its top."""
+    """A folder on disk, or one inside an archive."""
 
     path: Path
+    """The folder or the archive."""
     inside: str | None = None
+    """The path of the folder inside the archive, "" for its root; None for a folder on disk."""
 
     @classmethod
     def at(cls, path: Path) -> Folder:
-        """Find the folder, or the archive, or the folder inside one (`docs.zip/part`); UserError with what is there.
+        """Return a folder on disk, an archive, or a folder inside an archive (`docs.zip/part`).
 
-        An archive that holds nothing but one folder is taken for that folder.
+        An archive with a single folder at its root stands for that folder. UserError, with the names that exist, if
+        there is none.
         """
         if path.is_dir():
             return cls(path)
@@ -85,63 +89,63 @@ class Folder(NamedTuple):
             if place.is_file():
                 inside = "" if place == path else path.relative_to(place).as_posix()
                 if not zipfile.is_zipfile(place):
-                    raise UserError(f"{relative(place)} is a file, neither the folder of a collection nor a zip of one")
+                    raise UserError(f"{relative(place)} is a file; expected the folder of a collection or a zip of one")
                 return cls(place, inside)._within(inside)
             if place.is_dir():
                 missing = path.parts[len(place.parts)]
-                there = [other.name for other in place.iterdir() if other.is_dir() or other.suffix == ".zip"]
-                raise UserError(f"the folder {missing} is not in {relative(place)}; {nearest(missing, there)}")
+                siblings = [other.name for other in place.iterdir() if other.is_dir() or other.suffix == ".zip"]
+                raise UserError(f"the folder {missing} is not in {relative(place)}; {nearest(missing, siblings)}")
         raise UserError(f"the folder {path} does not exist")
 
     def _within(self, inside: str) -> Folder:
-        """Check that the archive has that folder, and go down as long as there is nothing but one folder."""
+        """Check that the archive has that folder, and descend while it has nothing but one folder."""
         folder = self
         while True:
             names = folder.names()
             if not names:
-                there = Folder(self.path, "").names()
-                raise UserError(f"{folder} holds no file; {nearest(inside, _folders(there))}")
+                folders = _folders(Folder(self.path, "").names())
+                raise UserError(f"there is no file in {folder}; {nearest(inside, folders)}")
             if any("/" not in name for name in names) or len(_folders(names)) > 1:
                 return folder
             folder = Folder(self.path, f"{folder.inside}/{_folders(names)[0]}".removeprefix("/"))
 
     def __str__(self) -> str:
-        """Read as a person would type it from here."""
+        """Return the path relative to the working directory."""
         return f"{relative(self.path)}/{self.inside}" if self.inside else relative(self.path)
 
     def names(self) -> list[str]:
-        """Name the files in it, relative to it: on disk those of the folders in it too, of an archive all."""
+        """Return the files relative to the folder, sorted: two levels deep on disk, all levels in an archive."""
         if self.inside is None:
-            found = (path for pattern in ("*", "*/*") for path in self.path.glob(pattern) if path.is_file())
-            return sorted(path.relative_to(self.path).as_posix() for path in found)
+            paths = (path for pattern in ("*", "*/*") for path in self.path.glob(pattern) if path.is_file())
+            return sorted(path.relative_to(self.path).as_posix() for path in paths)
         top = f"{self.inside}/" if self.inside else ""
         with _archive(self.path) as archive:
             members = [info.filename for info in archive.infolist() if not info.is_dir()]
-        return sorted(m[len(top) :] for m in members if m.startswith(top) and not m.startswith(f"{FOREIGN}/"))
+        return sorted(m[len(top) :] for m in members if m.startswith(top) and not m.startswith(f"{IGNORED}/"))
 
     def get(self, name: str) -> File | None:
-        """Return a file or its gzipped form, None where neither is there."""
+        """Return the file of that name or with `.gz` added; None if neither exists."""
         if self.inside is None:
             choices = (self.path / name, self.path / f"{name}.gz")
             return next((File(path) for path in choices if path.is_file()), None)
-        there, top = set(self.names()), f"{self.inside}/" if self.inside else ""
-        return next((File(self.path, top + one) for one in (name, f"{name}.gz") if one in there), None)
+        names, top = set(self.names()), f"{self.inside}/" if self.inside else ""
+        return next((File(self.path, top + member) for member in (name, f"{name}.gz") if member in names), None)
 
     def file(self, name: str) -> File:
-        """Return a file or its gzipped form; UserError with what lies there instead."""
-        found = self.get(name)
-        if found is not None:
-            return found
+        """Return the file of that name or with `.gz` added; UserError, with the names that exist, if there is none."""
+        file = self.get(name)
+        if file is not None:
+            return file
         above, _, last = name.rpartition("/")
         names = self.names()
         if above and not any(other.startswith(f"{above}/") for other in names):
             raise UserError(f"the folder {above} is not in {self}; {nearest(above, _folders(names))}")
         where = f"{self}/{above}" if above else str(self)
         prefix = f"{above}/" if above else ""
-        beside = [other.removeprefix(prefix).split("/")[0] for other in names if other.startswith(prefix)]
+        siblings = [other.removeprefix(prefix).split("/")[0] for other in names if other.startswith(prefix)]
         if not above and _folders(names) and not any("/" not in other for other in names):
-            beside = [f"{folder}/" for folder in _folders(names)]
-        raise UserError(f"the file {last} (or {last}.gz) is not in {where}; {nearest(last, beside)}")
+            siblings = [f"{folder}/" for folder in _folders(names)]
+        raise UserError(f"the file {last} (or {last}.gz) is not in {where}; {nearest(last, siblings)}")
 
 
 def _folders(names: list[str]) -> list[str]:
@@ -150,7 +154,7 @@ def _folders(names: list[str]) -> list[str]:
 
 @contextmanager
 def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
-    """Open an archive; DataError where it is none or is damaged."""
+    """Open an archive; DataError if it is damaged or not a zip."""
     try:
         with zipfile.ZipFile(path) as archive:
             yield archive
@@ -159,29 +163,29 @@ def _archive(path: Path) -> Iterator[zipfile.ZipFile]:
 
 
 def raw_lines(file: File, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
-    """Give each line with its number and its end, without a byte order mark.
+    """Yield the number and the text of each line, with its line break and without a byte order mark.
 
-    DataError with the line where it is not of that encoding or holds a zero byte, and where gzip or zip break off.
+    Raises DataError for bytes that are invalid in the encoding, for a zero byte, and for damaged gzip or zip.
     """
-    number, opening = 0, "utf-8-sig" if encoding == "utf-8" else encoding
+    number, encoding_of_first = 0, "utf-8-sig" if encoding == "utf-8" else encoding
     try:
         with file.open() as data:
             for number, line in enumerate(data, 1):
                 if b"\0" in line:
-                    raise file.refuse("a zero byte, which no text holds; is it UTF-16, or no text file?", number)
-                yield number, line.decode(opening if number == 1 else encoding)
+                    raise file.refuse("a zero byte: the file may be UTF-16, or not text at all", number)
+                yield number, line.decode(encoding_of_first if number == 1 else encoding)
     except UnicodeDecodeError as error:
         raise file.refuse(f"not {encoding.upper()}: {error.reason}", number) from None
     except (EOFError, zlib.error, gzip.BadGzipFile) as error:
         raise file.refuse(f"damaged {'archive' if file.member else 'gzip'} after line {number}: {error}") from None
-    except (RuntimeError, NotImplementedError) as error:  # of zipfile: a password, a method that it does not know
-        raise file.refuse(f"cannot be unpacked: {error}") from None
+    except (RuntimeError, NotImplementedError) as error:  # zipfile: a password, or an unknown compression method
+        raise file.refuse(f"cannot be decompressed: {error}") from None
     except OSError as error:
         raise file.refuse(f"cannot be read: {error.strerror or error}") from None
 
 
 def lines(file: File, encoding: str = "utf-8") -> Iterator[tuple[int, str]]:
-    """Give each line that is not blank with its number, without its end. Raises what `raw_lines` raises."""
+    """Yield the number and the text of each line that is not blank, without its line break; errors as `raw_lines`."""
     for number, line in raw_lines(file, encoding):
         text = line.rstrip("\r\n")
         if text and not text.isspace():

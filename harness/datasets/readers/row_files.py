@@ -1,4 +1,4 @@
-"""Files of rows with named columns: jsonl, csv, tsv and parquet, read row by row, with the line of each row."""
+"""Files of rows with named columns (JSON lines, CSV, TSV and Parquet), read row by row with the line of each row."""
 
 from __future__ import annotations
 
@@ -13,65 +13,66 @@ from harness.datasets.readers.folders import File, lines, raw_lines
 from harness.errors import nearest
 
 BATCH = 4096
+"""The number of rows of Parquet that are read at a time."""
 LONGEST = 2**31 - 1
-"""Characters of one value in csv; the library allows 128 kB of itself."""
+"""The maximum number of characters of a value in CSV; the default of the csv module is 131,072."""
 
 
 class Row(NamedTuple):
-    """The values of the columns that were asked for, in that order, and the line on which the row begins."""
+    """The values of the requested columns, in that order, and the line on which the row begins."""
 
     values: tuple[Any, ...]
     line: int
 
 
 class Dialect(NamedTuple):
-    """How csv and tsv part their columns; None is what is usual of the format."""
+    """How CSV and TSV separate their columns; None for the default of the format."""
 
     delimiter: str | None = None
     quotes: bool | None = None
 
 
-class Sheet(ABC):
-    """An open file of rows. Whatever is damaged is a DataError with file and line."""
+class RowFile(ABC):
+    """A file of rows. Damaged content raises DataError with file and line."""
 
     lenient = False
     """Whether a row may lack a column."""
     head: int | None = 1
-    """The line that tells the columns."""
+    """The line with the names of the columns; None for a format without one."""
 
     def __init__(self, file: File, dialect: Dialect) -> None:
         self.file, self.dialect = file, dialect
 
     @abstractmethod
     def columns(self) -> list[str]:
-        """Name the columns."""
+        """Return the names of the columns."""
 
-    def holds(self, name: str) -> bool:
-        """Tell whether any row has that column."""
+    def has(self, name: str) -> bool:
+        """Return whether any row has that column."""
         return name in self.columns()
 
     @abstractmethod
     def rows(self, names: Sequence[str], optional: Collection[str] = ()) -> Iterator[Row]:
-        """Give the values of some columns, row by row; None where the row lacks one that is optional."""
+        """Yield the values of some columns, row by row; None for an optional column that a row lacks."""
 
 
-class Jsonl(Sheet):
-    """One JSON object a line; its columns are the fields of the first. A row may lack optional ones."""
+class Jsonl(RowFile):
+    """JSON lines, one object each; the columns are the fields of the first. A row may lack optional ones."""
 
     lenient = True
 
     def columns(self) -> list[str]:
-        """Name the fields of the first object."""
+        """Return the fields of the first object; DataError if there is none."""
         for _, row in json_objects(self.file, "an object"):
             return list(row)
-        raise self.file.refuse("no object in the file")
+        raise self.file.refuse("there are no JSON objects")
 
-    def holds(self, name: str) -> bool:
-        """Tell whether any object has that field; reads as far as the first that does."""
+    def has(self, name: str) -> bool:
+        """Return whether any object has that field, reading up to the first that does."""
         return any(name in row for _, row in json_objects(self.file, "an object"))
 
     def rows(self, names: Sequence[str], optional: Collection[str] = ()) -> Iterator[Row]:
-        """Give the values of some fields."""
+        """Yield the values of some fields."""
         for line, row in json_objects(self.file, "an object"):
             for name in names:
                 if name not in row and name not in optional:
@@ -79,18 +80,18 @@ class Jsonl(Sheet):
             yield Row(tuple([row.get(name) for name in names]), line)
 
 
-class Csv(Sheet):
-    """Columns parted by a comma, the first line their names; a value in quotes may hold commas and line breaks."""
+class Csv(RowFile):
+    """Columns separated by commas, with names in the first line; quoted values may contain commas and line breaks."""
 
     delimiter = ","
     quotes = True
 
     def columns(self) -> list[str]:
-        """Read the names in the first line."""
+        """Return the names in the first line."""
         return self._header(self._records())
 
     def rows(self, names: Sequence[str], optional: Collection[str] = ()) -> Iterator[Row]:
-        """Give the values of some columns; every row must have as many as the first."""
+        """Yield the values of some columns; every row must have as many columns as the first."""
         del optional
         records = self._records()
         header = self._header(records)
@@ -104,24 +105,24 @@ class Csv(Sheet):
     def _header(self, records: Iterator[tuple[int, list[str]]]) -> list[str]:
         for _, record in records:
             return [name.strip() for name in record]
-        raise self.file.refuse("the file is empty; expected a first line with the names of the columns")
+        raise self.file.refuse("the file is empty; expected the names of the columns in the first line")
 
     @property
-    def _parting(self) -> tuple[str, bool]:
+    def _dialect(self) -> tuple[str, bool]:
         delimiter, quotes = self.dialect
         return delimiter or self.delimiter, self.quotes if quotes is None else quotes
 
     def _hint(self, record: list[str], header: list[str]) -> str:
-        delimiter, quotes = self._parting
+        delimiter, quotes = self._dialect
         if quotes and len(record) > len(header):
-            return f"; a value that holds {delimiter!r} stands in quotes"
+            return f"; a value that contains {delimiter!r} must be quoted"
         if not quotes and any(value.startswith('"') for value in record):
-            return "; if values stand in quotes, say `quotes: true`"
+            return "; if values are quoted, add `quotes: true`"
         return ""
 
     def _records(self) -> Iterator[tuple[int, list[str]]]:
-        """Give each row with its line, blank lines left out."""
-        delimiter, quotes = self._parting
+        """Yield the line and the values of each row, without blank lines."""
+        delimiter, quotes = self._dialect
         if not quotes:
             for line, text in lines(self.file):
                 yield line, text.split(delimiter)
@@ -135,29 +136,29 @@ class Csv(Sheet):
                     yield line, record
                 line = reader.line_num + 1
         except csv.Error as error:
-            raise self.file.refuse(f"this row is damaged ({error}); is a quote not closed?", line) from None
+            raise self.file.refuse(f"damaged row ({error}); a quote may not be closed", line) from None
 
 
 class Tsv(Csv):
-    """Columns parted by a tab, the first line their names; a quote is a character like any other."""
+    """Columns separated by tabs, with their names in the first line; a quote is an ordinary character."""
 
     delimiter = "\t"
     quotes = False
 
 
-class Parquet(Sheet):
-    """A Parquet file; its rows are counted from 1."""
+class Parquet(RowFile):
+    """A Parquet file, whose rows are numbered from 1 in place of lines."""
 
     head = None
 
     def columns(self) -> list[str]:
-        """Name the columns of the schema."""
+        """Return the columns of the schema."""
         with self._opened() as file:
             names: list[str] = file.schema_arrow.names
             return names
 
     def rows(self, names: Sequence[str], optional: Collection[str] = ()) -> Iterator[Row]:
-        """Give the values of some columns."""
+        """Yield the values of some columns."""
         del optional
         with self._opened() as file:
             number = 0
@@ -173,14 +174,14 @@ class Parquet(Sheet):
         import pyarrow.parquet as pq
 
         if self.file.member:
-            raise self.file.refuse("Parquet is not read inside an archive: unpack it first")
+            raise self.file.refuse("Parquet cannot be read inside an archive; unpack it first")
         try:
             with pq.ParquetFile(self.file.path) as file:
                 yield file
         except (pa.ArrowException, OSError) as error:
-            raise self.file.refuse(f"this is no Parquet that can be read: {str(error).splitlines()[0]}") from None
+            raise self.file.refuse(f"not a readable Parquet file: {str(error).splitlines()[0]}") from None
 
 
-FORMATS: dict[str, type[Sheet]] = {"jsonl": Jsonl, "csv": Csv, "tsv": Tsv, "parquet": Parquet}
-ENDINGS = {**{name: name for name in FORMATS}, "ndjson": "jsonl"}
-"""What the end of a name tells of the format, `.gz` left out."""
+FORMATS: dict[str, type[RowFile]] = {"jsonl": Jsonl, "csv": Csv, "tsv": Tsv, "parquet": Parquet}
+EXTENSIONS = {**{name: name for name in FORMATS}, "ndjson": "jsonl"}
+"""The format of each extension, without `.gz`."""

@@ -18,7 +18,9 @@ def artifacts(results: Results) -> Iterator[Section]:
     sizes_of: dict[tuple[str, str, str | None], dict[str, list[Measurement]]] = {}
     for row in results.measurements:
         if row.quantity in SIZES and row.value is not None:
-            sizes = sizes_of.setdefault((row.dataset, row.stage or "", row.fingerprint), {})
+            # A shared artifact may be the second of its name in one system and the first in another.
+            stage = (row.stage or "").split("#")[0]
+            sizes = sizes_of.setdefault((row.dataset, stage, row.fingerprint), {})
             sizes.setdefault(row.quantity, []).append(row)
     if sizes_of:
         rows = tuple(_line(dataset, stage, sizes) for (dataset, stage, _), sizes in sizes_of.items())

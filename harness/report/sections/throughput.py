@@ -21,7 +21,9 @@ def throughput(results: Results) -> Iterator[Section]:
     shared: dict[str, dict[tuple[Any, ...], list[Measurement]]] = {}
     for row in results.measurements:
         if row.stage is not None and row.value is not None and not _shown_elsewhere(row.quantity):
-            key = (row.dataset, row.stage, row.quantity, row.fingerprint, row.value)
+            # A shared artifact may be the second of its name in one system and the first in another.
+            stage = row.stage.split("#")[0]
+            key = (row.dataset, stage, row.quantity, row.fingerprint, row.value)
             shared.setdefault(row.machine or UNKNOWN, {}).setdefault(key, []).append(row)
     if shared:
         titled = len(shared) > 1

@@ -1,1 +1,1 @@
-"""Arrangers: a run to what a reader gets, within a budget of tokens."""
+"""Arrangers: they turn a run into the contexts for a reader, within a token budget."""

@@ -1,4 +1,4 @@
-"""What the arrangers share: texts taken in the order of a run until a budget of tokens is spent."""
+"""The base class of arrangers: it takes texts in run order until a token budget is spent."""
 
 from __future__ import annotations
 
@@ -19,136 +19,144 @@ from harness.artifacts.text import Corpus, Queries
 from harness.models.tokenizer import Places, tokens_of
 from harness.stage import Arranger, Runtime
 
-HELD = 64
-"""Texts whose tokens are held: long documents are found by many queries."""
+CACHED_TEXTS = 64
+"""The number of texts whose tokens are cached; long documents are retrieved by many queries."""
 
 
-class Wanted(NamedTuple):
-    """What a query found, and what is to be read with it: characters of one document."""
+class Excerpt(NamedTuple):
+    """The part of a document to read for one retrieved text. Positions are characters of the document."""
 
     document: int
+    """The row of the document."""
     start: int
+    """The start of the retrieved text."""
     end: int
-    """[start, end) was found."""
+    """The end of the retrieved text, exclusive."""
     first: int
+    """The start of the part to read, which contains the retrieved text."""
     last: int
-    """[first, last) is to be read: that, or more."""
+    """The end of the part to read, exclusive."""
 
-    def apart_from(self, taken: Iterable[Context]) -> Wanted | None:
-        """Draw it in to where nothing of `taken`, of the same document, stands; None where nothing is left of it."""
+    def without(self, taken: Iterable[Context]) -> Excerpt | None:
+        """Return it without the characters in `taken`, contexts of the same document; None if nothing remains."""
         start, end, first, last = self[1:]
-        for held in taken:
-            if held.start <= start:
-                start, first = max(start, held.end), max(first, held.end)
+        for context in taken:
+            if context.start <= start:
+                start, first = max(start, context.end), max(first, context.end)
             else:
-                end, last = min(end, held.start), min(last, held.start)
-        return Wanted(self.document, start, end, first, last) if start < end else None
+                end, last = min(end, context.start), min(last, context.start)
+        return Excerpt(self.document, start, end, first, last) if start < end else None
 
 
 class BudgetedArranger(Arranger):
-    """An arranger within a budget, counted by the tokenizer of `model`, or by a rule where there is none.
+    """An arranger with a token budget, counted by the tokenizer of `model`, or by a rule without one.
 
-    Texts are taken in the order of the run. `overflow` says what becomes of one that does not fit whole: `cut` takes
-    as many of its tokens as do and ends there; `skip` passes it over, and a shorter one below it may follow.
+    Texts are taken in the order of the run.
     """
 
     tokens: int = Field(default=2000, ge=1)
-    """How many tokens the texts of a query may have together."""
+    """The token budget for all texts of a query together."""
     overflow: Literal["cut", "skip"] = "cut"
-    apart: ClassVar[bool] = False
-    """Whether no character of a document is given twice."""
+    """What happens to a text that does not fit whole: `cut` keeps as many of its tokens as fit and stops there; `skip`
+    leaves it out, and shorter texts further down may follow."""
+    no_repeats: ClassVar[bool] = False
+    """Whether no character of a document is included twice."""
 
-    def wanted(self, texts: Corpus, corpus: Corpus) -> Callable[[int], Wanted]:
-        """Return what says of a row of `texts` what is to be read for it: as it comes, exactly that text."""
+    def excerpts(self, texts: Corpus, corpus: Corpus) -> Callable[[int], Excerpt]:
+        """Return a function from a row of `texts` to the excerpt to read for it; by default, the text itself."""
         del corpus
         spans = spans_of(texts)
-        return lambda row: Wanted(*(span := spans(row)), *span[1:])
+        return lambda row: Excerpt(*(span := spans(row)), *span[1:])
 
     def order(self, contexts: list[Context]) -> list[Context]:
-        """Put the texts of a query, best first, into the order in which a reader gets them: as it comes, that one."""
+        """Return the contexts of a query, given best first, in the order for the reader; by default, unchanged."""
         return contexts
 
     def open(
         self, runtime: Runtime, texts: Corpus, corpus: Corpus, queries: Queries, model: Model | None
     ) -> Callable[[Run], Contexts]:
-        """Load the tokenizer, not the weights; the call arranges a Run. UserError for a model without a fast one."""
+        """Load the tokenizer, not the weights; the call arranges a Run.
+
+        Raises UserError if the model has no fast tokenizer.
+        """
         del runtime
         tokens = tokens_of(model, self.word())
-        reader = _Reader(self, corpus, tokens.places, self.wanted(texts, corpus))
+        reader = _Reader(self, corpus, tokens.places, self.excerpts(texts, corpus))
         budget = Budget(self.tokens, tokens.counted_by)
 
         def arrange(run: Run) -> Contexts:
             ids = queries.table["id"].slice(run.rows.start, len(run)).to_pylist()
-            found = [self.order(list(reader.read(*row))) for row in zip(run.documents, run.scores, strict=True)]
-            return Contexts(ids, found, budget, run.rows)
+            contexts = [self.order(list(reader.read(*row))) for row in zip(run.documents, run.scores, strict=True)]
+            return Contexts(ids, contexts, budget, run.rows)
 
         return arrange
 
 
 class _Reader:
-    """Takes the texts of one query after the other."""
+    """Takes the texts of one query after another, each within the budget."""
 
     def __init__(
-        self, stage: BudgetedArranger, corpus: Corpus, places: Places, wanted: Callable[[int], Wanted]
+        self, stage: BudgetedArranger, corpus: Corpus, places: Places, excerpts: Callable[[int], Excerpt]
     ) -> None:
-        self.stage, self.places, self.wanted = stage, places, wanted
+        self.stage, self.places, self.excerpts = stage, places, excerpts
         self.ids, self.texts = corpus.table["id"], corpus.table["text"]
-        self.within = lru_cache(HELD)(self._within)
+        self.tokens = lru_cache(CACHED_TEXTS)(self._tokens)
 
     def read(self, documents: np.ndarray, scores: np.ndarray) -> Iterator[Context]:
-        """Give the texts of one query, best first."""
+        """Yield the contexts of one query, best first."""
         taken: dict[int, list[Context]] = {}
         left = self.stage.tokens
         for rank, row in enumerate(documents[documents != NONE].tolist(), start=1):
-            one: Wanted | None = self.wanted(row)
-            if one is not None and self.stage.apart:
-                one = one.apart_from(taken.get(one.document, ()))
-            if one is None:
+            excerpt: Excerpt | None = self.excerpts(row)
+            if excerpt is not None and self.stage.no_repeats:
+                excerpt = excerpt.without(taken.get(excerpt.document, ()))
+            if excerpt is None:
                 continue
-            part = Part(one.first, one.last, len(self.within(one.document, one.first, one.last)))
-            whole = part.tokens <= left
-            if not part.tokens or not (whole or self.stage.overflow == "cut"):
+            first, last = excerpt.first, excerpt.last
+            part = Part(first, last, len(self.tokens(excerpt.document, first, last)))
+            fits = part.tokens <= left
+            if not part.tokens or not (fits or self.stage.overflow == "cut"):
                 continue
-            if not whole:
-                part = self.cut(one, left)
+            if not fits:
+                part = self.truncated(excerpt, left)
             if part.tokens:
-                text = self._text(one.document, part.start, part.end)
-                key = self.ids[one.document].as_py()
+                text = self._text(excerpt.document, part.start, part.end)
+                key = self.ids[excerpt.document].as_py()
                 context = Context(key, part.start, part.end, rank, float(scores[rank - 1]), part.tokens, text)
-                taken.setdefault(one.document, []).append(context)
+                taken.setdefault(excerpt.document, []).append(context)
                 yield context
             left -= part.tokens
-            if not whole or not left:
+            if not fits or not left:
                 return
 
-    def cut(self, one: Wanted, room: int) -> Part:
-        """Return the part of what is wanted that has `room` tokens, what was found in its midst, or its beginning.
+    def truncated(self, excerpt: Excerpt, room: int) -> Part:
+        """Return the part of an excerpt that has `room` tokens, with the retrieved text, or its start, in the middle.
 
-        A part may have more tokens by itself than it had within the text; then it is made smaller.
+        A part may have more tokens on its own than within the text; it is then shortened until it fits.
         """
-        tokens = self.within(one.document, one.first, one.last)
-        before = int(np.searchsorted(tokens[:, 1], one.start, side="right"))
-        behind = len(tokens) - int(np.searchsorted(tokens[:, 0], one.end))
+        tokens = self.tokens(excerpt.document, excerpt.first, excerpt.last)
+        before = int(np.searchsorted(tokens[:, 1], excerpt.start, side="right"))
+        after = len(tokens) - int(np.searchsorted(tokens[:, 0], excerpt.end))
         for size in range(room, 0, -1):
-            spare = max(0, size - (len(tokens) - before - behind))
-            begin = before - min(before, max(spare // 2, spare - behind))
+            spare = max(0, size - (len(tokens) - before - after))
+            begin = before - min(before, max(spare // 2, spare - after))
             start, end = int(tokens[begin, 0]), int(tokens[begin + size - 1, 1])
-            count = len(self.places(self._text(one.document, start, end)))
+            count = len(self.places(self._text(excerpt.document, start, end)))
             if 0 < count <= room:
                 return Part(start, end, count)
-        return Part(one.start, one.start, 0)
+        return Part(excerpt.start, excerpt.start, 0)
 
-    def _within(self, document: int, first: int, last: int) -> np.ndarray:
-        """Return where the tokens of a part stand: int32[tokens, 2], characters [start, end) of the document."""
+    def _tokens(self, document: int, first: int, last: int) -> np.ndarray:
+        """Return the positions of the tokens of a part: int32[tokens, 2], characters [start, end) of the document."""
         return np.array(self.places(self._text(document, first, last)), np.int32).reshape(-1, 2) + np.int32(first)
 
-    def _text(self, document: int, start: int, end: int) -> str:
-        text: str = self.texts[document].as_py()[start:end]
+    def _text(self, document: int, first: int, last: int) -> str:
+        text: str = self.texts[document].as_py()[first:last]
         return text
 
 
 class Part(NamedTuple):
-    """A part of a document: characters [start, end), and how many tokens these are."""
+    """A part of a document: its characters [start, end) and its number of tokens."""
 
     start: int
     end: int
@@ -156,7 +164,7 @@ class Part(NamedTuple):
 
 
 def spans_of(texts: Corpus) -> Callable[[int], tuple[int, int, int]]:
-    """Return what says of a row of passages, or of documents, which characters of which document it is."""
+    """Return a function from a row of passages or documents to its document's row, start and end in characters."""
     if isinstance(texts, Passages):
         parents, starts, ends = texts.parents, texts.starts, texts.ends
         return lambda row: (int(parents[row]), int(starts[row]), int(ends[row]))

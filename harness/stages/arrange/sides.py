@@ -1,4 +1,4 @@
-"""The best at both ends, the worst in the middle, where readers overlook what stands there."""
+"""Ordering the texts for readers that overlook the middle of a long context."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ from harness.stages.arrange.base import BudgetedArranger
 
 
 class Sides(BudgetedArranger):
-    """Against what Liu et al. 2023, "Lost in the Middle" (arXiv 2307.03172), found of long contexts.
+    """Puts the best texts at both ends and the worst in the middle, which readers overlook (Liu et al. 2023).
 
-    It takes what `top` takes, in the order of LangChain's LongContextReorder: of five 1 3 5 4 2, of four 2 4 3 1.
+    Liu et al., "Lost in the Middle", arXiv 2307.03172. It takes the same texts as `top` and orders them as LangChain's
+    LongContextReorder does: 1 3 5 4 2 for five texts, 2 4 3 1 for four.
     """
 
     def order(self, contexts: list[Context]) -> list[Context]:
-        """Put every other text, the last one among them, in front, and the rest behind them, from its end."""
+        """Return every other context, the last one included, followed by the rest in reverse."""
         front = (len(contexts) + 1) % 2
         return contexts[front::2] + contexts[1 - front :: 2][::-1]

@@ -1,4 +1,4 @@
-"""The best first, as many as the budget holds."""
+"""The texts in run order, as many as fit the budget."""
 
 from __future__ import annotations
 
@@ -6,4 +6,4 @@ from harness.stages.arrange.base import BudgetedArranger
 
 
 class Top(BudgetedArranger):
-    """What was found, in the order of the run."""
+    """Keeps the best texts, in run order, until the token budget is spent."""

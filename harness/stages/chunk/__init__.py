@@ -1,1 +1,1 @@
-"""Documents to passages."""
+"""Chunkers: they split documents into passages."""

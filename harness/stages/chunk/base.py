@@ -1,4 +1,4 @@
-"""What the chunkers share: pieces in a row, gathered to passages of a size, with an overlap."""
+"""The base class of chunkers, and the merging of pieces into passages of a maximum size with an overlap."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from harness.stage import Chunker
 
 
 class SizedChunker(Chunker):
-    """A chunker whose passages have a greatest size and may overlap; the unit is the chunker's own."""
+    """A chunker whose passages have a maximum size and may overlap; each chunker defines the unit."""
 
     size: int = Field(ge=1)
-    """The largest a passage may be; one piece that is larger stays whole."""
+    """The maximum size of a passage; a single piece that is larger is kept whole."""
     overlap: int = Field(default=0, ge=0)
-    """How much of a passage the next one repeats, at most."""
+    """The maximum overlap of neighbouring passages, in whole pieces."""
 
     @model_validator(mode="after")
     def _moves_on(self) -> SizedChunker:
@@ -25,33 +25,34 @@ class SizedChunker(Chunker):
 
 
 def windows(weights: Sequence[int], size: int, overlap: int) -> Iterator[tuple[int, int]]:
-    """Give the first piece of each passage and the one after its last: as many as fit into `size`, one at least.
+    """Yield the pieces [first, end) of each passage: as many as weigh at most `size` together, but at least one.
 
-    Each goes on where the last one ended, less the pieces that weigh `overlap` at most and leave room for a new one.
+    A passage starts where the previous one ended, minus the trailing pieces whose total weight is `overlap` at most and
+    that leave room for a new piece.
 
     >>> list(windows([1, 1, 1, 1, 1], 3, 1))
     [(0, 3), (2, 5)]
     >>> list(windows([2, 9, 2, 1], 5, 1))
     [(0, 1), (1, 2), (2, 4)]
     """
-    first, end, held = 0, 0, 0
+    first, end, weight = 0, 0, 0
     while end < len(weights):
-        held += weights[end]
+        weight += weights[end]
         end += 1
-        while end < len(weights) and held + weights[end] <= size:
-            held += weights[end]
+        while end < len(weights) and weight + weights[end] <= size:
+            weight += weights[end]
             end += 1
         yield first, end
         if end == len(weights):
             return
-        first, held = end, 0
-        while held + weights[first - 1] <= min(overlap, size - weights[end]):
+        first, weight = end, 0
+        while weight + weights[first - 1] <= min(overlap, size - weights[end]):
             first -= 1
-            held += weights[first]
+            weight += weights[first]
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """Draw a range in to where no white space stands at its ends.
+    """Return the range `text[start:end]` without white space at its ends.
 
     >>> trimmed("a bc ", 1, 5)
     (2, 4)

@@ -1,4 +1,4 @@
-"""Pieces at the coarsest separator that makes them small: paragraphs, else lines, else words, else characters."""
+"""Splitting at the coarsest separator that makes the pieces small enough: paragraphs, lines, words or characters."""
 
 from __future__ import annotations
 
@@ -14,39 +14,41 @@ from harness.stages.chunk.base import SizedChunker, trimmed, windows
 
 
 class Recursive(SizedChunker):
-    """The rule of LangChain's RecursiveCharacterTextSplitter; `size` and `overlap` count characters.
+    """Splits at paragraphs, else lines, else words, into passages of at most `size` characters.
 
-    A text is parted at the first of the `separators`; what is still too long at the next, and so on. A separator stays
-    with what it ends. Then neighbours are joined as long as they fit; here that is done once, over pieces of all
-    depths, so that borders may differ from LangChain's, which joins them at each depth apart.
+    It follows LangChain's RecursiveCharacterTextSplitter: a text is split at the first of the `separators`, pieces that
+    are still too long at the next one, and so on. A separator belongs to the piece that it ends. Neighbouring pieces
+    are then merged as long as they fit. That is done once, across all separators, so boundaries may differ from those
+    of LangChain, which merges at each separator separately.
     """
 
     size: int = 1000
+    """The maximum size of a passage in characters; see `separators` for the exception."""
     separators: tuple[str, ...] = ("\n\n", "\n", " ", "")
-    """From the coarsest to the finest; "" parts every `size` characters, and without it a piece may be longer."""
+    """The separators, coarsest first; "" splits after every `size` characters, and without it a piece may be longer."""
 
     @field_validator("separators")
     @classmethod
-    def _some(cls, separators: tuple[str, ...]) -> tuple[str, ...]:
+    def _check_separators(cls, separators: tuple[str, ...]) -> tuple[str, ...]:
         if not separators or "" in separators[:-1]:
-            raise ValueError('separators are one at least, and "", which parts anything, is the last')
+            raise ValueError('separators must not be empty, and "", which splits anything, must be the last')
         return separators
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Corpus], Passages]:
-        """The call cuts a Corpus."""
+        """The call splits a Corpus."""
 
         def ranges(text: str) -> Iterator[tuple[int, int]]:
-            found = list(pieces(text, 0, len(text), self.size, self.separators))
-            for first, end in windows([stop - start for start, stop in found], self.size, self.overlap):
-                inside = trimmed(text, found[first][0], found[end - 1][1])
-                if inside[0] < inside[1]:
-                    yield inside
+            parts = list(pieces(text, 0, len(text), self.size, self.separators))
+            for first, end in windows([stop - start for start, stop in parts], self.size, self.overlap):
+                passage = trimmed(text, parts[first][0], parts[end - 1][1])
+                if passage[0] < passage[1]:
+                    yield passage
 
         return lambda corpus: Passages.cut(corpus, ranges)
 
 
 def pieces(text: str, start: int, end: int, size: int, separators: Sequence[str]) -> Iterator[tuple[int, int]]:
-    r"""Give ranges that lie end to end from `start` to `end`, none longer than `size` that a separator could part.
+    r"""Yield adjacent ranges from `start` to `end`; one is longer than `size` only if no separator can split it.
 
     >>> text = "ab cd\n\nefghi"
     >>> [text[a:b] for a, b in pieces(text, 0, len(text), 4, ("\n\n", " ", ""))]
@@ -61,7 +63,7 @@ def pieces(text: str, start: int, end: int, size: int, separators: Sequence[str]
         yield from ((place, min(place + size, end)) for place in range(start, end, size))
         return
     while start < end:
-        found = text.find(separator, start, end)
-        stop = end if found < 0 else found + len(separator)
+        place = text.find(separator, start, end)
+        stop = end if place < 0 else place + len(separator)
         yield from pieces(text, start, stop, size, finer)
         start = stop

@@ -1,4 +1,4 @@
-"""Whole sentences, so many of them or as many as so many words hold."""
+"""Splitting into whole sentences, a number of sentences or of words per passage."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from harness.stage import Runtime
 from harness.stages.chunk.base import SizedChunker, trimmed, windows
 
 BORDER = re.compile(
-    r"""(?P<mark>[.!?…])["'”’)\]]*\s+(?=["'“‘(\[]*[^\W_a-z])  # a mark, then what begins like a sentence
-    |[。！？]["”’」』）]*\s*  # marks that no space follows
+    r"""(?P<mark>[.!?…])["'”’)\]]*\s+(?=["'“‘(\[]*[^\W_a-z])  # a mark before what looks like the start of a sentence
+    |[。！？]["”’」』）]*\s*  # full-width marks, which need no space after them
     |\n[^\S\n]*\n\s*  # an empty line""",  # noqa: RUF001
     re.VERBOSE,
 )
@@ -22,38 +22,39 @@ SHORT = re.compile(
     r"(?:^|[\s(\[\"'“])(?:[^\W\d_]|Mrs?|Ms|Drs?|Profs?|Sr|Jr|St|Gen|Sen|Rep|Gov|No|Nos|Figs?|Eqs?|Refs?|Vol|pp|vs|cf|al"
     r"|e\.g|i\.e|approx|Inc|Ltd|Co|Corp|[^\W\d_](?:\.[^\W\d_])+)$"
 )
-"""What stands before a full stop that ends an abbreviation, an initial too, and no sentence."""
+"""The text before a full stop that ends an abbreviation or an initial, not a sentence."""
 LONGEST = 12
-"""Characters before a full stop that are looked at for an abbreviation."""
+"""The number of characters before a full stop that are searched for an abbreviation."""
 
 
 class Sentences(SizedChunker):
-    """Passages of whole sentences; `size` and `overlap` count sentences, or words where `by` says so.
+    """Splits documents into passages of whole sentences, at most `size` sentences or words each.
 
-    A sentence ends at a full stop, a question or an exclamation mark that white space and a capital letter, a digit or
-    a script without capitals follow; at their full-width forms; and at an empty line. A full stop behind an initial or
-    one of a few English abbreviations ends none. It is the usual rule, not a model: what it lacks are lists of
-    abbreviations of a field or of another language.
+    A sentence ends at a full stop, question mark or exclamation mark that is followed by white space and a capital
+    letter, a digit or a character of a script without capitals; at the full-width forms of these marks; and at an empty
+    line. A full stop after an initial or one of a few English abbreviations does not end a sentence. This is a rule and
+    not a model; it does not know the abbreviations of other languages or of special fields.
     """
 
     size: int = 5
+    """The maximum size of a passage, in the unit of `by`; a longer sentence is kept whole."""
     by: Literal["sentences", "words"] = "sentences"
-    """What is counted. By words, one sentence that has more than `size` of them is a passage of its own."""
+    """The unit of `size` and `overlap`."""
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Corpus], Passages]:
-        """The call cuts a Corpus."""
+        """The call splits a Corpus."""
 
         def ranges(text: str) -> Iterator[tuple[int, int]]:
-            found = list(sentences(text))
-            weights = [1 if self.by == "sentences" else len(text[start:end].split()) for start, end in found]
+            spans = list(sentences(text))
+            weights = [1 if self.by == "sentences" else len(text[start:end].split()) for start, end in spans]
             for first, end in windows(weights, self.size, self.overlap):
-                yield found[first][0], found[end - 1][1]
+                yield spans[first][0], spans[end - 1][1]
 
         return lambda corpus: Passages.cut(corpus, ranges)
 
 
 def sentences(text: str) -> Iterator[tuple[int, int]]:
-    """Give where each sentence begins and ends, without the white space around it.
+    """Yield the characters [start, end) of each sentence, without surrounding white space.
 
     >>> text = "Dr. Who came at 4. p.m. was late. (He left.) Why? No one"
     >>> [text[start:end] for start, end in sentences(text)]

@@ -1,4 +1,4 @@
-"""Windows of so many tokens, counted by the tokenizer of the model that will read them."""
+"""Splitting into windows of a model's tokens."""
 
 from __future__ import annotations
 
@@ -15,18 +15,22 @@ from harness.stages.chunk.base import SizedChunker, windows
 
 
 class Tokens(SizedChunker):
-    """Passages of `size` tokens of the model, each repeating the last `overlap` tokens of the one before.
+    """Splits documents into passages of at most `size` tokens of the model.
 
-    The rule of LangChain's TokenTextSplitter, but a passage is cut out of the text, not put together from its tokens.
-    Tokens that an encoder adds ([CLS], [SEP], a prompt) are not counted. A border may lie inside a word. White space
-    between two passages belongs to neither.
+    It follows LangChain's TokenTextSplitter, except that a passage is a slice of the text, not decoded from tokens.
+    Tokens that an encoder adds ([CLS], [SEP], a prompt) are not counted. A boundary may be inside a word. White space
+    between two passages belongs to neither of them.
     """
 
     uses_model: ClassVar[bool] = True
     size: int = 256
+    """The maximum size of a passage, in tokens of `model`."""
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Corpus], Passages]:
-        """Load the tokenizer, not the weights; the call cuts a Corpus. UserError for a model without a fast one."""
+        """Load the tokenizer, not the weights; the call splits a Corpus.
+
+        Raises UserError if the model has no fast tokenizer.
+        """
         if model is None:
             raise UserError(f"{self.word()} needs a model")
         tokenizer = read(tokenizer_file(model, self.word()), self.word())

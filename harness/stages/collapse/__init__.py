@@ -1,1 +1,1 @@
-"""Runs of passages to runs of documents."""
+"""Collapsers: they turn a run of passages into a run of documents."""

@@ -1,4 +1,4 @@
-"""A document is as good as its beginning."""
+"""FirstP: a document is scored by its beginning."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from harness.stages.collapse.base import PassageGroups, collapse
 
 
 class First(Collapser):
-    """FirstP of Dai and Callan 2019, doi 10.1145/3331184.3331303, among the passages found.
+    """Scores a document by the retrieved passage that comes first in it (FirstP, Dai and Callan 2019).
 
-    The passage that begins first in the document, of those that the run holds, gives its score. Where a run holds all
-    passages that is the document's first one.
+    doi 10.1145/3331184.3331303. If the run contains all passages, that is the first passage of the document.
     """
 
     def open(self, runtime: Runtime, passages: Passages) -> Callable[[Run], Run]:
@@ -25,7 +24,7 @@ class First(Collapser):
 
         def earliest(groups: PassageGroups) -> np.ndarray:
             order = np.lexsort((starts[groups.passages], groups.group))
-            found: np.ndarray = groups.scores[order[groups.borders]]
-            return found
+            scores: np.ndarray = groups.scores[order[groups.starts]]
+            return scores
 
         return lambda run: collapse(run, passages, earliest)

@@ -1,4 +1,4 @@
-"""A document is as good as its best passage."""
+"""MaxP: a document is scored by its best passage."""
 
 from __future__ import annotations
 
@@ -13,7 +13,10 @@ from harness.stages.collapse.base import PassageGroups, collapse
 
 
 class Max(Collapser):
-    """MaxP of Dai and Callan 2019, doi 10.1145/3331184.3331303."""
+    """Scores a document by its best retrieved passage (MaxP, Dai and Callan 2019).
+
+    doi 10.1145/3331184.3331303.
+    """
 
     def open(self, runtime: Runtime, passages: Passages) -> Callable[[Run], Run]:
         """The call collapses a Run of the passages."""
@@ -21,6 +24,6 @@ class Max(Collapser):
 
 
 def best(groups: PassageGroups) -> np.ndarray:
-    """Return the highest score of each group; the passages of one stand best first."""
-    found: np.ndarray = groups.scores[groups.borders]
-    return found
+    """Return the score of the first passage of each group, which is the highest."""
+    scores: np.ndarray = groups.scores[groups.starts]
+    return scores

@@ -1,4 +1,4 @@
-"""A document is as good as the passages that were found of it are on average."""
+"""A document is scored by the mean of its retrieved passages."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from harness.stages.collapse.base import PassageGroups, collapse
 
 
 class Mean(Collapser):
-    """The mean over the passages that the run holds, as `mean_passage` of PyTerrier takes it.
+    """Scores a document by the mean score of its retrieved passages, as PyTerrier's `mean_passage` does.
 
-    A passage below the depth of the run is not counted, so the depth matters.
+    Passages below the depth of the run are not counted, so the depth matters.
     """
 
     def open(self, runtime: Runtime, passages: Passages) -> Callable[[Run], Run]:
@@ -25,5 +25,5 @@ class Mean(Collapser):
 
 def average(groups: PassageGroups) -> np.ndarray:
     """Return the mean score of each group."""
-    found: np.ndarray = np.bincount(groups.group, groups.scores) / np.bincount(groups.group)
-    return found
+    means: np.ndarray = np.bincount(groups.group, groups.scores) / np.bincount(groups.group)
+    return means

@@ -1,1 +1,1 @@
-"""What a plan makes of the drafts of a rewriter."""
+"""Stages that a plan adds after a rewriter to use its drafts."""

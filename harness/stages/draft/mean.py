@@ -1,4 +1,4 @@
-"""The mean of the vectors of each query's drafts, perhaps with the query's own."""
+"""The mean vector of each query's drafts, optionally including the query."""
 
 from __future__ import annotations
 
@@ -12,20 +12,21 @@ from harness.artifacts.vectors import Vectors
 from harness.stage import DraftReader, Runtime
 
 UNIT = 1e-3
-"""How far from 1 the length of a vector may lie that was brought to length 1."""
+"""The largest deviation from length 1 of a vector that counts as normalised."""
 
 
 class DraftMean(DraftReader):
-    """Gao et al. 2023, https://arxiv.org/abs/2212.10496, equation 8: (f(d1) + … + f(dn) + f(q)) / (n + 1).
+    """Averages the vectors of each query's drafts, and of the query if `with_query` (Gao et al. 2023).
 
-    Where all vectors of a query have length 1, so has its mean: vectors that an encoder normalises stay normalised.
+    Equation 8 of https://arxiv.org/abs/2212.10496: (f(d1) + … + f(dn) + f(q)) / (n + 1). If all vectors of a query have
+    length 1, the mean is scaled to length 1 too, so the vectors of a normalising encoder stay normalised.
     """
 
     takes: ClassVar[tuple[type[Artifact], ...]] = (Vectors,)
     gives: ClassVar[type[Artifact]] = Vectors
 
     def open(self, runtime: Runtime) -> Callable[..., Vectors]:
-        """The call takes one Vectors for each text of a query, in the same rows."""
+        """The call takes one Vectors per text of a query, all with the same rows."""
 
         def call(*parts: Vectors) -> Vectors:
             lengths = np.stack([np.linalg.norm(part.array, axis=1) for part in parts])

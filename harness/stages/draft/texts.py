@@ -1,4 +1,4 @@
-"""One text of each query's drafts: as a query, or as a document that is encoded like one."""
+"""One draft of each query, as a query or as a text that is encoded like a document."""
 
 from __future__ import annotations
 
@@ -15,11 +15,13 @@ from harness.stage import DraftReader, Runtime
 
 
 class DraftedQuery(DraftReader):
-    """The text of a number, in the place of the query; `repeat_query` times the query itself stands before it."""
+    """Replaces each query by its draft with index `number`, after `repeat_query` copies of the query."""
 
     gives: ClassVar[type[Artifact]] = Queries
     number: int = Field(ge=0)
+    """The index of the draft, from 0."""
     repeat_query: int = Field(default=0, ge=0)
+    """How many times the query is prepended to the draft."""
 
     def open(self, runtime: Runtime) -> Callable[[Drafts], Queries]:
         """The call takes Drafts."""
@@ -27,10 +29,11 @@ class DraftedQuery(DraftReader):
 
 
 class DraftedDocument(DraftReader):
-    """The text of a number, as a document."""
+    """Selects the draft with index `number` of each query, to be encoded like a document."""
 
     gives: ClassVar[type[Artifact]] = DraftTexts
     number: int = Field(ge=0)
+    """The index of the draft, from 0."""
 
     def open(self, runtime: Runtime) -> Callable[[Drafts], DraftTexts]:
         """The call takes Drafts."""
@@ -38,7 +41,7 @@ class DraftedDocument(DraftReader):
 
 
 def table(drafts: Drafts, number: int, repeat_query: int = 0) -> pa.Table:
-    """Return ids and texts as `Texts` holds them; the rows of drafts ascend by id as those of their queries do."""
-    found = pairs(drafts.entries, number, repeat_query)
-    columns = {"id": [key for key, _ in found], "text": [text for _, text in found]}
+    """Return a table of ids and texts with the schema of `Texts`; rows are in the order of the queries, by id."""
+    rows = pairs(drafts.entries, number, repeat_query)
+    columns = {"id": [key for key, _ in rows], "text": [text for _, text in rows]}
     return pa.table(columns, schema=SCHEMA)

@@ -1,1 +1,1 @@
-"""Text to vectors."""
+"""Encoders: they turn texts into vectors."""

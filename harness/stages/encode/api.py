@@ -1,4 +1,4 @@
-"""Dense vectors from an OpenAI-compatible endpoint, paid by the token."""
+"""Dense vectors from an OpenAI-compatible endpoint, which charges per token."""
 
 from __future__ import annotations
 
@@ -18,75 +18,82 @@ from harness.stage import Encoder, Runtime
 from harness.stage.base import NONE, Side
 from harness.stages.encode.base import side_of
 
-BYTES_A_TOKEN = 3
-"""For the size of a request, which need not be exact; a budget is held by the upper bound of one byte a token."""
+BYTES_PER_TOKEN = 3
+"""An estimate for the size of a request; the budget uses the upper bound of one token per byte instead."""
 
 
 class ApiEncoder(EmbeddingsSettings, Encoder):
-    """One vector a text, from `POST {base_url}/embeddings` (https://platform.openai.com/docs/api-reference/embeddings).
+    """Encodes each text as one vector, by an OpenAI-compatible embeddings endpoint.
 
-    Its output is named by URL, model, dimensions, encoding, prompts and the cut of the texts. An endpoint publishes no
-    checksum of its weights, so a report says that its vectors may be others tomorrow. An empty text is the zero vector.
+    It sends requests to `POST {base_url}/embeddings`, see https://platform.openai.com/docs/api-reference/embeddings.
+    The fingerprint of the vectors covers URL, model, dimensions, encoding, prompts and truncation. An endpoint
+    publishes no checksum of its weights, so reports warn that its vectors may change. An empty text has the zero
+    vector.
     """
 
     chunk_rows: ClassVar[int] = 256
     inert: ClassVar[frozenset[str]] = EmbeddingsSettings.inert | {"batch_tokens", "batch_items"}
 
     prompts: dict[Side, str] = Field(default_factory=dict)
-    """Text put before each text of a side; "none" or nothing said is none."""
+    """The text prepended to each text of a side: `{query: "query: ", document: ""}`; by default, or with "none", no
+    text."""
     max_characters: int | None = Field(default=None, ge=1)
-    """Characters of a text that are sent, prompt not counted; an endpoint refuses a text that is too long for it."""
+    """The number of characters of a text that are sent, without the prompt; None sends all of them, and an endpoint
+    refuses a text that is too long for its model."""
     batch_tokens: int = Field(default=32_768, ge=1)
-    """About how many tokens a request has at most, a token taken as three bytes; one text is always sent."""
+    """The approximate maximum number of tokens per request, at three bytes per token; a longer text is sent alone."""
     batch_items: int = Field(default=256, ge=1)
-    """How many texts a request has at most."""
+    """The maximum number of texts per request."""
 
     @field_validator("prompts", mode="before")
     @classmethod
-    def _said(cls, prompts: Any) -> Any:
-        words = prompts.values() if isinstance(prompts, dict) else (prompts,)
-        if any(word in (OWN, SWAPPED) for word in words):
-            raise ValueError("an endpoint tells no prompts of its model: write the text of each side, or 'none'")
+    def _read_prompts(cls, prompts: Any) -> Any:
+        texts = prompts.values() if isinstance(prompts, dict) else (prompts,)
+        if any(text in (OWN, SWAPPED) for text in texts):
+            raise ValueError("an endpoint does not report its model's prompts; write the text of each side, or 'none'")
         if isinstance(prompts, dict):
             return {side: text for side, text in prompts.items() if text not in (None, NONE)}
         return {} if prompts in (None, "none") else prompts
 
     def on(self, side: Side) -> Self:
-        """Leave out the prompt of the other side."""
+        """Return the stage without the prompt of the other side."""
         return self.model_copy(update={"prompts": {s: p for s, p in self.prompts.items() if s == side}})
 
-    def said_prompt(self, side: Side) -> str:
-        """Return the text that the suite says."""
+    def prompt_setting(self, side: Side) -> str:
+        """Return the prompt of a side."""
         return self.prompts.get(side, NONE)
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
-        """Ask for one vector, which tells the dimensions and that key and address are right; the call encodes texts."""
+        """Request one vector, to learn the dimensions and to check address and key; the call encodes texts.
+
+        Raises UserError if the endpoint does not answer as expected, and MissingLibrary if `openai` is not installed.
+        """
         endpoint = Embeddings(self, runtime.bill)
         width = endpoint.embed(["width"], self.dimensions).shape[1]
 
         def encode(texts: Texts) -> Vectors:
             array = np.zeros((len(texts), width), np.float32)
-            prompt = self.said_prompt(side_of(texts))
-            asked = {row: prompt + text[: self.max_characters] for row, text in enumerate(texts.texts) if text.strip()}
-            to_come = bound(list(asked.values()))
-            for rows in self._requests(asked):
-                request = [asked[row] for row in rows]
-                to_come -= bound(request)
-                array[rows] = endpoint.embed(request, width, to_come)
+            prompt = self.prompt_setting(side_of(texts))
+            inputs = {row: prompt + text[: self.max_characters] for row, text in enumerate(texts.texts) if text.strip()}
+            remaining = bound(list(inputs.values()))
+            for rows in self._requests(inputs):
+                request = [inputs[row] for row in rows]
+                remaining -= bound(request)
+                array[rows] = endpoint.embed(request, width, remaining)
             return Vectors(array, texts.rows)
 
         return encode
 
-    def _requests(self, asked: dict[int, str]) -> Iterator[list[int]]:
-        """Give the rows of each request, in their order, as many as fit."""
+    def _requests(self, inputs: dict[int, str]) -> Iterator[list[int]]:
+        """Yield the rows of each request, in order, as many as fit."""
         rows: list[int] = []
         tokens = 0
-        for row, text in asked.items():
-            more = len(text.encode()) // BYTES_A_TOKEN + 2
-            if rows and (tokens + more > self.batch_tokens or len(rows) == self.batch_items):
+        for row, text in inputs.items():
+            estimate = len(text.encode()) // BYTES_PER_TOKEN + 2
+            if rows and (tokens + estimate > self.batch_tokens or len(rows) == self.batch_items):
                 yield rows
                 rows, tokens = [], 0
             rows.append(row)
-            tokens += more
+            tokens += estimate
         if rows:
             yield rows

@@ -1,4 +1,4 @@
-"""What the encoders share: settings of a text model, its prompts, its weights, and batches of texts of like length."""
+"""The base class of encoders that load the weights of a text model: its precision, prompts and maximum length."""
 
 from __future__ import annotations
 
@@ -15,51 +15,52 @@ from harness.stage import Encoder
 from harness.stage.base import NONE, SIDES, Side
 
 WORDS = {"model": {}, "none": dict.fromkeys(SIDES, NONE), "swapped": dict.fromkeys(SIDES, SWAPPED)}
-"""What one word says of both sides."""
+"""The prompts of both sides for each word that can be given instead of a text per side."""
 
 
 class TextEncoder(Encoder):
-    """An encoder with weights of a text model: what it reads of a text, and in which precision it calculates."""
+    """An encoder with the weights of a text model."""
 
     precision: Literal["fp32", "bf16", "fp16"]
-    """Of the weights and of what is calculated inside the model."""
+    """The precision of the weights and of the computation inside the model."""
     prompts: dict[Side, str] = Field(default_factory=dict)
-    """Text put before each text of a side, or a word: "model" (or nothing said) is what the model's own configuration
-    says, "swapped" what it says of the other side. One word for both sides may stand alone; "none" is no text."""
+    """The text prepended to each text of a side: `{query: "query: ", document: ""}`. "model", the default, means
+    the prompt in the model's configuration, and "swapped" for its prompt for the other side. One word may cover both
+    sides: "model", "swapped" or "none"."""
     max_length: int | None = Field(default=None, ge=1)
-    """Tokens of a text that are read; None: as many as the model's own configuration says."""
+    """The number of tokens of a text that are read; None reads as many as the model's configuration sets."""
 
     @field_validator("prompts", mode="before")
     @classmethod
-    def _said(cls, prompts: Any) -> Any:
-        """Read one word for both sides, and drop what says no more than the default, so that it has one name."""
+    def _read_prompts(cls, prompts: Any) -> Any:
+        """Expand one word to both sides and drop defaults, so that equal settings have the same fingerprint."""
         if isinstance(prompts, str):
             if prompts not in WORDS:
-                raise ValueError(f"prompts is a text for each side, or one word; {nearest(prompts, WORDS)}")
+                raise ValueError(f"prompts must be a text for each side, or one word; {nearest(prompts, WORDS)}")
             return WORDS[prompts]
         if isinstance(prompts, dict):
             return {side: prompt for side, prompt in prompts.items() if prompt not in (None, OWN)}
         return {} if prompts is None else prompts
 
     def on(self, side: Side) -> Self:
-        """Leave out the prompt of the other side."""
+        """Return the stage without the prompt of the other side."""
         return self.model_copy(update={"prompts": {s: p for s, p in self.prompts.items() if s == side}})
 
-    def said_prompt(self, side: Side) -> str:
-        """Return what the suite says of a side; the model's own where it says nothing."""
+    def prompt_setting(self, side: Side) -> str:
+        """Return the prompt that the suite sets for a side; `prompts.OWN` if it sets none."""
         return self.prompts.get(side, OWN)
 
     def prompt(self, weights: Any, side: Side) -> str | None:
-        """Return the text that stands before each text of a side, as SentenceTransformer would choose it."""
-        return choose(self.said_prompt(side), side, weights.prompts, weights.default_prompt_name)
+        """Return the text prepended to each text of a side, chosen as SentenceTransformer does; None for no text."""
+        return choose(self.prompt_setting(side), side, weights.prompts, weights.default_prompt_name)
 
-    def cut(self, weights: Any) -> None:
-        """Set the length that the suite says; UserError where the model cannot read so far."""
+    def limit_length(self, weights: Any) -> None:
+        """Set `max_length` on loaded weights; UserError if the model cannot read that many tokens."""
         cut_to(weights, self.max_length, self.word())
 
 
 def side_of(texts: Texts) -> Side:
-    """Tell on which side texts stand."""
+    """Return the side of texts: "query" for Queries, "document" for all others."""
     return "query" if isinstance(texts, Queries) else "document"
 
 

@@ -1,4 +1,4 @@
-"""Dense vectors of a sentence-transformers model, on CPU or GPU."""
+"""Dense vectors from a sentence-transformers model, on CPU or GPU."""
 
 from __future__ import annotations
 
@@ -19,18 +19,21 @@ from harness.stages.encode.base import TextEncoder, refuse_nan, side_of
 
 
 class DenseEncoder(TextEncoder):
-    """One vector a text, float32 whatever the precision of the weights; model, prompt and length decide it."""
+    """Encodes each text as one vector with a sentence-transformers model.
+
+    Vectors are float32, whatever the precision of the weights.
+    """
 
     releases_gil: ClassVar[bool] = True
     version: ClassVar[int] = 2
-    """2: the prompt that a model has for a `passage` stands before each document."""
+    """2: a model's prompt for a `passage` is prepended to each document."""
     normalize: bool | None = None
-    """Whether vectors are brought to length 1; None: as the model does."""
+    """Whether vectors are scaled to length 1; None does what the model does."""
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
-        """Load the weights; the call encodes Corpus or Queries. UserError for a model that cannot be loaded."""
+        """Load the weights; the call encodes Corpus or Queries. Raises UserError if the model cannot be loaded."""
         weights = load("SentenceTransformer", model, self, runtime)
-        self.cut(weights)
+        self.limit_length(weights)
         unit = self._normalizes(weights)
         batches = Batches(weights, runtime)
         width = weights.get_embedding_dimension() or 0
@@ -39,6 +42,7 @@ class DenseEncoder(TextEncoder):
             side = side_of(texts)
             array = np.empty((len(texts), width), np.float32)
             prompt = self.prompt(weights, side)
+            # all batches are queued on the device before the first result is copied, which waits for it
             for places, vectors in list(batches(texts.texts, side, prompt, partial(embed, weights, side))):
                 array[places] = vectors.cpu().numpy()
             refuse_nan(array, texts, self)
@@ -49,14 +53,14 @@ class DenseEncoder(TextEncoder):
         return encode
 
     def _normalizes(self, weights: Any) -> bool:
-        """Take the model's own normalisation out where the suite wants none; return whether vectors get length 1."""
-        own = normalising(weights)
+        """Remove the model's normalisation if the suite disables it; return whether vectors are scaled to length 1."""
+        layers = normalising(weights)
         if self.normalize is False:
-            for name in own:
+            for name in layers:
                 delattr(weights, name)
-        return bool(own) if self.normalize is None else self.normalize
+        return bool(layers) if self.normalize is None else self.normalize
 
 
 def embed(weights: Any, side: Side, features: Any) -> Any:
-    """Return the vectors of a batch, a float32 tensor [texts, dimensions] on the device, which may still be at it."""
+    """Return the vectors of a batch, a float32 tensor [texts, dimensions] that the device may still be computing."""
     return weights(features, task=side)["sentence_embedding"].float()

@@ -1,4 +1,4 @@
-"""Vectors from hashed words: no weights, no download, no meaning; for tests of everything around an encoder."""
+"""Vectors of hashed words, which need no weights, for tests of everything around an encoder."""
 
 from __future__ import annotations
 
@@ -20,14 +20,16 @@ WORD = re.compile(r"\w+")
 
 
 class HashingEncoder(Encoder):
-    """Feature hashing (Weinberger et al. 2009, arXiv 0902.2206): each word adds 1 or -1 in one dimension.
+    """Adds 1 or -1 in a dimension for each word, chosen by its hash (Weinberger et al. 2009); needs no model.
 
-    The hash is CRC-32 of the word's UTF-8, so it is the same in every process. A text without words is the zero vector.
+    arXiv 0902.2206. The hash is the CRC-32 of the word in UTF-8, so it is the same in every process. Vectors have
+    length 1, except that a text without words has the zero vector.
     """
 
     uses_model: ClassVar[bool] = False
     chunk_rows: ClassVar[int] = 8192
     dim: int = Field(default=256, ge=1)
+    """The number of dimensions."""
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
         """The call hashes Corpus or Queries."""
@@ -49,7 +51,7 @@ class HashingEncoder(Encoder):
 
 
 class _Places(dict[str, int]):
-    """Words to their hashes, each calculated once."""
+    """A cache of the hashes of words."""
 
     def __missing__(self, word: str) -> int:
         self[word] = code = crc32(word.encode())

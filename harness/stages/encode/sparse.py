@@ -1,4 +1,4 @@
-"""Learned sparse vectors of a sentence-transformers SparseEncoder: SPLADE, and queries without inference."""
+"""Learned sparse vectors from a sentence-transformers SparseEncoder, such as SPLADE and inference-free models."""
 
 from __future__ import annotations
 
@@ -21,68 +21,72 @@ from harness.stages.encode.base import TextEncoder, refuse_nan, side_of
 
 
 class SparseEncoder(TextEncoder):
-    """One weight for each word piece that a text brings to mind; SPLADE (Formal et al. 2021, arXiv 2109.10086).
+    """Encodes each text as sparse weights of word pieces, with SPLADE and similar models (Formal et al. 2021).
 
-    A model may take another way on the side of the queries: one that only looks weights up in a table needs no
-    inference there (Geng et al. 2024, arXiv 2411.04403). What the model's file says of the two sides is followed.
+    arXiv 2109.10086. A model may encode queries differently from documents, as its configuration declares: if it only
+    looks weights up in a table, queries need no inference (Geng et al. 2024, arXiv 2411.04403).
     """
 
     releases_gil: ClassVar[bool] = True
     gives: ClassVar = SparseVectors
     max_active_dims: dict[Side, Annotated[int, Field(ge=1)]] = Field(default_factory=dict)
-    """Keep so many of the heaviest dimensions of a text; one number is for both sides. By default as the model says."""
+    """The number of dimensions kept per text, those with the largest weights: one number, or one for each side. The
+    default is the model's own limit."""
 
     @field_validator("max_active_dims", mode="before")
     @classmethod
-    def _both(cls, said: Any) -> Any:
-        return dict.fromkeys(SIDES, said) if isinstance(said, int) else said or {}
+    def _read_limits(cls, limits: Any) -> Any:
+        return dict.fromkeys(SIDES, limits) if isinstance(limits, int) else limits or {}
 
     def on(self, side: Side) -> Self:
-        """Leave out the prompt and the limit of the other side."""
-        here = {s: limit for s, limit in self.max_active_dims.items() if s == side}
-        return super().on(side).model_copy(update={"max_active_dims": here})
+        """Return the stage without the prompt and the limit of the other side."""
+        limits = {s: limit for s, limit in self.max_active_dims.items() if s == side}
+        return super().on(side).model_copy(update={"max_active_dims": limits})
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], SparseVectors]:
-        """Load the weights; the call encodes Corpus or Queries. UserError for a model without a sparse head."""
+        """Load the weights; the call encodes Corpus or Queries. Raises UserError if the model has no sparse head."""
         weights = load("SparseEncoder", model, self, runtime)
         refuse_untrained(weights, self)
-        self.cut(weights)
+        self.limit_length(weights)
         batches = Batches(weights, runtime)
 
         def encode(texts: Texts) -> SparseVectors:
             side = side_of(texts)
             work = partial(embed, weights, side, self.max_active_dims.get(side, weights.max_active_dims))
-            asked = texts.texts or [""]  # a model may know its width only after its first answer
-            found = as_rows(list(batches(asked, side, self.prompt(weights, side), work)), len(asked))
-            found = found.take(slice(len(texts)))
-            found.rows = texts.rows
-            of_row = np.repeat(np.arange(len(texts)), np.diff(found.starts))
-            refuse_nan(np.bincount(of_row, weights=found.weights, minlength=len(texts)), texts, self)
-            return found
+            inputs = texts.texts or [""]  # a model may report its width only after its first output
+            vectors = as_rows(list(batches(inputs, side, self.prompt(weights, side), work)), len(inputs))
+            vectors = vectors.take(slice(len(texts))).at_rows(texts.rows)
+            of_row = np.repeat(np.arange(len(texts)), np.diff(vectors.starts))
+            refuse_nan(np.bincount(of_row, weights=vectors.weights, minlength=len(texts)), texts, self)
+            return vectors
 
         return encode
 
-    def cut(self, weights: Any) -> None:
-        """Set the length that the suite says, for tables of weights too, which leave it to their tokenizer."""
+    def limit_length(self, weights: Any) -> None:
+        """Set `max_length` on loaded weights, and on the tokenizer of tables, which truncates for them."""
         from sentence_transformers.sparse_encoder.modules import SparseStaticEmbedding
 
-        super().cut(weights)
+        super().limit_length(weights)
         tables: list[Any] = [module for module in weights.modules() if isinstance(module, SparseStaticEmbedding)]
         for table in tables if self.max_length is not None else ():
             table.tokenizer.model_max_length = self.max_length
 
 
 class Active(NamedTuple):
-    """What is not zero in a batch: its text, its dimension, its weight; and the number of all dimensions."""
+    """The non-zero weights of a batch."""
 
     texts: np.ndarray
+    """int64[weights]: the index of the text in the batch."""
     dimensions: np.ndarray
+    """int64[weights]: the dimension."""
     weights: np.ndarray
+    """float32[weights]."""
     width: int
+    """The number of all dimensions."""
 
 
 def embed(weights: Any, side: Side, limit: int | None, features: Any) -> Active:
-    """Return the vectors of a batch without their zeros; a dense table of them is never held for longer."""
+    """Return the non-zero weights of a batch, so that its dense table can be freed at once."""
     from sentence_transformers.util import select_max_active_dims
 
     more = {} if limit is None else {"max_active_dims": limit}
@@ -93,7 +97,7 @@ def embed(weights: Any, side: Side, limit: int | None, features: Any) -> Active:
 
 
 def as_rows(batches: list[tuple[np.ndarray, Active]], count: int) -> SparseVectors:
-    """Put the texts of all batches back in their order; `places` say which texts a batch holds."""
+    """Merge batches, each with the places of its texts, into the rows of `count` texts."""
     texts = np.concatenate([places[active.texts] for places, active in batches])
     dimensions = np.concatenate([active.dimensions for _, active in batches])
     weights = np.concatenate([active.weights for _, active in batches])
@@ -105,12 +109,12 @@ def as_rows(batches: list[tuple[np.ndarray, Active]], count: int) -> SparseVecto
 
 
 def refuse_untrained(weights: Any, stage: SparseEncoder) -> None:
-    """Raise UserError where the library put a sparse head of random weights on a model that has none."""
+    """Raise UserError if the library added a sparse head with random weights to a model that has none."""
     from sentence_transformers.sparse_encoder.modules import SparseAutoEncoder
 
     for module in weights.modules():
         if isinstance(module, SparseAutoEncoder) and not (module.pre_bias.any() or module.latent_bias.any()):
             raise UserError(
-                f"{stage.word()}: the model makes no sparse vectors: it has neither the head of a language model "
-                "nor a trained sparse one; for dense vectors use 'encode: dense'"
+                f"{stage.word()}: the model makes no sparse vectors: it has neither a language model head "
+                "nor a trained sparse head; for dense vectors use 'encode: dense'"
             )

@@ -1,4 +1,4 @@
-"""Static embeddings: a row for each token, averaged; folders of sentence-transformers and of model2vec."""
+"""Static embeddings, the mean of one row per token, from folders of sentence-transformers or model2vec."""
 
 from __future__ import annotations
 
@@ -19,28 +19,29 @@ from harness.stage import Runtime
 from harness.stages.encode.base import TextEncoder, refuse_nan, side_of
 
 LONGEST = 512
-"""Tokens that model2vec reads of a text where its configuration does not say."""
+"""The number of tokens of a text that model2vec reads if its configuration sets no limit."""
 
 
 class StaticEncoder(TextEncoder):
-    """The mean of the rows of a text's tokens, as StaticEmbedding of sentence-transformers or model2vec takes it.
+    """Averages one fixed row per token, with a StaticEmbedding or model2vec model.
 
-    The layout of the folder decides: as model2vec does, tokens that its vocabulary lacks are left out of what it wrote,
-    and long texts are cut. A text without tokens is the zero vector. model2vec itself is not needed.
+    The layout of the folder decides which of the two it is. For a model2vec model, tokens outside the vocabulary are
+    skipped and long texts are truncated, as model2vec does; the library itself is not needed. A text without tokens has
+    the zero vector.
     """
 
     chunk_rows: ClassVar[int] = 8192
-    precision: ClassVar[Literal["fp32"]] = "fp32"  # type: ignore[misc]  # rows are looked up: no setting of it
+    precision: ClassVar[Literal["fp32"]] = "fp32"  # type: ignore[misc]  # rows are only looked up, so it is no setting
     normalize: bool | None = None
-    """Whether vectors are brought to length 1; None: as the model does."""
+    """Whether vectors are scaled to length 1; None does what the model does."""
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Texts], Vectors]:
-        """Load the table; the call encodes Corpus or Queries. UserError for a model that is none of static rows."""
+        """Load the table; the call encodes Corpus or Queries. Raises UserError if the model has no static rows."""
         import torch
 
-        weights, own = read(model, self, runtime)
-        unit = own.unit if self.normalize is None else self.normalize
-        cut = Cut(weights[0].tokenizer, own, self.max_length)
+        weights, configuration = read(model, self, runtime)
+        unit = configuration.unit if self.normalize is None else self.normalize
+        tokenize = Tokenize(weights[0].tokenizer, configuration, self.max_length)
         width = weights.get_embedding_dimension() or 0
 
         def encode(texts: Texts) -> Vectors:
@@ -48,9 +49,8 @@ class StaticEncoder(TextEncoder):
             array = np.empty((0, width), np.float32)
             if len(texts):
                 prompt = self.prompt(weights, side) or ""
-                features = {
-                    key: value.to(weights.device) for key, value in cut([prompt + t for t in texts.texts]).items()
-                }
+                tokens = tokenize([prompt + text for text in texts.texts])
+                features = {key: value.to(weights.device) for key, value in tokens.items()}
                 with torch.inference_mode():
                     array = weights(features)["sentence_embedding"].float().cpu().numpy()
             refuse_nan(array, texts, self)
@@ -61,46 +61,52 @@ class StaticEncoder(TextEncoder):
         return encode
 
 
-class Own(NamedTuple):
-    """What a model says besides its rows."""
+class Configuration(NamedTuple):
+    """The configuration of a model."""
 
     unit: bool
-    """Whether vectors have length 1."""
+    """Whether vectors are scaled to length 1."""
     model2vec: bool = False
-    longest: int | None = None
-    """Tokens of a text that are read."""
+    """Whether the model was written by model2vec."""
+    max_length: int | None = None
+    """The number of tokens of a text that are read; None reads all."""
 
 
-def read(model: Model | None, stage: StaticEncoder, runtime: Runtime) -> tuple[Any, Own]:
-    """Load a SentenceTransformer without its normalisation, and what the model says. UserError for another model."""
+def read(model: Model | None, stage: StaticEncoder, runtime: Runtime) -> tuple[Any, Configuration]:
+    """Load a SentenceTransformer without its normalisation, and its configuration.
+
+    Raises UserError if there is no model, or if it has no static embeddings.
+    """
     from sentence_transformers import SentenceTransformer
     from sentence_transformers.sentence_transformer.modules import StaticEmbedding
 
     if model is None:
         raise UserError(f"{stage.word()} needs a model")
-    where: dict[str, Any] = {"revision": model.revision, "local_files_only": Path(model.path).is_dir()}
-    files = {name: StaticEmbedding.load_file_path(model.path, name, **where) for name in FILES}
-    said = of_model2vec(files)
-    if said is not None and files["modules.json"] is None:  # a folder of model2vec before its version 0.3
-        rows = StaticEmbedding.load(model.path, **where)
+    location: dict[str, Any] = {"revision": model.revision, "local_files_only": Path(model.path).is_dir()}
+    files = {name: StaticEmbedding.load_file_path(model.path, name, **location) for name in FILES}
+    config = model2vec_config(files)
+    if config is not None and files["modules.json"] is None:  # written by model2vec before version 0.3
+        rows = StaticEmbedding.load(model.path, **location)
         weights: Any = SentenceTransformer(modules=[rows], device=runtime.device).eval()
     else:
         weights = load("SentenceTransformer", model, stage, runtime)
     if not isinstance(weights[0], StaticEmbedding):
-        raise UserError(f"{stage.word()}: the model {model.path!r} holds no static embeddings; encode: dense reads it")
-    own = normalising(weights)
-    for name in own:
+        raise UserError(
+            f"{stage.word()}: the model {model.path!r} has no static embeddings; 'encode: dense' can load it"
+        )
+    layers = normalising(weights)
+    for name in layers:
         delattr(weights, name)
-    if said is None:
-        return weights, Own(bool(own))
-    return weights, Own(bool(said.get("normalize")), True, said.get("max_length", LONGEST))
+    if config is None:
+        return weights, Configuration(bool(layers))
+    return weights, Configuration(bool(config.get("normalize")), True, config.get("max_length", LONGEST))
 
 
 FILES = ("modules.json", "config.json", "model.safetensors")
 
 
-def of_model2vec(files: dict[str, str | None]) -> dict[str, Any] | None:
-    """Return the configuration of a model whose rows model2vec wrote, under the name "embeddings"; None for another."""
+def model2vec_config(files: dict[str, str | None]) -> dict[str, Any] | None:
+    """Return the configuration of a model written by model2vec, whose tensor is named "embeddings"; else None."""
     from safetensors import safe_open
 
     config, table = files["config.json"], files["model.safetensors"]
@@ -109,31 +115,31 @@ def of_model2vec(files: dict[str, str | None]) -> dict[str, Any] | None:
     with safe_open(table, "numpy") as tensors:
         if "embeddings" not in tensors.keys():  # noqa: SIM118 - it is no mapping
             return None
-    said: dict[str, Any] = json.loads(Path(config).read_text("utf-8"))
-    return said
+    content: dict[str, Any] = json.loads(Path(config).read_text("utf-8"))
+    return content
 
 
-class Cut:
-    """Texts to the numbers of their tokens, one after the other, and where each text begins."""
+class Tokenize:
+    """Turns texts into token ids, limited to `max_length` tokens, or else to the length in the configuration."""
 
-    def __init__(self, tokenizer: Any, own: Own, longest: int | None) -> None:
+    def __init__(self, tokenizer: Any, configuration: Configuration, max_length: int | None) -> None:
         self.tokenizer = tokenizer
         self.characters: int | None = None
         self.unknown: int | None = None
-        longest = longest or own.longest
-        if longest is not None:
-            tokenizer.enable_truncation(longest)
-        if own.model2vec:
-            self.unknown = unknown(tokenizer)
+        max_length = max_length or configuration.max_length
+        if max_length is not None:
+            tokenizer.enable_truncation(max_length)
+        if configuration.model2vec:
+            self.unknown = unknown_token(tokenizer)
             median = int(np.median([len(token) for token in tokenizer.get_vocab()]))
-            self.characters = None if longest is None else longest * median
+            self.characters = None if max_length is None else max_length * median
 
     def __call__(self, texts: list[str]) -> dict[str, Any]:
-        """Return `input_ids` int64[tokens] and `offsets` int64[texts] as tensors."""
+        """Return tensors: `input_ids` int64[tokens] of all texts, and their starts, `offsets` int64[texts]."""
         import torch
 
-        found = self.tokenizer.encode_batch([text[: self.characters] for text in texts], add_special_tokens=False)
-        tokens = [[token for token in each.ids if token != self.unknown] for each in found]
+        encodings = self.tokenizer.encode_batch([text[: self.characters] for text in texts], add_special_tokens=False)
+        tokens = [[token for token in encoding.ids if token != self.unknown] for encoding in encodings]
         offsets = np.cumsum([0, *map(len, tokens[:-1])])
         return {
             "input_ids": torch.tensor(list(chain.from_iterable(tokens)), dtype=torch.long),
@@ -141,9 +147,9 @@ class Cut:
         }
 
 
-def unknown(tokenizer: Any) -> int | None:
-    """Return the number of the token that stands for all that a vocabulary lacks, if it has one."""
+def unknown_token(tokenizer: Any) -> int | None:
+    """Return the id of the token for words outside the vocabulary; None if there is none."""
     model = json.loads(tokenizer.to_str())["model"]
-    named = model.get("unk_token")
-    number: int | None = model.get("unk_id") if named is None else tokenizer.token_to_id(named)
-    return number
+    token = model.get("unk_token")
+    token_id: int | None = model.get("unk_id") if token is None else tokenizer.token_to_id(token)
+    return token_id

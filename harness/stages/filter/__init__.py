@@ -1,1 +1,1 @@
-"""Stages that take documents out of a run."""
+"""Filters: they remove documents from a run."""

@@ -1,4 +1,4 @@
-"""Take the document that bears its query's id out of what the query found."""
+"""Removing the document that has the same id as its query."""
 
 from __future__ import annotations
 
@@ -14,20 +14,21 @@ from harness.stage import Filter, Runtime
 
 
 class IdenticalIds(Filter):
-    """What `ignore_identical_ids` of a data set asks for: a query that stands in the corpus must not find itself.
+    """Removes the document with the query's own id, for data sets whose queries are documents of the corpus.
 
-    The plan searches one document deeper than `depth`, so that a query from which one is taken keeps as many as others.
-    Of passages all that are of that document go, so that its query may keep fewer.
+    The plan adds it if the data set sets `ignore_identical_ids`, and searches one document deeper than `depth`, so that
+    every query can keep `depth` documents. In a run of passages, all passages of that document are removed, so its
+    query may keep fewer.
     """
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries) -> Callable[[Run], Run]:
-        """Find the query that bears each document's id; the call takes it out of a Run, and cuts it at `depth`."""
+        """Find the query with each document's id; the call removes those documents from a Run and truncates it."""
         ids = corpus.parent_ids if isinstance(corpus, Passages) else corpus.table["id"]
-        bearer = find_ids(ids, queries.table["id"])
+        namesake = find_ids(ids, queries.table["id"])
 
-        def without(run: Run) -> Run:
-            taken = (bearer[run.documents] == np.array(run.rows)[:, None]) & (run.documents != NONE)
-            documents, scores = np.where(taken, NONE, run.documents), np.where(taken, -np.inf, run.scores)
+        def remove(run: Run) -> Run:
+            removed = (namesake[run.documents] == np.array(run.rows)[:, None]) & (run.documents != NONE)
+            documents, scores = np.where(removed, NONE, run.documents), np.where(removed, -np.inf, run.scores)
             return Run.top(scores, self.depth, documents=documents, rows=run.rows)
 
-        return without
+        return remove

@@ -1,1 +1,1 @@
-"""Several runs to one."""
+"""Fusions: they join several runs into one."""

@@ -1,4 +1,4 @@
-"""Sum what several runs say of each document: the common half of every fusion."""
+"""Summing the contributions of several runs to each document, which the built-in fusions share."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from harness.errors import UserError
 
 
 class Totals(NamedTuple):
-    """The documents of each query, in no order, and the sum for each; the places left over hold NONE and -inf."""
+    """The documents of each query, unordered, and their sums; empty places contain NONE and -inf."""
 
     documents: np.ndarray
-    """int32[queries, places]."""
+    """int32[queries, places]: rows of the corpus."""
     sums: np.ndarray
     """float64[queries, places]."""
 
 
-def add_up(runs: Sequence[Run], shares: Sequence[np.ndarray], beside: np.ndarray | float = 0.0) -> Totals:
+def add_up(runs: Sequence[Run], shares: Sequence[np.ndarray], base: np.ndarray | float = 0.0) -> Totals:
     """Sum the `shares` float64[queries, depth] of each run, document by document, in the order of the runs.
 
-    A document that a run lacks gets nothing from it; every document gets `beside` float64[queries, 1]. The sums are
-    float64. No query is treated by itself: all rows are sorted at once by (document, place), and what stands together
-    is added up.
+    A run adds nothing to the documents that it does not contain; `base` float64[queries, 1] is added to every document.
+    All queries are processed at once: rows are sorted by (document, place), and neighbouring entries of the same
+    document are summed.
     """
     documents = np.concatenate([run.documents for run in runs], axis=1)
     values = np.concatenate(shares, axis=1)
@@ -42,21 +42,24 @@ def add_up(runs: Sequence[Run], shares: Sequence[np.ndarray], beside: np.ndarray
     sums = np.full(count * width, -np.inf)
     sums[starts] = np.add.reduceat(values.ravel(), starts) if len(starts) else 0
     first &= documents != NONE
-    sums = sums.reshape(count, width) + beside
+    sums = sums.reshape(count, width) + base
     return Totals(np.where(first, documents, np.int32(NONE)), np.where(first, sums, -np.inf))
 
 
 def best(totals: Totals, depth: int, rows: range) -> Run:
-    """Rank documents by their sums, and keep the best."""
+    """Return a Run of the `depth` documents with the highest sums."""
     return Run.top(totals.sums, depth, documents=totals.documents, rows=rows)
 
 
 def weights_of(weights: Sequence[float] | None, runs: Sequence[Run], word: str) -> Sequence[float]:
-    """Return one weight a run, 1 where none are said; UserError if they or the runs do not fit together."""
+    """Return one weight per run, by default 1.
+
+    Raises UserError if there are no runs, if they are for different queries, or if the number of weights is wrong.
+    """
     if not runs:
         raise UserError(f"{word} needs at least one run")
     if len({run.rows for run in runs}) > 1:
-        raise UserError(f"{word}: the runs answer different queries")
+        raise UserError(f"{word}: the runs are for different queries")
     if weights is not None and len(weights) != len(runs):
         raise UserError(f"{word}: there are {len(weights)} weights for {len(runs)} runs")
     return [1.0] * len(runs) if weights is None else weights

@@ -1,4 +1,4 @@
-"""One search by two scores: a weighted sum over all documents, not over two lists that were cut before."""
+"""Fusion of a lexical and a dense search by their scores of all documents, instead of their truncated runs."""
 
 from __future__ import annotations
 
@@ -17,59 +17,63 @@ from harness.stage import Runtime, ScoreFuser, Stage
 
 Normalization = Literal["minmax", "zscore", "none"]
 QUERIES = 4
-"""Queries that are scored together: each takes some 100 bytes a document while it is ranked."""
+"""The number of queries scored together; ranking takes some 100 bytes per query and document."""
 
 
 class Joint(ScoreFuser):
-    """Rank all documents by (1 - alpha) * first + alpha * second; of a lexical and a dense system the lexical is first.
+    """Ranks all documents by the weighted sum of the scores of a lexical and a dense search.
 
-    A convex combination, as in Bruch et al. 2023 (arXiv 2210.11934), but of the scores of the whole collection: a
-    document that one of the two alone would not find among its best still gets that one's score. A document that
-    neither would find, however deep, is not found; a system that weighs 0 is not asked.
+    The score is (1 - alpha) * first + alpha * second, a convex combination as in Bruch et al. 2023 (arXiv 2210.11934),
+    but over the whole collection: a document that is not among the best of one search still gets its score from that
+    search. A document that neither search would return at any depth is not retrieved. A search with weight 0 is not
+    run.
     """
 
     alpha: float = Field(default=0.5, ge=0, le=1)
-    """The weight of the second system."""
+    """The weight of the second system in `of`, the dense one; the first has the weight 1 - alpha."""
     normalization: Normalization = "minmax"
-    """How the scores of all documents for a query come to a common scale."""
+    """How the scores of all documents for a query are brought to a common scale."""
 
     def over(self, searchers: Sequence[Stage]) -> Self:
-        """Take two searchers. ValueError where there are others than two, or the dense one stands first."""
+        """Return the stage with two searchers.
+
+        Raises ValueError if there are not exactly two, or if the first is dense and the second is not.
+        """
         if len(searchers) != 2:
             raise ValueError(f"joins two systems, not {len(searchers)}")
         first, second = searchers
         if Vectors in first.takes and Vectors not in second.takes:
-            raise ValueError("weighs the second system by alpha: name the lexical one first, of: [lexical, dense]")
+            raise ValueError("needs the lexical system first, of: [lexical, dense], because alpha weights the second")
         return super().over(searchers)
 
     def open(self, runtime: Runtime, *indexes: Index) -> Callable[..., Run]:
         """Open both searchers; the call takes the queries, or their vectors, of the first and of the second."""
         weights = (1 - self.alpha, self.alpha)
         arms = []
-        for place, (said, index, weight) in enumerate(zip(self.searchers, indexes, weights, strict=True)):
+        for place, (recipe, index, weight) in enumerate(zip(self.searchers, indexes, weights, strict=True)):
             if weight:
-                searcher = STAGES[said["stage"]].model_validate(said["settings"] | {"depth": self.depth})
+                searcher = STAGES[recipe["stage"]].model_validate(recipe["settings"] | {"depth": self.depth})
                 arms.append((place, weight, searcher.scores(runtime, index)))
 
-        def search(*asked: Rows) -> Run:
-            parts = [slice(start, start + QUERIES) for start in range(0, max(len(asked[0]), 1), QUERIES)]
-            return Run.join([rank(*(queries.take(part) for queries in asked)) for part in parts])
+        def search(*queries: Rows) -> Run:
+            parts = [slice(start, start + QUERIES) for start in range(0, max(len(queries[0]), 1), QUERIES)]
+            return Run.join([rank(*(rows.take(part) for rows in queries)) for part in parts])
 
-        def rank(*asked: Any) -> Run:
-            total, found = np.zeros(1), np.zeros(1, dtype=bool)
-            for place, weight, scores in arms:
-                given = scores(asked[place])
-                total = total + weight * scaled(given.values, self.normalization)
-                found = found | given.found
-            return Run.top(np.where(found, total, -np.inf), self.depth, rows=asked[0].rows)
+        def rank(*queries: Any) -> Run:
+            total, retrieved = np.zeros(1), np.zeros(1, dtype=bool)
+            for place, weight, score in arms:
+                scores = score(queries[place])
+                total = total + weight * scaled(scores.values, self.normalization)
+                retrieved = retrieved | scores.found
+            return Run.top(np.where(retrieved, total, -np.inf), self.depth, rows=queries[0].rows)
 
         return search
 
 
 def scaled(values: np.ndarray, normalization: Normalization) -> np.ndarray:
-    """Return the scores of all documents on a common scale, float64[queries, documents], each query by itself.
+    """Return the scores of all documents on a common scale, float64[queries, documents], for each query separately.
 
-    minmax: (s - min) / (max - min). zscore: (s - mean) / deviation. Where all scores are equal both give 0.
+    minmax: (s - min) / (max - min). zscore: (s - mean) / standard deviation. Both are 0 if all scores are equal.
     """
     scores: np.ndarray = values.astype(np.float64)
     if normalization == "none" or not scores.size:
@@ -78,5 +82,5 @@ def scaled(values: np.ndarray, normalization: Normalization) -> np.ndarray:
         offset, width = scores.min(axis=1, keepdims=True), np.ptp(scores, axis=1, keepdims=True)
     else:
         offset, width = scores.mean(axis=1, keepdims=True), scores.std(axis=1, keepdims=True)
-    found: np.ndarray = np.divide(scores - offset, width, out=np.zeros(scores.shape), where=width > 0)
-    return found
+    result: np.ndarray = np.divide(scores - offset, width, out=np.zeros(scores.shape), where=width > 0)
+    return result

@@ -1,7 +1,7 @@
-"""The methods of fusion of ranx that need no training, under the words that `ranx.fuse` has for them.
+"""The fusion methods of ranx that need no training, under the names of `ranx.fuse`.
 
-Left out, because they learn from judgements: bayesfuse, mapfuse, posfuse, probfuse, segfuse, slidefuse. Bassani and
-Romelli 2022, doi 10.1145/3511808.3557207; the formulas are in ranx's documentation.
+bayesfuse, mapfuse, posfuse, probfuse, segfuse and slidefuse are left out because they learn from judgements. Bassani
+and Romelli 2022, doi 10.1145/3511808.3557207; the formulas are in ranx's documentation.
 """
 
 from __future__ import annotations
@@ -24,22 +24,26 @@ Norm = Literal["min-max", "min-max-inverted", "max", "sum", "zmuv", "rank", "bor
 
 
 class RanxFuser(Fuser):
-    """A method of ranx. It sees documents in canonical order, so that a tie is broken as everywhere else."""
+    """A fusion method of ranx. It gets documents in canonical order, so ties are broken as in all other stages."""
 
     method: ClassVar[str]
+    """The name of the method in ranx."""
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Name the library as well: another version of it never meets an old run."""
+        """The recipe with the version of ranx, so that another version never reuses an old run."""
         try:
             return super().recipe | {"provider": f"ranx/{version('ranx')}"}
         except PackageNotFoundError:
             return super().recipe | {"provider": "ranx"}
 
     def open(self, runtime: Runtime) -> Callable[..., Run]:
-        """Import ranx and have it compile what is needed; the call takes one Run a chain. MissingLibrary without it."""
+        """Import ranx and compile the method; the call takes one Run per fused system.
+
+        Raises MissingLibrary if ranx is not installed.
+        """
+        del runtime  # ranx uses the threads of numba
         library()
-        _limit_threads(runtime.threads)
 
         def call(*runs: Run) -> Run:
             weights = weights_of(getattr(self, "weights", None), runs, self.word())
@@ -48,30 +52,30 @@ class RanxFuser(Fuser):
             if not len(documents):
                 return Run.top(np.empty((len(runs[0]), 0)), self.depth, rows=runs[0].rows)
             names, queries = row_names(len(documents)), row_names(len(runs[0]))
-            found = self._fuse([to_ranx(_renumbered(run, documents), queries, names) for run in runs], weights)
-            fused = from_ranx(found, queries, names, self.depth)
-            there = fused.documents != NONE
-            return Run(np.where(there, documents[fused.documents], NONE).astype(np.int32), fused.scores, runs[0].rows)
+            result = self._fuse([to_ranx(_renumbered(run, documents), queries, names) for run in runs], weights)
+            fused = from_ranx(result, queries, names, self.depth)
+            filled = fused.documents != NONE
+            return Run(np.where(filled, documents[fused.documents], NONE).astype(np.int32), fused.scores, runs[0].rows)
 
         tiny = Run.top(np.array([[1.0, 0.5]]), 2)
         weights = getattr(self, "weights", None) or (1.0,)
-        call(*[tiny] * len(weights))  # compiles, which is set-up
+        call(*[tiny] * len(weights))  # compiles the method as part of the set-up
         return call
 
     def _fuse(self, runs: list[Any], weights: Sequence[float]) -> Any:
-        said = self.model_dump(exclude={"depth", "norm", "weights"})
+        options = self.model_dump(exclude={"depth", "norm", "weights"})
         if hasattr(self, "weights"):
-            said["weights"] = [float(weight) for weight in weights]
+            options["weights"] = [float(weight) for weight in weights]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            return import_module("ranx.fusion").fusion_switch(self.method)(runs, **said)
+            return import_module("ranx.fusion").fusion_switch(self.method)(runs, **options)
 
 
 class ScoreFuser(RanxFuser):
-    """A method that looks at scores."""
+    """A method that uses scores."""
 
     norm: Norm | None = "min-max"
-    """How the scores of each run are brought to a common scale first; `null`: not at all."""
+    """How the scores of each run are normalised first, by its name in ranx; None leaves them unchanged."""
 
     def _fuse(self, runs: list[Any], weights: Sequence[float]) -> Any:
         if self.norm is not None:
@@ -83,135 +87,145 @@ class ScoreFuser(RanxFuser):
 
 
 class WeightedRanxFuser(RanxFuser):
-    """A method that weighs the runs."""
+    """A method that weights the runs."""
 
     weights: tuple[float, ...] | None = None
-    """One a run, in the order of `of`; 1 each by default."""
-
-
-def _limit_threads(count: int) -> None:
-    from numba import config, set_num_threads
-
-    set_num_threads(max(1, min(count, vars(config)["NUMBA_NUM_THREADS"])))
+    """The weight of each run, in the order of `of`; 1 each by default."""
 
 
 def _renumbered(run: Run, documents: np.ndarray) -> Run:
-    """Number documents by their place among those found: ranx is given few names, and all of one length."""
+    """Number the documents of a run by their place in `documents`, so that ranx gets few names, all of one length."""
     places = np.searchsorted(documents, run.documents).astype(np.int32)
     return Run(np.where(run.documents == NONE, np.int32(NONE), places), run.scores, range(len(run)))
 
 
 class Sum(ScoreFuser):
-    """CombSUM: the sum of the scores; Fox and Shaw 1994."""
+    """Sums the scores of a document (CombSUM, Fox and Shaw 1994)."""
 
     method = "sum"
 
 
 class Min(ScoreFuser):
-    """CombMIN: the smallest score among the runs that hold the document; Fox and Shaw 1994."""
+    """Takes the lowest score among the runs that contain the document (CombMIN, Fox and Shaw 1994)."""
 
     method = "min"
 
 
 class Max(ScoreFuser):
-    """CombMAX: the largest score; Fox and Shaw 1994."""
+    """Takes the highest score (CombMAX, Fox and Shaw 1994)."""
 
     method = "max"
 
 
 class Med(ScoreFuser):
-    """CombMED: the median score; Fox and Shaw 1994."""
+    """Takes the median score (CombMED, Fox and Shaw 1994)."""
 
     method = "med"
 
 
 class Anz(ScoreFuser):
-    """CombANZ: the mean score over the runs that hold the document; Fox and Shaw 1994."""
+    """Averages the scores over the runs that contain the document (CombANZ, Fox and Shaw 1994)."""
 
     method = "anz"
 
 
 class Mnz(ScoreFuser):
-    """CombMNZ: the sum of the scores times the number of runs that hold the document; Fox and Shaw 1994."""
+    """Multiplies CombSUM by the number of runs that contain the document (CombMNZ, Fox and Shaw 1994)."""
 
     method = "mnz"
 
 
 class Gmnz(ScoreFuser):
-    """CombGMNZ: CombMNZ with that number to the power of gamma; Lee 1997."""
+    """Multiplies CombSUM by the number of runs with the document to the power of `gamma` (CombGMNZ, Lee 1997)."""
 
     method = "gmnz"
     gamma: float
+    """The exponent of the number of runs that contain the document."""
 
 
 class Isr(RanxFuser):
-    """ISR: the number of runs that hold the document times the sum of 1 / rank squared; Mourão et al. 2015."""
+    """Multiplies the sum of 1 / rank squared by the number of runs with the document (ISR, Mourão et al. 2015)."""
 
     method = "isr"
 
 
 class LogIsr(RanxFuser):
-    """Log_ISR: ISR with the logarithm of that number, so that what one run alone holds gets 0; Mourão et al. 2015."""
+    """Multiplies the sum of 1 / rank squared by the logarithm of the number of runs (Log_ISR, Mourão et al. 2015).
+
+    The number is that of the runs that contain the document, so a document that only one run contains gets 0.
+    """
 
     method = "log_isr"
 
 
 class LognIsr(RanxFuser):
-    """LogN_ISR: Log_ISR with sigma added to the number; Mourão et al. 2015."""
+    """Computes Log_ISR with `sigma` added to the number of runs (LogN_ISR, Mourão et al. 2015)."""
 
     method = "logn_isr"
     sigma: float = Field(default=0.01, ge=0, le=1)
+    """The number added to the number of runs that contain the document."""
 
 
 class Rbc(RanxFuser):
-    """Rank-biased centroid: the sum of (1 - phi) phi^(rank - 1); Bailey et al. 2017."""
+    """Sums (1 - phi) * phi ^ (rank - 1) over the runs (rank-biased centroid, Bailey et al. 2017)."""
 
     method = "rbc"
     phi: float = Field(ge=0, lt=1)
+    """The persistence: the weight of a rank relative to the rank above it."""
 
 
 class Rrf(RanxFuser):
-    """Reciprocal rank fusion as ranx calculates it; `fuse: rrf` gives the same and needs no compiling."""
+    """Computes reciprocal rank fusion with ranx; `fuse: rrf` returns the same without compilation."""
 
     method = "rrf"
     k: int = Field(default=60, ge=0)
+    """The constant added to each rank."""
 
 
 class Bordafuse(RanxFuser):
-    """BordaFuse: a point for every document below; what a run lacks shares the points left; Aslam and Montague 2001."""
+    """Awards n points to the first of n documents, n - 1 to the next, … (BordaFuse, Aslam and Montague 2001).
+
+    n is the number of documents in any of the runs; the documents missing from a run share its remaining points.
+    """
 
     method = "bordafuse"
 
 
 class WeightedBordafuse(WeightedRanxFuser):
-    """BordaFuse with a weight a run; Aslam and Montague 2001."""
+    """Weights the points of each run (weighted BordaFuse, Aslam and Montague 2001)."""
 
     method = "w_bordafuse"
 
 
 class Mixed(WeightedRanxFuser, ScoreFuser):
-    """The sum of weight times score, times the root of how many runs hold the document; Wu and Crestani 2002."""
+    """Multiplies the weighted sum of scores by the square root of the number of runs (Wu and Crestani 2002).
+
+    The number is that of the runs that contain the document.
+    """
 
     method = "mixed"
 
 
 class Wmnz(WeightedRanxFuser, ScoreFuser):
-    """WMNZ: the sum of scores times the sum of the weights of the runs that hold it; Wu and Crestani 2002."""
+    """Multiplies CombSUM by the summed weights of the runs with the document (WMNZ, Wu and Crestani 2002)."""
 
     method = "wmnz"
 
 
 class Wsum(WeightedRanxFuser, ScoreFuser):
-    """The sum of weight times score; with `norm: min-max` the same as `fuse: weighted`, which needs no compiling."""
+    """Sums the weighted scores with ranx; `fuse: weighted` returns the same without compilation.
+
+    The results are the same with `norm: min-max` here and `normalization: minmax` there, the defaults.
+    """
 
     method = "wsum"
 
 
 class Condorcet(RanxFuser):
-    """CondorcetFuse: documents sorted by majority between two of them; Montague and Aslam 2002.
+    """Sorts documents by pairwise majority of the runs (CondorcetFuse, Montague and Aslam 2002).
 
-    Majorities may lead round in a circle; then the answer depends on the order in which documents are compared. ranx
-    takes that of a Python set, which is another in every process; here it is the canonical one.
+    Majorities can be cyclic, and the result then depends on the order in which documents are compared. ranx uses the
+    iteration order of a Python set, which differs between processes; here documents are compared in canonical order.
     """
 
     method = "condorcet"
@@ -220,20 +234,20 @@ class Condorcet(RanxFuser):
         from numba.typed import List
 
         name = "weighted_condorcet" if hasattr(self, "weights") else "condorcet"
-        module, held = import_module(f"ranx.fusion.{name}"), [run.run for run in runs]
+        module, tables = import_module(f"ranx.fusion.{name}"), [run.run for run in runs]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            queries, results = List(held[0].keys()), module.get_results(List(held))
-            sets = ({key for run in held for key in run[query]} for query in held[0])
-            candidates = [List(sorted(found, reverse=True)) if found else _no_names() for found in sets]
-            more = [list(weights)] if hasattr(self, "weights") else []
-            found = library().Run()
-            found.run = module._condorcet_parallel(queries, results, candidates, *more)
-            return found
+            queries, results = List(tables[0].keys()), module.get_results(List(tables))
+            sets = ({key for table in tables for key in table[query]} for query in tables[0])
+            candidates = [List(sorted(names, reverse=True)) if names else _no_names() for names in sets]
+            options = [list(weights)] if hasattr(self, "weights") else []
+            fused = library().Run()
+            fused.run = module._condorcet_parallel(queries, results, candidates, *options)
+            return fused
 
 
 class WeightedCondorcet(WeightedRanxFuser, Condorcet):
-    """CondorcetFuse with a weight a run; Montague and Aslam 2002."""
+    """Weights the votes of each run (weighted CondorcetFuse, Montague and Aslam 2002)."""
 
     method = "w_condorcet"
 

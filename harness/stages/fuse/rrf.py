@@ -1,4 +1,4 @@
-"""Reciprocal rank fusion: a document's place in each run decides, never its score."""
+"""Reciprocal rank fusion, which uses the ranks of documents and ignores their scores."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from harness.stages.fuse.base import Totals, add_up, best, weights_of
 
 
 class Rrf(Fuser):
-    """Sum 1 / (k + place) over the runs that hold a document; Cormack et al. 2009, doi 10.1145/1571941.1572114.
+    """Sums 1 / (k + rank) over the runs that contain a document (reciprocal rank fusion, Cormack et al. 2009).
 
-    Places count from 1 in canonical order. A run that lacks a document gives it nothing.
+    doi 10.1145/1571941.1572114. Ranks count from 1 in canonical order. A run adds nothing to the documents that it does
+    not contain.
     """
 
     k: float = Field(default=60, ge=0)
+    """The constant added to each rank; the larger it is, the less the top ranks dominate."""
     weights: tuple[float, ...] | None = None
-    """Multiply each run's part; one a run, in the order of `of`."""
+    """The weight of each run, in the order of `of`; 1 each by default."""
 
     def open(self, runtime: Runtime) -> Callable[..., Run]:
-        """The call takes one Run a chain."""
+        """The call takes one Run per fused system."""
 
         def call(*runs: Run) -> Run:
             return best(self.totals(*runs), self.depth, runs[0].rows)
@@ -31,7 +33,7 @@ class Rrf(Fuser):
         return call
 
     def totals(self, *runs: Run) -> Totals:
-        """Return the sums in float64, before the run rounds them. Raises UserError where runs do not fit together."""
+        """Return the sums in float64, before the run rounds them. Raises UserError as `weights_of` does."""
         weights = weights_of(self.weights, runs, self.word())
         return add_up(runs, [self._share(run, weight) for run, weight in zip(runs, weights, strict=True)])
 

@@ -1,1 +1,1 @@
-"""Documents to an index, and the searcher that reads it."""
+"""Indexes: each file contains an indexer and the searcher that reads its index."""

@@ -1,4 +1,4 @@
-"""What the searches over posting lists share: they answer a query, or score all documents for it, by the same sums."""
+"""The base class of searchers over posting lists, the inverted indexes of `harness.search.postings`."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from harness.stage import ExhaustiveSearcher, Runtime
 
 
 class PostingsSearcher(ExhaustiveSearcher):
-    """Ranks by sums over posting lists. A subclass says which lists a query asks for, and what each is worth to it."""
+    """Ranks documents by weighted sums over posting lists; a subclass maps queries to lists and weights."""
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Any], Run]:
-        """Map the posting lists; the call answers what `takes` names."""
-        del runtime  # sums of one query need no threads
-        postings, asked = Postings.of(index), self.reader(index)
-        return lambda queries: postings.search(asked(queries), self.depth, queries.rows)
+        """Map the posting lists; the call searches with the types in `takes`."""
+        del runtime  # the sums run on one thread
+        postings, read = Postings.of(index), self.reader(index)
+        return lambda queries: postings.search(read(queries), self.depth, queries.rows)
 
     def scores(self, runtime: Runtime, index: Index) -> Callable[[Any], AllScores]:
-        """Map the posting lists; the call scores all documents for what `takes` names."""
-        del runtime  # sums of one query need no threads
-        postings, asked = Postings.of(index), self.reader(index)
-        return lambda queries: postings.all_scores(asked(queries))
+        """Map the posting lists; the call scores all documents for the types in `takes`."""
+        del runtime  # the sums run on one thread
+        postings, read = Postings.of(index), self.reader(index)
+        return lambda queries: postings.all_scores(read(queries))
 
     def reader(self, index: Index) -> Callable[[Any], WeightedQueries]:
-        """Return what turns queries into the lists that they ask for."""
+        """Return the function that turns queries into their posting lists and weights."""
         raise NotImplementedError

@@ -1,4 +1,7 @@
-"""BM25: the classic lexical ranking, in the five variants that bm25s names; indexer and searcher."""
+"""BM25 in the five variants of bm25s: indexer and searcher.
+
+`harness.search.analyzer` turns text into terms, `lexicon` counts them, and `postings` sums the weights.
+"""
 
 from __future__ import annotations
 
@@ -17,25 +20,29 @@ from harness.stage import Indexer, Runtime
 from harness.stages.index.base import PostingsSearcher
 
 BLOCK = 1_000_000
-"""Postings that are weighed at a time."""
+"""The number of postings that are weighted at a time."""
 Method = Literal["lucene", "robertson", "atire", "bm25l", "bm25+"]
 
 
 class Bm25Indexer(Indexer, Analyzer):
-    """Weigh each term of each document once, so that a search only adds (Lù 2024, arXiv 2407.03618).
+    """Ranks documents by BM25 with weights computed at indexing time (Lù 2024).
 
-    The variants are those of Kamphuis et al. 2020, "Which BM25 Do You Mean?". k1 = 0.9 and b = 0.4 are Anserini's.
+    arXiv 2407.03618. A search only adds up the weights of terms. The variants are those of Kamphuis et al. 2020, "Which
+    BM25 Do You Mean?". The defaults k1 = 0.9 and b = 0.4 are Anserini's.
     """
 
     takes: ClassVar = (Corpus,)
     k1: float = Field(default=0.9, ge=0)
+    """The saturation of term frequency: the lower it is, the less repetitions of a term count."""
     b: float = Field(default=0.4, ge=0, le=1)
+    """The length normalisation, from 0 for none to 1 for full."""
     delta: float = Field(default=0.5, ge=0)
-    """Of bm25l and bm25+ only."""
+    """The lower bound that bm25l and bm25+ add; the other methods ignore it."""
     method: Method = "lucene"
+    """The variant of BM25, as named in bm25s."""
 
     def open(self, runtime: Runtime) -> Callable[[Corpus], Index]:
-        """The call counts and weighs the terms of all documents."""
+        """The call counts and weights the terms of all documents."""
 
         def index(corpus: Corpus) -> Index:
             collection = collect(corpus, self)
@@ -53,9 +60,10 @@ class Bm25Indexer(Indexer, Analyzer):
 
 
 class Bm25Searcher(PostingsSearcher):
-    """Add up the weights of the query's terms. A term that the query repeats counts as often, as in Lucene.
+    """Ranks documents by the sum of the weights of the query's terms.
 
-    Documents that hold none of them, or whose score is not above 0, are not found.
+    A term repeated in the query counts each time, as in Lucene. Documents that contain none of the terms, or whose
+    score is not above 0, are not retrieved.
     """
 
     takes: ClassVar = (Queries,)
@@ -66,19 +74,20 @@ class Bm25Searcher(PostingsSearcher):
         absent = np.asarray(index.arrays["absent"])
 
         def read(queries: Queries) -> WeightedQueries:
-            found = lexicon.count(queries.texts)
+            counts = lexicon.count(queries.texts)
             base = np.zeros(len(queries))
-            rows = np.repeat(np.arange(len(queries)), np.diff(found.starts))
-            np.add.at(base, rows, absent[found.terms] * found.times)
-            return WeightedQueries(found.starts, found.terms, found.times, base)
+            rows = np.repeat(np.arange(len(queries)), np.diff(counts.starts))
+            np.add.at(base, rows, absent[counts.terms] * counts.times)
+            return WeightedQueries(counts.starts, counts.terms, counts.times, base)
 
         return read
 
 
 def weigh(collection: TermIndex, stage: Bm25Indexer) -> tuple[np.ndarray, np.ndarray]:
-    """Return the weight of each posting, and the weight of each term in a document that lacks it.
+    """Return the weight of each posting, float32[postings], and of each term where it is absent, float32[terms].
 
-    The second is 0 but for bm25l and bm25+; there the first is what the term adds to it, so that sums stay sparse.
+    The weights of absent terms are 0 except for bm25l and bm25+. With these, the weight of a posting is the difference
+    from the weight of the absent term, so that sums stay sparse.
     """
     frequencies = np.diff(collection.starts)
     idf = inverse_frequency(frequencies, len(collection.lengths), stage.method)
@@ -96,7 +105,7 @@ def weigh(collection: TermIndex, stage: Bm25Indexer) -> tuple[np.ndarray, np.nda
 
 
 def inverse_frequency(frequencies: np.ndarray, size: int, method: Method) -> np.ndarray:
-    """Weigh terms by the number of documents, of `size`, that hold them."""
+    """Return the inverse document frequency of terms that occur in `frequencies` of `size` documents."""
     rest = size - frequencies + 0.5
     inside: dict[Method, Any] = {
         "lucene": 1 + rest / (frequencies + 0.5),
@@ -105,12 +114,12 @@ def inverse_frequency(frequencies: np.ndarray, size: int, method: Method) -> np.
         "bm25l": (size + 1) / (frequencies + 0.5),
         "bm25+": (size + 1) / np.maximum(frequencies, 1),
     }
-    found: np.ndarray = np.log(inside[method])
-    return found
+    idf: np.ndarray = np.log(inside[method])
+    return idf
 
 
 def saturate(times: np.ndarray, stretch: np.ndarray, stage: Bm25Indexer) -> np.ndarray:
-    """Weigh how often a term stands in a document; `stretch` is its length against the mean, tempered by b."""
+    """Return the weight of term frequencies; `stretch` is the document length relative to the mean, adjusted by b."""
     k1, delta = stage.k1, stage.delta
     if stage.method == "bm25l":
         level: np.ndarray = times / stretch + delta

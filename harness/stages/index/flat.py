@@ -1,4 +1,8 @@
-"""Exact nearest neighbours: every query against every document; indexer and searcher."""
+"""Exact nearest neighbour search, which compares every query with every document: indexer and searcher.
+
+`harness.search.exact` ranks, and `harness.search.similarity` computes the products on CPU or GPU. The file format of an
+index is in `harness.artifacts.index`.
+"""
 
 from __future__ import annotations
 
@@ -18,18 +22,21 @@ from harness.stage import ExhaustiveSearcher, Indexer, Runtime
 
 
 class FlatIndexer(Indexer):
-    """Keep the vectors: at length 1 for `cosine`, else as they are. A zero vector stays zero.
+    """Keeps all vectors, for an exact search that compares each query with every document.
 
-    Reduced vectors are kept as small as they are; for `cosine`, int8 ones with their lengths.
+    For `cosine`, vectors are scaled to length 1; a zero vector stays zero. Reduced vectors keep their size; for
+    `cosine`, int8 vectors are stored with their lengths.
     """
 
     takes: ClassVar = (Vectors, Int8Vectors, BitVectors)
     similarity: Similarity = "cosine"
+    """The similarity of vectors: `cosine`, `dot`, or `euclidean`, whose score is the negative distance."""
 
     def open(self, runtime: Runtime) -> Callable[[Table], Index]:
-        """The call copies the vectors, normalised if need be; UserError if one is not finite.
+        """The call copies the vectors, and scales them if necessary.
 
-        UserError also for the distances of reduced vectors: they have lost their length, and queries have not.
+        Raises UserError if a vector is not finite, and for `euclidean` on reduced vectors, which have lost their length
+        while the queries have not.
         """
 
         def index(vectors: Table) -> Index:
@@ -44,7 +51,7 @@ class FlatIndexer(Indexer):
 
         def reduced(vectors: Table) -> Index:
             if self.similarity == "euclidean":
-                raise UserError(f"{self.word()}: reduced vectors have no distances; use cosine or dot")
+                raise UserError(f"{self.word()}: reduced vectors have no distances; use 'cosine' or 'dot'")
             arrays = {"vectors": np.array(vectors.array)}
             if self.similarity == "cosine" and isinstance(vectors, Int8Vectors):
                 squares = np.einsum("nd,nd->n", vectors.array, vectors.array, dtype=np.int64)
@@ -55,42 +62,45 @@ class FlatIndexer(Indexer):
 
 
 class FlatSearcher(ExhaustiveSearcher):
-    """Rank all documents by cosine, dot product, or distance as a negative number: higher is always better.
+    """Ranks all documents by cosine, dot product or negative distance.
 
-    Scores are calculated in float64, each pair by itself, and rounded once to float32: in that quantum scores are equal
-    or not. So a ranking depends neither on the batch nor on the number of threads nor on the device. Equal vectors tie
-    exactly, and the first five of fifty are the first five of five.
+    Scores are computed in float64, for each pair separately, and rounded once to float32; ties are decided at that
+    precision. A ranking therefore does not depend on the batch, the number of threads or the device. Equal vectors tie
+    exactly, and the top 5 do not depend on the depth.
     """
 
     takes: ClassVar = (Vectors, Int8Vectors, BitVectors)
     releases_gil: ClassVar[bool] = True
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Table], Run]:
-        """Hold the index, on the GPU if there is one; the call answers Vectors."""
+        """Load the vectors, onto the GPU if there is one; the call searches with the types in `takes`."""
         documents = Documents.of(index)
         products = on_device(documents, runtime.device, runtime.threads, runtime.bill.halve)
 
         def search(queries: Table) -> Run:
-            return nearest(products, self._asked(queries, documents), self.depth, queries.rows)
+            return nearest(products, self._prepared(queries, documents), self.depth, queries.rows)
 
         return search
 
     def scores(self, runtime: Runtime, index: Index) -> Callable[[Table], AllScores]:
-        """Map the vectors; the call scores all documents for a Table of queries, on the CPU."""
+        """Map the vectors; the call scores all documents for the queries, on the CPU."""
         documents = Documents.of(index)
 
         def score(queries: Table) -> AllScores:
-            values = all_scores(documents, self._asked(queries, documents))
+            values = all_scores(documents, self._prepared(queries, documents))
             return AllScores(values, np.broadcast_to(True, values.shape))
 
         return score
 
-    def _asked(self, queries: Table, documents: Documents) -> np.ndarray:
-        """Return the queries as the similarity wants them; UserError where they cannot be compared."""
-        found, width = queries.dimensions, documents.dimensions
-        if found != width:
-            raise UserError(f"{self.word()}: queries of {found} dimensions meet documents of {width}")
-        asked = documents.asked(queries.array)
-        if not np.isfinite(asked).all():
+    def _prepared(self, queries: Table, documents: Documents) -> np.ndarray:
+        """Return the vectors of queries, scaled if the similarity requires it.
+
+        Raises UserError if the dimensions differ from those of the documents, or if a vector is not finite.
+        """
+        dimensions, expected = queries.dimensions, documents.dimensions
+        if dimensions != expected:
+            raise UserError(f"{self.word()}: the queries have {dimensions} dimensions, but the documents {expected}")
+        vectors = documents.prepare_queries(queries.array)
+        if not np.isfinite(vectors).all():
             raise UserError(f"{self.word()}: the vector of a query is not finite")
-        return asked
+        return vectors

@@ -1,4 +1,8 @@
-"""All vectors in a byte a dimension, every one compared: scalar quantisation; indexer and searcher."""
+"""Scalar quantisation to one byte per dimension, with a search over all vectors: indexer and searcher.
+
+`harness.search.faiss_index` builds and searches the codes. On a GPU `harness.search.exact` and `similarity` rank the
+decoded vectors. The file format of an index is in `harness.artifacts.index`.
+"""
 
 from __future__ import annotations
 
@@ -10,22 +14,26 @@ import numpy as np
 from harness.artifacts.index import Index
 from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
-from harness.search.approximate import asked
+from harness.search.approximate import query_vectors
 from harness.search.exact import Candidates, nearest
-from harness.search.faiss_index import build, candidates, exhaustive, opened
+from harness.search.faiss_index import as_candidates, build, exhaustive, open_index
 from harness.search.similarity import Documents, Similarity, on_device
 from harness.stage import Indexer, Runtime, Searcher
 
 
 class Sq8Indexer(Indexer):
-    """Round each coordinate to one of 256 steps between the least and the greatest of its dimension, as faiss does."""
+    """Rounds each coordinate to one byte, and compares each query with every document.
+
+    The 256 steps are equidistant between the minimum and the maximum of each dimension, as in faiss.
+    """
 
     takes: ClassVar = (Vectors,)
     exact: ClassVar[bool] = False
     similarity: Similarity = "cosine"
+    """The similarity of vectors: `cosine`, `dot`, or `euclidean`, whose score is the negative distance."""
 
     def open(self, runtime: Runtime) -> Callable[[Vectors], Index]:
-        """The call learns the steps and rounds; UserError for a vector that is not finite."""
+        """The call determines the steps and rounds. Raises UserError if a vector is not finite."""
 
         def make(faiss: Any, dimensions: int, metric: int) -> Any:
             return faiss.IndexScalarQuantizer(dimensions, faiss.ScalarQuantizer.QT_8bit, metric)
@@ -34,30 +42,30 @@ class Sq8Indexer(Indexer):
 
 
 class Sq8Searcher(Searcher):
-    """Rank all documents by what their codes stand for; equal codes tie."""
+    """Ranks all documents by their decoded vectors; equal codes tie."""
 
     takes: ClassVar = (Vectors,)
     releases_gil: ClassVar[bool] = True
 
     def open(self, runtime: Runtime, index: Index) -> Callable[[Vectors], Run]:
-        """Read the codes into memory; on a GPU torch holds the vectors that they stand for, and ranks alike."""
+        """Load the codes into memory, or on a GPU the decoded vectors into torch; the call searches with Vectors."""
         word, facts = self.word(), index.facts
-        held = opened(word, index, runtime.threads)
+        engine = open_index(word, index)
         if runtime.device == "cpu" or not facts["documents"]:
 
-            def ask(queries: np.ndarray, wanted: int) -> Candidates:
-                distances, documents = held.search(queries, wanted)
-                return candidates(distances, documents, facts["similarity"])
+            def find(queries: np.ndarray, count: int) -> Candidates:
+                distances, documents = engine.search(queries, count)
+                return as_candidates(distances, documents, facts["similarity"])
 
-            return exhaustive(word, self.depth, index, held, ask, facts["documents"])
-        vectors = held.reconstruct_n(0, facts["documents"])
+            return exhaustive(word, self.depth, index, engine, find, facts["documents"])
+        vectors = engine.reconstruct_n(0, facts["documents"])
         squares = np.einsum("nd,nd->n", vectors, vectors, dtype=np.float64)
         products = on_device(
             Documents(vectors, squares, facts["similarity"]), runtime.device, runtime.threads, runtime.bill.halve
         )
 
         def search(queries: Vectors) -> Run:
-            array = asked(word, queries, facts["dimensions"], facts["similarity"])
+            array = query_vectors(word, queries, facts["dimensions"], facts["similarity"])
             return nearest(products, array, self.depth, queries.rows)
 
         return search

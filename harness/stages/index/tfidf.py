@@ -1,4 +1,7 @@
-"""TF-IDF: the cosine of weighted term counts, as scikit-learn weighs them; indexer and searcher."""
+"""TF-IDF, the cosine of term counts weighted as in scikit-learn: indexer and searcher.
+
+`harness.search.analyzer` turns text into terms, `lexicon` counts them, and `postings` sums the weights.
+"""
 
 from __future__ import annotations
 
@@ -17,31 +20,36 @@ from harness.stages.index.base import PostingsSearcher
 
 
 class TfidfIndexer(Indexer, Analyzer):
-    """Weigh a term by its count times `1 + ln((1 + documents) / (1 + documents with it))`; bring documents to length 1.
+    """Ranks documents by the cosine of TF-IDF vectors, weighted as in scikit-learn.
 
-    These are the defaults of scikit-learn's TfidfVectorizer (smooth_idf, norm l2).
+    The weight of a term is its count times `1 + ln((1 + documents) / (1 + documents with the term))`, and documents are
+    scaled to length 1: the defaults of scikit-learn's TfidfVectorizer (smooth_idf, norm l2).
     """
 
     takes: ClassVar = (Corpus,)
     sublinear_tf: bool = False
-    """Weigh a count as 1 + ln(count)."""
+    """Whether a count is replaced by 1 + ln(count)."""
 
     def open(self, runtime: Runtime) -> Callable[[Corpus], Index]:
-        """The call counts and weighs the terms of all documents."""
+        """The call counts and weights the terms of all documents."""
 
         def index(corpus: Corpus) -> Index:
-            found = collect(corpus, self)
-            frequencies = np.diff(found.starts)
+            index_terms = collect(corpus, self)
+            frequencies = np.diff(index_terms.starts)
             idf = np.log((1 + len(corpus)) / (1 + frequencies)) + 1
-            weights, squares = found.times, np.zeros(len(corpus))
-            for terms, entries in blocks(found.starts):
-                gain = tempered(weights[entries], self.sublinear_tf) * np.repeat(idf[terms], frequencies[terms])
+            weights, squares = index_terms.times, np.zeros(len(corpus))
+            for terms, entries in blocks(index_terms.starts):
+                gain = scaled_counts(weights[entries], self.sublinear_tf) * np.repeat(idf[terms], frequencies[terms])
                 weights[entries] = gain
-                squares += np.bincount(found.documents[entries], weights=gain**2, minlength=len(corpus))
+                squares += np.bincount(index_terms.documents[entries], weights=gain**2, minlength=len(corpus))
             lengths = np.sqrt(squares).astype(np.float32)
-            for _, entries in blocks(found.starts):
-                weights[entries] /= lengths[found.documents[entries]]
-            arrays = {"vocabulary": found.vocabulary, "starts": found.starts, "documents": found.documents}
+            for _, entries in blocks(index_terms.starts):
+                weights[entries] /= lengths[index_terms.documents[entries]]
+            arrays = {
+                "vocabulary": index_terms.vocabulary,
+                "starts": index_terms.starts,
+                "documents": index_terms.documents,
+            }
             facts = {"documents": len(corpus), "sublinear_tf": self.sublinear_tf, **self.facts}
             return Index(arrays | {"weights": weights, "idf": idf}, facts)
 
@@ -49,9 +57,10 @@ class TfidfIndexer(Indexer, Analyzer):
 
 
 class TfidfSearcher(PostingsSearcher):
-    """Rank by the cosine between query and document; documents that share no term with the query are not found.
+    """Ranks documents by the cosine of their TF-IDF vectors with that of the query.
 
-    Words of the query that no document holds do not count in its length, as in scikit-learn.
+    Documents that share no term with the query are not retrieved. Words of the query that no document contains do not
+    count towards its length, as in scikit-learn.
     """
 
     takes: ClassVar = (Queries,)
@@ -63,19 +72,19 @@ class TfidfSearcher(PostingsSearcher):
         sublinear = index.facts["sublinear_tf"]
 
         def read(queries: Queries) -> WeightedQueries:
-            found = lexicon.count(queries.texts)
-            weights = tempered(found.times, sublinear) * idf[found.terms]
-            rows = np.repeat(np.arange(len(queries)), np.diff(found.starts))
+            counts = lexicon.count(queries.texts)
+            weights = scaled_counts(counts.times, sublinear) * idf[counts.terms]
+            rows = np.repeat(np.arange(len(queries)), np.diff(counts.starts))
             lengths = np.sqrt(np.bincount(rows, weights=weights**2, minlength=len(queries)))
-            return WeightedQueries(found.starts, found.terms, weights / lengths[rows])
+            return WeightedQueries(counts.starts, counts.terms, weights / lengths[rows])
 
         return read
 
 
-def tempered(times: np.ndarray, sublinear: bool) -> np.ndarray:
-    """Weigh counts as they are or by their logarithm, in float64.
+def scaled_counts(times: np.ndarray, sublinear: bool) -> np.ndarray:
+    """Return term counts in float64, unchanged or, if `sublinear`, as 1 + ln(count).
 
-    >>> tempered(np.array([1, 2]), True).round(3).tolist()
+    >>> scaled_counts(np.array([1, 2]), True).round(3).tolist()
     [1.0, 1.693]
     """
     return 1 + np.log(times, dtype=np.float64) if sublinear else times.astype(np.float64)

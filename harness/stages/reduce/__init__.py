@@ -1,1 +1,1 @@
-"""Vectors to smaller vectors."""
+"""Reducers: they make vectors smaller."""

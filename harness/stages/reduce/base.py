@@ -1,4 +1,4 @@
-"""What the reducers share that give documents codes: whether queries get them too, and vectors that have none."""
+"""The base class of reducers that quantise: whether queries are quantised too, and the check for finite vectors."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ from harness.stage.base import Side
 
 
 class QuantisingReducer(Reducer):
-    """Documents' vectors to codes, and queries' vectors too where the suite says so."""
+    """Quantises the vectors of documents, and optionally those of queries."""
 
     queries: str
-    """What meets the documents' codes: "float32" for queries as they are, or the word for their codes."""
+    """The form of the queries' vectors: "float32" leaves them unchanged, any other value quantises them."""
 
     def on(self, side: Side) -> Self:
-        """Name the documents' codes alike, whatever meets them."""
+        """Return the stage for one side; the fingerprint of the documents' codes does not depend on `queries`."""
         return self.model_copy(update={"queries": "float32"}) if side == "document" else self
 
     @property
     def of_queries(self) -> bool:
-        """Whether queries become codes."""
+        """Whether the vectors of queries are quantised."""
         return self.queries != "float32"
 
     def refuse_infinite(self, vectors: Vectors) -> None:

@@ -1,4 +1,4 @@
-"""A bit a coordinate: a thirty-second of the memory; rescore what it finds."""
+"""Quantisation to one bit per coordinate, one thirty-second of the memory."""
 
 from __future__ import annotations
 
@@ -14,19 +14,22 @@ from harness.stages.reduce.base import QuantisingReducer
 
 
 class Binary(QuantisingReducer):
-    """Keep the sign of each coordinate: +1 where it is above 0, else -1.
+    """Keeps only the sign of each coordinate, one bit per dimension.
 
-    Eight of them stand in a byte, as sentence-transformers' `quantize_embeddings` packs them (precision `ubinary`).
-    Float32 queries meet bits as in the second step of Yamada et al. 2021, arXiv 2106.00882; with bits on both sides the
-    order is that of the Hamming distance.
+    The sign is +1 above 0 and -1 otherwise. Eight bits are packed into a byte, as by sentence-transformers'
+    `quantize_embeddings` with precision `ubinary`. Float32 queries are compared with bits as in the second step of
+    Yamada et al. 2021, arXiv 2106.00882; bits on both sides rank by Hamming distance.
     """
 
     gives: ClassVar = BitVectors
     queries: Literal["float32", "bits"] = "float32"
-    """What meets the documents' bits: queries as they are, or their bits."""
+    """The form of the queries' vectors: unchanged, or bits too."""
 
     def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Vectors], BitVectors]:
-        """The call packs Vectors; UserError if their dimensions do not fill bytes, or one is not finite."""
+        """The call packs Vectors.
+
+        It raises UserError if the dimensions are not a multiple of 8, or if a vector is not finite.
+        """
 
         def reduce(vectors: Vectors) -> BitVectors:
             if vectors.dimensions % 8:

@@ -1,4 +1,4 @@
-"""A byte a coordinate: a quarter of the memory, at a loss that is hardly seen."""
+"""Quantisation to one byte per coordinate, a quarter of the memory."""
 
 from __future__ import annotations
 
@@ -13,24 +13,25 @@ from harness.stage import Runtime
 from harness.stages.reduce.base import QuantisingReducer
 
 TOP = 127
-"""The greatest code; -128 is not used, so that a vector and its negative have codes of one size."""
+"""The largest code; -128 is not used, so that negating a vector negates its codes."""
 
 
 class Int8(QuantisingReducer):
-    """Symmetric scalar quantisation: x becomes round(127 x / m), m the greatest absolute coordinate of all documents.
+    """Rounds each coordinate to one signed byte, with one step for all dimensions.
 
-    One step for all dimensions (Jacob et al. 2018, arXiv 1712.05877, with zero point 0), so that a dot product of codes
-    is proportional to that of the vectors; with a step for each dimension it would not be.
+    Symmetric scalar quantisation: x becomes round(127 x / m), where m is the largest absolute coordinate of all
+    documents (Jacob et al. 2018, arXiv 1712.05877, with zero point 0). Because the step is the same for all dimensions,
+    a dot product of codes is proportional to that of the vectors.
     """
 
     gives: ClassVar = Int8Vectors
     fitted: ClassVar = True
     queries: Literal["float32", "int8"] = "float32"
-    """What meets the documents' codes: queries as they are, or their codes with the documents' step, cut at 127."""
+    """The form of the queries' vectors: unchanged, or codes with the documents' step, clipped at 127."""
 
     def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Vectors], Int8Vectors]:
-        """Find the step; the call rounds Vectors to codes. UserError if a document's vector is not finite."""
-        assert documents is not None  # noqa: S101  it is fitted
+        """Determine the step; the call rounds Vectors to codes. Raises UserError if a vector is not finite."""
+        assert documents is not None  # noqa: S101  the stage is `fitted`
         largest = np.float32(max(documents.array.max(initial=0), -documents.array.min(initial=0)))
         if not np.isfinite(largest):
             raise UserError(f"{self.word()}: the vector of a document is not finite")

@@ -1,4 +1,4 @@
-"""Keep the first dimensions of a vector: for models trained so that these say the most (MRL)."""
+"""Truncation of vectors to their first dimensions, for models trained with Matryoshka representation learning."""
 
 from __future__ import annotations
 
@@ -13,15 +13,16 @@ from harness.stage import Reducer, Runtime
 
 
 class Truncate(Reducer):
-    """Matryoshka representation learning, Kusupati et al. 2022, arXiv 2205.13147.
+    """Keeps the first `dim` dimensions of each vector, for Matryoshka models (Kusupati et al. 2022).
 
-    The vectors are not brought to length 1 again: `index: flat` with `similarity: cosine` does that.
+    arXiv 2205.13147. The vectors are not scaled to length 1 again; `index: flat` with `similarity: cosine` does that.
     """
 
     dim: int = Field(ge=1)
+    """The number of dimensions to keep."""
 
     def open(self, runtime: Runtime, documents: Vectors | None = None) -> Callable[[Vectors], Vectors]:
-        """The call cuts Vectors; UserError if they have fewer dimensions than asked for."""
+        """The call truncates Vectors; it raises UserError if they have fewer than `dim` dimensions."""
 
         def truncate(vectors: Vectors) -> Vectors:
             width = vectors.array.shape[1]

@@ -1,1 +1,1 @@
-"""A run to the same documents in a better order."""
+"""Rerankers: they reorder the first documents of a run."""

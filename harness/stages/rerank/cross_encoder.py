@@ -1,4 +1,4 @@
-"""Query and document read together: the documents that a search found, in the order of a cross-encoder."""
+"""Reranking with a cross-encoder, which reads query and document together."""
 
 from __future__ import annotations
 
@@ -19,42 +19,44 @@ from harness.stage import Reranker, Runtime
 
 
 class CrossEncoderReranker(Reranker):
-    """Order the first `depth` documents of each query by the score that a cross-encoder gives to the pair.
+    """Reorders documents with a model that reads query and document together (Nogueira and Cho 2019).
 
-    Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085. Scores are those of `CrossEncoder.predict` of
-    sentence-transformers, after the activation that the model names; pairs go to it in batches of like length.
+    https://arxiv.org/abs/1901.04085. Scores are those of sentence-transformers' `CrossEncoder.predict`, after the
+    activation function of the model's configuration. Pairs are batched by length.
     """
 
     reads_pairs: ClassVar[bool] = True
     releases_gil: ClassVar[bool] = True
     depth: int = Field(ge=1)
-    """How many documents of each query are put in a new order; those below follow as they stood."""
+    """The number of documents per query that are reordered; the documents below them keep their order."""
     precision: Literal["fp32", "bf16", "fp16"]
-    """Of the weights and of what is calculated inside the model."""
+    """The precision of the weights and of the computation inside the model."""
     max_length: int | None = Field(default=None, ge=1)
-    """Tokens of a pair that are read; None: as many as the model's own configuration says."""
+    """The number of tokens of a pair that are read; None reads as many as the model's configuration sets."""
     prompt: str = OWN
-    """The text that sentence-transformers puts before a pair; "model": the one that the model's own configuration names
-    as its default, if it does; "none": no text."""
+    """The text prepended to a pair; "model", the default, uses the default prompt of the model's configuration, if it
+    has one, and "none" no text."""
 
     @field_validator("prompt")
     @classmethod
-    def _said(cls, prompt: str) -> str:
+    def _read_prompt(cls, prompt: str) -> str:
         return "" if prompt == "none" else prompt
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, model: Model | None) -> Callable[[Run], Run]:
         """Load the weights; the call reorders a Run, whose `rows` are rows of `queries`.
 
-        UserError for a model that cannot be loaded, that gives a pair more than one score, and, in the call, for a
-        score that is not finite.
+        Raises UserError if the model cannot be loaded or returns more than one score per pair. The call raises
+        UserError if a score is not finite.
         """
         weights = load("CrossEncoder", model, self, runtime)
         if weights.num_labels != 1:
-            raise UserError(f"{self.word()}: the model gives {weights.num_labels} scores for a pair, and one can rank")
+            raise UserError(
+                f"{self.word()}: the model returns {weights.num_labels} scores per pair, but needs exactly 1"
+            )
         cut_to(weights, self.max_length, self.word())
         prompt = weights.prompts.get(weights.default_prompt_name) if self.prompt == OWN else self.prompt
         batches = Batches(weights, runtime)
-        texts, asked = corpus.table["text"], queries.texts
+        texts, query_texts = corpus.table["text"], queries.texts
 
         def score(features: Any) -> Any:
             return weights.activation_fn(weights(features)["scores"].float()).reshape(-1)
@@ -63,16 +65,17 @@ class CrossEncoderReranker(Reranker):
             candidates = run.documents[:, : self.depth]
             places = np.argwhere(candidates != NONE)
             documents = texts.take(candidates[tuple(places.T)]).to_pylist()
-            pairs = [(asked[run.rows[row]], text) for row, text in zip(places[:, 0], documents, strict=True)]
-            found = np.empty(len(pairs), np.float32)
-            for which, scores in list(batches(pairs, None, prompt, score)):
-                found[which] = scores.cpu().numpy()
-            if not np.isfinite(found).all():
-                row, column = places[np.flatnonzero(~np.isfinite(found))[0]]
+            pairs = [(query_texts[run.rows[row]], text) for row, text in zip(places[:, 0], documents, strict=True)]
+            pair_scores = np.empty(len(pairs), np.float32)
+            # all batches are queued on the device before the first result is copied, which waits for it
+            for batch, batch_scores in list(batches(pairs, None, prompt, score)):
+                pair_scores[batch] = batch_scores.cpu().numpy()
+            if not np.isfinite(pair_scores).all():
+                row, column = places[np.flatnonzero(~np.isfinite(pair_scores))[0]]
                 ids = queries.ids[run.rows[row]], corpus.ids[candidates[row, column]]
                 raise UserError(f"{self.word()}: the score of {ids} is not finite at precision: {self.precision}")
             scores = np.full(candidates.shape, -np.inf, np.float32)
-            scores[tuple(places.T)] = found
+            scores[tuple(places.T)] = pair_scores
             return run.led_by(Run.top(scores, self.depth, documents=candidates, rows=run.rows))
 
         return rerank

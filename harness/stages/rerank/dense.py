@@ -1,4 +1,4 @@
-"""Two-stage retrieval: the documents that a search found, in the order of dense vectors."""
+"""Reranking by dense vectors: two-stage retrieval, or rescoring of a reduced or approximate search."""
 
 from __future__ import annotations
 
@@ -13,23 +13,24 @@ from harness.stage import Rescorer, Runtime
 
 
 class DenseRescorer(Rescorer):
-    """Order the first `depth` documents of each query by the exact scores that `index: flat` gives them.
+    """Reorders documents by the exact similarity of full dense vectors, as `index: flat` computes it.
 
-    After an approximate or reduced index it is rescoring from the full vectors (Yamada et al. 2021,
-    https://arxiv.org/abs/2106.00882, of binary codes); after a lexical one it is two-stage retrieval. It reads the
-    vectors of the candidates alone.
+    After an approximate or reduced index this is rescoring with full vectors (for binary codes: Yamada et al. 2021,
+    https://arxiv.org/abs/2106.00882); after a lexical one it is two-stage retrieval. Only the vectors of the candidates
+    are read.
     """
 
     encoder: ClassVar[str] = "encode/dense"
     similarity: Similarity = "cosine"
+    """The similarity of vectors: `cosine`, `dot`, or `euclidean`, whose score is the negative distance."""
 
     def open(self, runtime: Runtime, documents: Vectors, queries: Vectors) -> Callable[[Run], Run]:
         """Map the vectors; the call reorders a Run, whose `rows` are rows of `queries`."""
 
         def rerank(run: Run) -> Run:
-            asked = queries.array[run.rows.start : run.rows.stop]
+            query_vectors = queries.array[run.rows.start : run.rows.stop]
             candidates = run.documents[:, : self.depth]
-            head = rescored(documents.array, asked, candidates, self.similarity)
+            head = rescored(documents.array, query_vectors, candidates, self.similarity)
             return run.led_by(Run(head.documents, head.scores, run.rows))
 
         return rerank

@@ -1,4 +1,4 @@
-"""Late interaction as a second stage: the documents that a search found, in the order of MaxSim."""
+"""Reranking by late interaction, the MaxSim of token vectors that `harness.search.maxsim` computes."""
 
 from __future__ import annotations
 
@@ -12,13 +12,16 @@ from harness.stage import Rescorer, Runtime
 
 
 class LateRescorer(Rescorer):
-    """Order the first `depth` documents of each query by MaxSim of token vectors (`harness.maxsim`)."""
+    """Reorders documents by MaxSim of token vectors (ColBERT, Khattab and Zaharia 2020).
+
+    arXiv 2004.12832. MaxSim is the sum over query tokens of the best match among the document's tokens.
+    """
 
     encoder: ClassVar[str] = "encode/late"
 
     def open(self, runtime: Runtime, documents: TokenVectors, queries: TokenVectors) -> Callable[[Run], Run]:
         """Map the vectors; the call reorders a Run, whose `rows` are rows of `queries`."""
-        maxsim = MaxSim(documents, runtime.device, runtime.threads, runtime.bill.halve)
+        maxsim = MaxSim(documents, runtime.device, runtime.bill.halve)
 
         def rerank(run: Run) -> Run:
             candidates = run.documents[:, : self.depth]

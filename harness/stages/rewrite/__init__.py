@@ -1,1 +1,1 @@
-"""Queries to other texts that are searched with, written by a language model."""
+"""Rewriters: they have a language model write the texts that are searched with."""

@@ -1,4 +1,4 @@
-"""What the rewriters share: which language model is asked, how, and what is kept of what it wrote."""
+"""The base class of rewriters: calling a language model, on this machine or behind an endpoint, for each query."""
 
 from __future__ import annotations
 
@@ -18,84 +18,86 @@ from harness.stage import Rewriter, Runtime
 
 ENDPOINT = "base_url and model of an OpenAI-compatible endpoint"
 Ask = Callable[[Sequence[str]], list[list[Written]]]
+"""A function from prompts to the answers to each of them."""
 
 
 class LanguageRewriter(ChatSettings, Rewriter):
-    """A rewriter that asks the language model of an endpoint, where `base_url` names one, or one of the suite's models.
+    """A rewriter that calls the language model of an endpoint, if `base_url` is set, or else a model of the suite.
 
-    What the model writes is kept as it is, but for its thoughts and the white space around. Where it writes nothing,
-    or fewer texts than it was asked for, the query itself stands for those that are missing, and that is counted.
+    What the model writes is kept unchanged, except for its reasoning and surrounding white space. If it writes nothing,
+    or fewer texts than requested, the query itself replaces the missing texts, and the answer is counted as malformed.
     """
 
     uses_model: ClassVar[bool] = True
     inert: ClassVar[frozenset[str]] = ChatSettings.inert | {"with_query", "repeat_query", "k"}
-    """Besides those of an endpoint, settings that only the plan reads."""
+    """The inert settings of an endpoint, and settings that only the plan reads."""
 
-    base_url: str | None = Field(default=None, repr=False)  # type: ignore[assignment]  # without one, no endpoint
-    """As the client calls it: what stands before `/chat`; None: the suite's `model` runs on this machine."""
+    base_url: str | None = Field(default=None, repr=False)  # type: ignore[assignment]  # unlike an endpoint, optional
+    """The address of an endpoint, without `/chat`; None runs the suite's `model` on this machine."""
     model: str | None = None  # type: ignore[assignment]
-    """As the endpoint calls it."""
+    """The name of the model at the endpoint."""
     precision: Literal["fp32", "bf16", "fp16"] | None = None
-    """Of the weights of a model on this machine."""
+    """The precision of the weights of a model on this machine."""
     max_tokens: int = Field(ge=1)
-    """That are written for an answer, at most."""
+    """The maximum length of an answer in tokens."""
 
     @model_validator(mode="before")
     @classmethod
-    def _of_an_endpoint(cls, said: Any) -> Any:
-        """Drop the precision of this machine where another one calculates, so that it names no draft."""
-        if not isinstance(said, dict):
-            return said
-        dropped = "precision" if said.get("base_url") is not None else "base_url"
-        return {key: value for key, value in said.items() if key != dropped}
+    def _drop_unused(cls, settings: Any) -> Any:
+        """Drop `precision` if an endpoint computes, so that it is not part of the fingerprint of the drafts."""
+        if not isinstance(settings, dict):
+            return settings
+        dropped = "precision" if settings.get("base_url") is not None else "base_url"
+        return {key: value for key, value in settings.items() if key != dropped}
 
     @field_validator("instruction")
     @classmethod
-    def _asks_about_the_query(cls, instruction: str) -> str:
+    def _check_instruction(cls, instruction: str) -> str:
         if "{query}" not in instruction:
-            raise ValueError("an instruction holds {query}, the place where the query stands")
+            raise ValueError("an instruction must contain {query}, which is replaced by the query")
         return instruction
 
     @model_validator(mode="after")
-    def _whole(self) -> Self:
+    def _check_endpoint(self) -> Self:
         if (self.base_url is None) != (self.model is None):
-            raise ValueError(f"an endpoint is named by {ENDPOINT}, both of them")
+            raise ValueError(f"set both {ENDPOINT}, or neither")
         return self
 
     @property
     def caveat(self) -> str | None:
-        """An endpoint may be another tomorrow; weights of the suite are named by their content."""
+        """The caveat of an endpoint, whose model may change; None for weights, which have a checksum."""
         return None if self.base_url is None else super().caveat
 
     @property
-    def service(self) -> bool:  # type: ignore[override]  # an endpoint's in general, here where one is named
-        """Whether its calls go to a service, which may be paid."""
+    def service(self) -> bool:  # type: ignore[override]  # depends on the settings here
+        """Whether calls go to a service that may charge for them."""
         return self.base_url is not None
 
     @property
     def answers(self) -> int:
-        """How many answers are asked for each query."""
+        """The number of answers requested per query."""
         return 1
 
     def prompt(self, query: str) -> str:
-        """Return what the model is asked about a query."""
+        """Return the prompt for a query."""
         return self.instruction.replace("{query}", query)
 
     def texts(self, replies: Sequence[str]) -> list[str]:
-        """Return the texts that replies hold: those that are not blank."""
+        """Return the texts in the replies to one query; by default, the replies that are not blank."""
         return [reply for reply in replies if reply.strip()]
 
     def open(self, runtime: Runtime, model: Model | None) -> Callable[[Queries], Drafts]:
-        """Load the weights, or open the endpoint; the call has the drafts of Queries written.
+        """Load the weights or open the endpoint; the call writes the drafts of Queries.
 
-        UserError where neither is named, and for a model that cannot be loaded or asked.
+        Raises UserError if neither is given, or if the model cannot be loaded. The call raises UserError if an endpoint
+        does not answer as expected.
         """
         ask, service = self._asker(runtime, model)
 
         def rewrite(queries: Queries) -> Drafts:
-            asked = queries.texts
-            answers = ask([self.prompt(query) for query in asked])
-            drafts = [self._draft(*one) for one in zip(queries.ids, asked, answers, strict=True)]
+            texts = queries.texts
+            answers = ask([self.prompt(query) for query in texts])
+            drafts = [self._draft(*row) for row in zip(queries.ids, texts, answers, strict=True)]
             malformed = sum(len(draft.texts) < self.use.n for draft in drafts)
             runtime.bill.add(service, Paid(answers=len(drafts), malformed=malformed))
             return Drafts(drafts, queries.rows)
@@ -103,7 +105,7 @@ class LanguageRewriter(ChatSettings, Rewriter):
         return rewrite
 
     def _asker(self, runtime: Runtime, model: Model | None) -> tuple[Ask, str]:
-        """Return what gives the answers to each of some prompts, and the name under which they are counted."""
+        """Return the function that answers prompts, and the name under which its answers are counted."""
         if self.base_url is not None:
             chat = Chat(self, runtime.bill)
             return lambda prompts: self._by_endpoint(chat, prompts), chat.service
@@ -114,10 +116,10 @@ class LanguageRewriter(ChatSettings, Rewriter):
         return lambda prompts: [generator.write(prompt, *settings) for prompt in prompts], model.path
 
     def _by_endpoint(self, chat: Chat, prompts: Sequence[str]) -> list[list[Written]]:
-        """Ask for each answer by itself, with a seed of its own: not every endpoint gives several at once."""
+        """Request each answer separately, with its own seed, because not every endpoint returns several at once."""
 
-        def one(question: tuple[str, int]) -> Written:
-            prompt, number = question
+        def write(request: tuple[str, int]) -> Written:
+            prompt, number = request
             answer = chat.ask(
                 [{"role": "user", "content": prompt}],
                 max_tokens=self.max_tokens,
@@ -126,13 +128,13 @@ class LanguageRewriter(ChatSettings, Rewriter):
             )
             return Written(answer.text, answer.completion_tokens)
 
-        questions = [(prompt, number) for prompt in prompts for number in range(self.answers)]
-        found = each(one, questions, self.parallel, chat.stop)
-        return [found[start : start + self.answers] for start in range(0, len(found), self.answers)]
+        requests = [(prompt, number) for prompt in prompts for number in range(self.answers)]
+        written = each(write, requests, self.parallel, chat.stop)
+        return [written[start : start + self.answers] for start in range(0, len(written), self.answers)]
 
     def _draft(self, key: str, query: str, answers: Sequence[Written]) -> Draft:
         replies = tuple(without_thoughts(answer.text) for answer in answers)
         texts = tuple(self.texts(replies))
-        counted = [answer.tokens for answer in answers if answer.tokens is not None]
-        tokens = sum(counted) if len(counted) == len(answers) else None
+        counts = [answer.tokens for answer in answers if answer.tokens is not None]
+        tokens = sum(counts) if len(counts) == len(answers) else None
         return Draft(key, query, texts, None if texts == replies else replies, tokens)

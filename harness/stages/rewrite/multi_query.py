@@ -1,4 +1,4 @@
-"""Several wordings of each query, searched with one by one."""
+"""Several wordings of each query, whose runs are fused."""
 
 from __future__ import annotations
 
@@ -14,33 +14,34 @@ NUMBERED = re.compile(r"\s*(?:\d+\s*[.):]|[-*•])\s+(.*\S)")
 
 
 class MultiQuery(LanguageRewriter):
-    """Have `n` other wordings of each query written; each is searched with, and the runs are joined by `fuse: rrf`.
+    """Searches with `n` other wordings of the query and fuses the runs (RAG-Fusion, Rackauckas 2024).
 
-    RAG-Fusion: Rackauckas 2024, https://arxiv.org/abs/2402.03367. The wordings are the numbered lines of one answer, so
-    that the model knows those before; where none is numbered, all lines. What follows the search sees the query itself.
+    https://arxiv.org/abs/2402.03367. The runs are fused by `fuse: rrf`. The wordings are the numbered lines of one
+    answer, so that the model knows the previous ones; if no line is numbered, all lines are used. Stages after the
+    search use the original query.
     """
 
     instruction: str = (
         "Write {n} different search queries for the question below: other words, other sides of it. "
         "Write nothing else, and put each on a line of its own with its number before it.\nQuestion: {query}"
     )
-    """What the model is asked for each query, which stands in the place of `{query}`, as the number does of `{n}`."""
+    """The prompt; `{query}` is replaced by the query, and `{n}` by the number of wordings."""
     n: int = Field(default=4, ge=1)
-    """How many wordings are asked for."""
+    """The number of wordings per query."""
     with_query: bool = True
     """Whether the query itself is searched with too."""
     k: float = Field(default=60, ge=0)
-    """That of `fuse: rrf`."""
+    """The constant `k` of `fuse: rrf`."""
     max_tokens: int = Field(default=256, ge=1)
-    """That all wordings of a query have at most."""
+    """The maximum length of the answer with all wordings, in tokens."""
 
     @property
     def use(self) -> DraftUse:
-        """Each is searched with, and the runs are fused."""
+        """Each wording is searched with, and the runs are fused."""
         return DraftUse("fuse", self.n, self.with_query, k=self.k)
 
     def prompt(self, query: str) -> str:
-        """Return what the model is asked about a query."""
+        """Return the prompt for a query."""
         return self.instruction.replace("{n}", str(self.n)).replace("{query}", query)
 
     def texts(self, replies: Sequence[str]) -> list[str]:
@@ -49,10 +50,10 @@ class MultiQuery(LanguageRewriter):
 
 
 def lines(answer: str) -> list[str]:
-    r"""Return the numbered lines of an answer, without their numbers; all that are not blank where none has one.
+    r"""Return the numbered lines of an answer without their numbers; if no line is numbered, all non-blank lines.
 
     >>> lines("Here they are:\n1. red fox\n2) den of a fox"), lines("red fox\n\nfox den\n")
     (['red fox', 'den of a fox'], ['red fox', 'fox den'])
     """
-    found = [match[1] for line in answer.splitlines() if (match := NUMBERED.match(line))]
-    return found or [line.strip() for line in answer.splitlines() if line.strip()]
+    numbered = [match[1] for line in answer.splitlines() if (match := NUMBERED.match(line))]
+    return numbered or [line.strip() for line in answer.splitlines() if line.strip()]

@@ -1,1 +1,1 @@
-"""Runs that somebody else's system made."""
+"""Readers of the run files of other systems."""

@@ -1,4 +1,4 @@
-"""A run of another system enters: its lines meet the rows of the data set."""
+"""Reading a TREC run file as a run of a data set."""
 
 from __future__ import annotations
 
@@ -12,16 +12,23 @@ from harness.stage import RunReader, Runtime
 
 
 class TrecRun(RunReader):
-    """Keep the `depth` best documents of each query, in canonical order, whatever the file's column of ranks says.
+    """Reads a TREC run file and keeps the best `depth` documents of each query, in canonical order.
 
-    Documents that the corpus does not hold are left out, and what stands below them moves up: the record counts them.
+    The order is that of the scores; the ranks in the file are ignored. Documents that are not in the corpus are left
+    out, and the documents below them move up; the results record how many there were.
     """
 
     def open(self, runtime: Runtime, lines: RunLines, corpus: Corpus) -> Callable[[Queries], Run]:
-        """The call gives the run of Queries. DataError where the corpus holds no document of the file at all."""
+        """The call returns the run of Queries.
+
+        Raises DataError if no document of the file is in the corpus.
+        """
         if not lines.known(corpus).any():
-            some = lines.documents[0].as_py()
-            raise DataError(f"the corpus holds no document of the run file, as {some!r}: are the ids written alike?")
+            example = lines.documents[0].as_py()
+            raise DataError(
+                f"none of the documents in the run file, such as {example!r}, is in the corpus: do the ids have the "
+                "same form in both?"
+            )
 
         def read(queries: Queries) -> Run:
             return lines.run(queries, corpus, self.depth)

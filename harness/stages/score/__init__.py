@@ -1,1 +1,1 @@
-"""A run to one value a query."""
+"""Scorers: they compute one value per query."""

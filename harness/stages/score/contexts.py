@@ -1,4 +1,4 @@
-"""Score what a reader gets against spans of documents, on characters."""
+"""Scoring the contexts for a reader against gold spans, by characters."""
 
 from __future__ import annotations
 
@@ -14,24 +14,28 @@ from harness.artifacts.passages import Passages
 from harness.artifacts.run import NONE, Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
-from harness.measures.gold_spans import Gold
-from harness.measures.spans import Covered
+from harness.measures.scoring.covered_spans import Covered
+from harness.measures.scoring.gold_spans import Gold
 from harness.registry import METRICS
 from harness.stage import ContextScorer, Runtime
 
 
 class ContextsScorer(ContextScorer):
-    """A measure of spans over all texts of a query; NaN for a query without a span."""
+    """Scores all contexts of a query together by a measure of gold spans.
+
+    The value is NaN for a query without gold spans.
+    """
 
     measure: Literal["span_recall", "span_precision", "span_iou"]
+    """The name of the measure."""
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Name the version of the measure as well, so that another one never meets an old score."""
+        """The recipe with the version of the measure, so that another version never reuses an old score."""
         return super().recipe | {"measure_version": METRICS[self.measure].version}
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, spans: Spans) -> Callable[[Contexts], Scores]:
-        """Hold the spans; the call scores Contexts, whose `rows` are rows of `queries`."""
+        """Keep the spans; the call scores Contexts, whose `rows` are rows of `queries`."""
         function = METRICS[self.measure]
 
         def score(contexts: Contexts) -> Scores:
@@ -44,11 +48,11 @@ class ContextsScorer(ContextScorer):
 
 
 def as_run(contexts: Contexts, corpus: Corpus) -> tuple[Passages, Run]:
-    """Return the texts of all queries as passages, without their words, and the run in which each found its own."""
+    """Return the contexts of all queries as passages with empty texts, and the run in which each query has its own."""
     flat = [context for texts in contexts.texts for context in texts]
     parents = corpus.find([context.doc_id for context in flat])
-    words = pa.array([""] * len(flat), pa.large_string())
-    columns = [words, words, parents, [context.start for context in flat], [context.end for context in flat]]
+    empty = pa.array([""] * len(flat), pa.large_string())
+    columns = [empty, empty, parents, [context.start for context in flat], [context.end for context in flat]]
     table = pa.table(
         [pa.array(column, field.type) for column, field in zip(columns, Passages.schema, strict=True)],
         schema=Passages.schema,

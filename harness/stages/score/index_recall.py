@@ -1,4 +1,4 @@
-"""Score an approximate search against the exact one over the same vectors: what the index misses."""
+"""Scoring an approximate search against the exact search over the same vectors."""
 
 from __future__ import annotations
 
@@ -13,23 +13,25 @@ from harness.stage import Comparison, Runtime
 
 
 class IndexRecall(Comparison):
-    """The share of the first `k` documents of the exact search that are among the first `k` of the approximate one.
+    """Computes the share of the first `k` documents of an exact search that the approximate search returns.
 
-    Aumüller, Bernhardsson and Faithfull 2020, "ANN-Benchmarks", but by document and not by distance: both searches
-    break ties alike. Where exact search finds fewer than `k`, the share is of those; where it finds none, it is 1.
-    It knows no judgements, so it says nothing of the quality of the answers.
+    The first `k` of both are compared, as in ANN-Benchmarks (Aumüller, Bernhardsson and Faithfull 2020), but by
+    document and not by distance, because both searches break ties in the same way. If the exact search returns fewer
+    than `k` documents, the share is of these; if it returns none, the value is 1. No judgements are used, so it does
+    not measure the quality of the results.
     """
 
     k: int = Field(ge=1)
+    """The number of documents that are compared."""
 
     def open(self, runtime: Runtime, ideal: Run) -> Callable[[Run], Scores]:
-        """Hold the exact run; the call scores a Run, whose `rows` are rows of it."""
+        """Keep the exact run; the call scores a Run, whose `rows` are rows of `ideal`."""
 
         def score(run: Run) -> Scores:
-            wanted = np.asarray(ideal.documents[run.rows.start : run.rows.stop, : self.k])
-            found = np.asarray(run.documents[:, : self.k])
-            there = (wanted[:, :, None] == found[:, None, :]).any(axis=2) & (wanted != NONE)
-            size = (wanted != NONE).sum(axis=1)
-            return Scores(np.where(size > 0, there.sum(axis=1) / np.maximum(size, 1), 1.0), run.rows)
+            exact = np.asarray(ideal.documents[run.rows.start : run.rows.stop, : self.k])
+            approximate = np.asarray(run.documents[:, : self.k])
+            common = (exact[:, :, None] == approximate[:, None, :]).any(axis=2) & (exact != NONE)
+            size = (exact != NONE).sum(axis=1)
+            return Scores(np.where(size > 0, common.sum(axis=1) / np.maximum(size, 1), 1.0), run.rows)
 
         return score

@@ -1,4 +1,4 @@
-"""Score a run against judgements, by one measure; or the best that could be made of its documents."""
+"""Scoring a run, or the best possible order of its documents, against judgements by one measure."""
 
 from __future__ import annotations
 
@@ -12,15 +12,19 @@ from harness.artifacts.run import Run
 from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.measures.evaluate import evaluate
-from harness.measures.judgements import resolve
-from harness.measures.parse import parse, provider
+from harness.measures.judgements import Judgements, resolve
+from harness.measures.scoring.parse import parse, provider
 from harness.stage import Runtime, Scorer
 
 
 class QrelsScorer(Scorer):
-    """One value a query. UserError if there is no such measure; an alias becomes the canonical name."""
+    """Scores a run against judgements by one measure.
+
+    An alias of a measure is replaced by its canonical name. Raises UserError if the measure is unknown.
+    """
 
     measure: str
+    """The name of the measure, such as `nDCG@10`."""
 
     @field_validator("measure")
     @classmethod
@@ -29,27 +33,27 @@ class QrelsScorer(Scorer):
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Name the code that calculates as well, so that another version of it never meets an old score."""
+        """The recipe with the code that computes the measure, so that another version never reuses an old score."""
         return super().recipe | {"provider": provider(parse(self.measure))}
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
         """Resolve the judgements; the call scores a Run, whose `rows` are rows of `queries`."""
-        judgements = resolve(corpus, queries, qrels)
+        return self.scoring(resolve(corpus, queries, qrels))
+
+    def scoring(self, judgements: Judgements) -> Callable[[Run], Scores]:
+        """Return the function that scores a Run against judgements."""
         measure = parse(self.measure)
-
-        def score(run: Run) -> Scores:
-            return Scores(evaluate([measure], run, judgements)[self.measure], run.rows)
-
-        return score
+        return lambda run: Scores(evaluate([measure], run, judgements)[self.measure], run.rows)
 
 
 class CeilingScorer(QrelsScorer):
-    """The value of a measure if a perfect reranker had put the first `depth` documents in order of their grades."""
+    """Scores the first `depth` documents in the order of their grades, the best that a reranker can do."""
 
     depth: int = Field(ge=1)
+    """The number of documents per query that are sorted by grade."""
 
     def open(self, runtime: Runtime, corpus: Corpus, queries: Queries, qrels: Qrels) -> Callable[[Run], Scores]:
-        """Resolve the judgements; the call orders a Run anew and scores it. What nobody judged counts as grade 0."""
+        """Resolve the judgements; the call sorts a Run by grade and scores it. Unjudged documents have grade 0."""
         judgements = resolve(corpus, queries, qrels)
-        score = super().open(runtime, corpus, queries, qrels)
+        score = self.scoring(judgements)
         return lambda run: score(judgements.best(run, self.depth))

@@ -1,4 +1,4 @@
-"""Score a run of passages against gold spans, by one measure."""
+"""Scoring a run of passages, or the best possible order of its passages, against gold spans by one measure."""
 
 from __future__ import annotations
 
@@ -13,46 +13,55 @@ from harness.artifacts.scores import Scores
 from harness.artifacts.text import Corpus, Queries
 from harness.errors import UserError
 from harness.measures.evaluate import evaluate_spans
-from harness.measures.gold_spans import resolve_spans
-from harness.measures.parse import of_spans, parse, provider
+from harness.measures.scoring.gold_spans import Gold
+from harness.measures.scoring.parse import of_spans, parse, provider
 from harness.stage import Runtime, SpanScorer
 
 
 class SpansScorer(SpanScorer):
-    """One value a query, NaN for a query without a span. UserError if there is no such measure."""
+    """Scores a run of passages against gold spans by one measure.
+
+    The value is NaN for a query without gold spans. Raises UserError if the measure is unknown or is not a measure of
+    passages or spans.
+    """
 
     measure: str
+    """The name of the measure, such as `span_iou@5` or `passage_nDCG@10`."""
 
     @field_validator("measure")
     @classmethod
     def _canonical(cls, name: str) -> str:
         if not of_spans(measure := parse(name)):
-            raise UserError(f"{measure} is no measure of passages or their spans")
+            raise UserError(f"{measure} is not a measure of passages or spans")
         return str(measure)
 
     @property
     def recipe(self) -> dict[str, Any]:
-        """Name the code that calculates as well, so that another version of it never meets an old score."""
+        """The recipe with the code that computes the measure, so that another version never reuses an old score."""
         return super().recipe | {"provider": provider(parse(self.measure))}
 
     def open(
         self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
     ) -> Callable[[Run], Scores]:
         """Resolve the spans; the call scores a Run of the passages, whose `rows` are rows of `queries`."""
-        gold = resolve_spans(passages, corpus, queries, spans)
+        return self.scoring(Gold.of(passages, corpus, queries, spans))
+
+    def scoring(self, gold: Gold) -> Callable[[Run], Scores]:
+        """Return the function that scores a Run of the passages of `gold`."""
         measure = parse(self.measure)
         return lambda run: Scores(evaluate_spans([measure], run, gold)[self.measure], run.rows)
 
 
 class PassageCeilingScorer(SpansScorer):
-    """The value of a measure of passages if the first `depth` of them stood in the order of their grades."""
+    """Scores the first `depth` passages in the order of their grades, the best that a reranker can do."""
 
     depth: int = Field(ge=1)
+    """The number of passages per query that are sorted by grade."""
 
     def open(
         self, runtime: Runtime, passages: Corpus, corpus: Corpus, queries: Queries, spans: Spans
     ) -> Callable[[Run], Scores]:
-        """Resolve the spans; the call orders a Run anew and scores it."""
-        judgements = resolve_spans(passages, corpus, queries, spans).judgements
-        score = super().open(runtime, passages, corpus, queries, spans)
-        return lambda run: score(judgements.best(run, self.depth))
+        """Resolve the spans; the call sorts a Run by grade and scores it."""
+        gold = Gold.of(passages, corpus, queries, spans)
+        score = self.scoring(gold)
+        return lambda run: score(gold.judgements.best(run, self.depth))

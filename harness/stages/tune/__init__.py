@@ -1,1 +1,1 @@
-"""One of several candidates, chosen by what is known of other queries."""
+"""Tuning: each query is answered by a candidate that was chosen on other queries."""

@@ -1,4 +1,4 @@
-"""Answer each query with the candidate that is best on other queries."""
+"""Answering each query with the candidate that is best on other queries."""
 
 from __future__ import annotations
 
@@ -14,24 +14,30 @@ from harness.statistics.cross_validation import choose
 
 
 class Best(Tuner):
-    """Take the run of the candidate with the highest mean, the first named of equal ones.
+    """Answers each query with the run of the candidate that has the highest mean on other queries.
 
-    With `folds` this is cross-validation (Stone 1974): the scores are of the queries themselves, and a query is
-    answered with what is best on the folds it is not in. Without, the scores are of another data set's queries.
+    Of candidates with equal means, the first is chosen. With `folds` this is cross-validation (Stone 1974): the scores
+    are of the same queries, and a query is answered with the candidate that is best on the folds that do not contain
+    it. Without `folds`, the scores are of the queries of another data set.
     """
 
     folds: int | None = Field(default=None, ge=2)
+    """The number of folds; None if the candidates are scored on another data set."""
     seed: int = 0
+    """The seed of the assignment of queries to folds."""
 
     def open(self, runtime: Runtime, *scores: Scores) -> Callable[..., Run]:
-        """Choose; the call takes one Run a candidate. UserError where no judged query is left to choose by."""
-        choice = choose(np.stack([one.values for one in scores], axis=1), self.folds, self.seed)
+        """Choose by the scores, one Scores per candidate; the call takes one Run per candidate.
+
+        Raises UserError if there are no judged queries to choose by.
+        """
+        choice = choose(np.stack([candidate.values for candidate in scores], axis=1), self.folds, self.seed)
 
         def call(*runs: Run) -> Run:
             depth = max(run.documents.shape[1] for run in runs)
-            which, rows = choice.of(runs[0].rows), np.arange(len(runs[0]))
+            chosen, rows = choice.of(runs[0].rows), np.arange(len(runs[0]))
             wide = [run.widen(depth) for run in runs]
-            documents = np.stack([run.documents for run in wide])[which, rows]
-            return Run(documents, np.stack([run.scores for run in wide])[which, rows], runs[0].rows)
+            documents = np.stack([run.documents for run in wide])[chosen, rows]
+            return Run(documents, np.stack([run.scores for run in wide])[chosen, rows], runs[0].rows)
 
         return call

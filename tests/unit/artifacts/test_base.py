@@ -51,6 +51,15 @@ def test_checksum_of_a_slice_is_that_of_a_fresh_corpus():
             assert corpus.take(slice(start, stop)).checksum() == Corpus.of(rows[start:stop]).checksum()
 
 
+def test_rows_of_a_whole_are_given_to_a_new_object():
+    part = Vectors(np.zeros((2, 3), np.float32))
+    moved = part.at_rows(range(5, 7))
+    assert (moved.rows, part.rows) == (range(5, 7), range(2))
+    assert moved.array is part.array
+    with pytest.raises(ValueError, match=r"2 rows cannot be the rows range\(0, 3\)"):
+        part.at_rows(range(3))
+
+
 def test_checksum_is_pinned():
     assert Corpus.of(PAIRS).checksum() == "00e9fc5068faf56eb29f04392cf663dee3d8fd906eb3dd7091127844b90bcc3f"
     assert Corpus.of([]).checksum() == "9fb03d22515ca48e57b578de80bbc1e75d5126dbb2de6db177947c3da3b2276f"
@@ -101,7 +110,7 @@ def test_find_gives_rows_and_nulls():
 
 
 def test_a_repeated_id_is_refused():
-    with pytest.raises(RepeatedId, match="corpus: the id 'b' stands more than once") as caught:
+    with pytest.raises(RepeatedId, match="corpus: the id 'b' appears more than once") as caught:
         Corpus.of([*PAIRS, ("b", "again")])
     assert caught.value.id == "b"
 
@@ -138,7 +147,7 @@ def test_references_read_back(tmp_path):
     again = References.load(tmp_path)
     assert again.tags() == {"easy": ["q1", "q2"], "long": ["q1"]}
     assert again.checksum() == references.checksum()
-    with pytest.raises(DataError, match="'q' stands more than once"):
+    with pytest.raises(DataError, match="'q' appears more than once"):
         References.of([QueryReference("q", [], []), QueryReference("q", ["x"], [])])
 
 

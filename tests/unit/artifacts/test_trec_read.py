@@ -80,16 +80,16 @@ def test_judgements(write):
         ("q Q0 d 1 1 a tag", "found 7"),
         ("q Q0 d 1 one t", "x:3: the score should be a number, found 'one'"),
         ("q Q0 d 1 1_0 t", "found '1_0'"),
-        ("q Q0 d 1 NaN t", "x:3: the score should be finite and fit float32, found 'NaN'"),
+        ("q Q0 d 1 NaN t", "x:3: the score should be finite and in the range of float32, found 'NaN'"),
         ("q Q0 d 1 -Infinity t", "found '-Infinity'"),
         ("q Q0 d 1 1e309 t", "found '1e309'"),
         ("q Q0 d 1 1e39 t", "found '1e39'"),
-        (f"q Q0 d 1 {'9' * 99_999} t", f"fit float32, found '{'9' * 80}'… (99999 characters)"),
+        (f"q Q0 d 1 {'9' * 99_999} t", f"in the range of float32, found '{'9' * 80}'… (99999 characters)"),
         (
             "<html><body>404 Not Found</body></html>",
             "x:3: expected 6 columns (query Q0 document rank score tag), found 3",
         ),
-        ("q2 Q0 d1 1 9 t", "x:3: the document 'd1' of the query 'q2' stands here again; first in line 1"),
+        ("q2 Q0 d1 1 9 t", "x:3: the document 'd1' of the query 'q2' appears again; first in line 1"),
         (b"q Q0 \xff 1 1 t", "x:3: not UTF-8: invalid start byte"),
     ],
 )
@@ -107,7 +107,7 @@ def test_a_damaged_run_is_refused_with_its_line(write, line, message):
         ("q d 1", "expected 4 columns (query 0 document grade), found 3"),
         ("q 0 d 1.0", "x:2: the grade should be a whole number, found '1.0'"),
         ("q 0 d 0x1", "found '0x1'"),
-        ("q 0 d 3000000000", "x:2: the grade should lie between -2147483648 and 2147483647, found '3000000000'"),
+        ("q 0 d 3000000000", "x:2: the grade should be between -2147483648 and 2147483647, found '3000000000'"),
         ("p 0 d 2", "x:2: the document 'd' of the query 'p' is judged 2 here and 1 in line 1"),
     ],
 )
@@ -118,10 +118,10 @@ def test_damaged_judgements_are_refused_with_their_line(write, line, message):
 
 
 OTHER_FILES = {
-    "nothing, gzipped": (gzip.compress(b""), "x: the file holds no line"),
+    "nothing, gzipped": (gzip.compress(b""), "x: the file contains no data"),
     "zero bytes": (bytes(5000), "x:1: expected 6 columns (query Q0 document rank score tag), found 1"),
-    "nothing": (b"", "x: the file holds no line; expected query Q0 document rank score tag"),
-    "white space": (b" \n\n", "the file holds no line"),
+    "nothing": (b"", "x: the file contains no data; expected query Q0 document rank score tag"),
+    "white space": (b" \n\n", "the file contains no data"),
     "cut gzip": (gzip.compress(PLAIN.encode())[:30], "damaged gzip"),
     "more behind gzip": (gzip.compress(PLAIN.encode()) + b"more", "damaged gzip"),
     "UTF-16": (PLAIN.encode("utf-16"), "this is UTF-16; expected lines in UTF-8, plain or gzipped"),
@@ -142,7 +142,7 @@ def test_a_file_without_lines_does_not_fill_the_memory(tmp_path, monkeypatch):
     monkeypatch.setattr(trec_columns, "LONGEST_BYTES", 1000)
     monkeypatch.setattr(trec_columns, "BLOCK_BYTES", 100)
     (tmp_path / "x").write_bytes(b"a" * 100_000)
-    with pytest.raises(DataError, match="no file of lines"):
+    with pytest.raises(DataError, match="not a text file"):
         read_run(tmp_path / "x")
 
 
@@ -177,8 +177,8 @@ def test_the_command(tmp_path, harness):
         (("qrels", ".", "-m", "RR"), "cannot be read: Is a directory"),
         (("run", "qrels", "-m", "RR"), "run:1: expected 4 columns"),
         (("qrels", "run", "-m", "nDGC@10"), "did you mean 'nDCG@10'?"),
-        (("qrels", "run", "-m", "Bpref", "--ties"), "'Bpref' has no value over the orders of ties here"),
-        (("big", "run", "-m", "nDCG(dcg='exp-log2')"), "takes grades up to 1000, found 2000"),
+        (("qrels", "run", "-m", "Bpref", "--ties"), "values over the orders of ties are not available for 'Bpref'"),
+        (("big", "run", "-m", "nDCG(dcg='exp-log2')"), "accepts grades up to 1000, found 2000"),
     ],
 )
 def test_the_command_refuses_in_one_message(tmp_path, harness, words, message):

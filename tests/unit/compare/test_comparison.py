@@ -5,7 +5,7 @@ import pytest
 
 from harness.compare.comparison import Standing, compare, query_values
 from harness.results import Measurement, Results
-from harness.results.write import write_results
+from harness.results.write import Contents, write_results
 from harness.statistics import paired_interval
 from tests.unit.results.made_results import make
 
@@ -21,7 +21,7 @@ def results_of(folder, columns, failed=()):
     ]
     names = ("dataset", "system", "query_id", "quantity", "value")
     table = pa.table(dict(zip(names, map(list, zip(*cells, strict=True)), strict=True)))
-    return Results.load(write_results(folder, {"measures": ["AP"]}, rows, table))
+    return Results.load(write_results(folder, Contents({"measures": ["AP"]}, rows, table)))
 
 
 def standings(comparison):

@@ -47,6 +47,7 @@ def test_a_collection_is_read(folder):
         "d2": "On nets They leak.",
     }
     assert (queries.ids, queries.texts) == (["q1", "q2"], ["why?", "how?"])
+    assert data.unjudged_queries() == 1
     assert list(data.qrels()) == [("q1", "d1", 1), ("q2", "7", -1), ("q2", "d2", 0)]
     assert data.at_hand
     assert data.references() is None
@@ -110,15 +111,15 @@ def test_a_title_of_a_query_is_not_its_text(folder):
         ('{"_id": "d9", "text": }', r"4:23: not JSON: Expecting value"),
         ('["d9", "x"]', "4: expected an object with '_id' and 'text', found a list"),
         ('{"id": "d9", "text": "x"}', r"4: the field '_id' is missing; did you mean 'id'\?"),
-        ('{"_id": "d9", "body": "x"}', "4: the field 'text' is missing; there is '_id', 'body'"),
-        ('{"_id": "d9", "text": null}', "4: the field 'text' should be a string, found null"),
-        ('{"_id": "d9", "text": 3.5}', "4: the field 'text' should be a string, found the number 3.5"),
-        ('{"_id": "d9", "text": "x", "title": ["x"]}', "4: the field 'title' should be a string, found a list"),
-        ('{"_id": true, "text": "x"}', "4: the field '_id' should be a string, found true or false"),
+        ('{"_id": "d9", "body": "x"}', "4: the field 'text' is missing; known: '_id', 'body'"),
+        ('{"_id": "d9", "text": null}', "4: the field 'text' must be a string, found null"),
+        ('{"_id": "d9", "text": 3.5}', "4: the field 'text' must be a string, found the number 3.5"),
+        ('{"_id": "d9", "text": "x", "title": ["x"]}', "4: the field 'title' must be a string, found a list"),
+        ('{"_id": true, "text": "x"}', "4: the field '_id' must be a string, found true or false"),
         ('{"_id": "", "text": "x"}', "4: the field '_id' is empty"),
-        ('{"_id": "d9", "text": "\\ud83d"}', "4: half a character"),
-        ('{"_id": "d1", "text": "x"}', "4: the id 'd1' stands here again; first in line 2"),
-        ('{"_id": "7", "text": "x"}', "4: the id '7' stands here again; first in line 3"),
+        ('{"_id": "d9", "text": "\\ud83d"}', "4: half a character .*, which UTF-8 cannot encode"),
+        ('{"_id": "d1", "text": "x"}', r"4: duplicate id 'd1' \(first in line 2\)"),
+        ('{"_id": "7", "text": "x"}', r"4: duplicate id '7' \(first in line 3\)"),
         (b'{"_id": "d9", "text": "\xff"}', "4: not UTF-8"),
     ],
 )
@@ -132,10 +133,10 @@ def test_a_damaged_document_is_named_with_its_line(folder, line, message):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        ("q1 d1 1", "5: expected 3 columns parted by tabs"),
-        ("q1\t0\td1\t1", r"5: expected 3 columns parted by tabs \(query, document, grade\), found 4"),
-        ("q1\td9\t0.5", "5: the grade should be a whole number, found '0.5'"),
-        ("q1\td9\tscore", "5: the grade should be a whole number, found 'score'"),
+        ("q1 d1 1", "5: expected 3 columns separated by tabs"),
+        ("q1\t0\td1\t1", r"5: expected 3 columns separated by tabs \(query, document, grade\), found 4"),
+        ("q1\td9\t0.5", "5: the grade must be a whole number, found '0.5'"),
+        ("q1\td9\tscore", "5: the grade must be a whole number, found 'score'"),
         ("q1\td9\t1_0", "5: the grade"),
         ("q1\td9\t99999999999", "5: the grade"),
         ("\td9\t1", "5: an id is empty"),
@@ -157,18 +158,16 @@ def test_an_equal_judgement_may_stand_twice(folder):
 
 def test_a_split_that_judges_nothing(folder):
     (folder / "qrels/test.tsv").write_text("query-id\tcorpus-id\tscore\n")
-    with pytest.raises(DataError, match="no judgement in the file"):
+    with pytest.raises(DataError, match="there are no judgements"):
         Beir(path=folder).qrels()
 
 
 def test_judged_queries_must_be_there_once(folder):
     (folder / "queries.jsonl").write_bytes(rows(ASKS[:1]))
-    with pytest.raises(
-        DataError, match="1 of the 2 queries that the split 'test' judges are not here, 'q2' among them"
-    ):
+    with pytest.raises(DataError, match="1 of the 2 queries that the split 'test' judges are missing, such as 'q2'"):
         Beir(path=folder).queries()
     (folder / "queries.jsonl").write_bytes(rows([*ASKS, ASKS[2], ASKS[0]]))
-    with pytest.raises(DataError, match=r"queries\.jsonl:5: the id 'q1' stands here again; first in line 1"):
+    with pytest.raises(DataError, match=r"queries\.jsonl:5: duplicate id 'q1' \(first in line 1\)"):
         Beir(path=folder).queries()
 
 
@@ -177,7 +176,7 @@ def test_judged_queries_must_be_there_once(folder):
     [
         ({"split": "tset"}, r"the file tset.tsv \(or tset.tsv.gz\) is not in .*qrels; did you mean 'test.tsv'\?"),
         ({"path": "toi"}, r"the folder toi is not in .*; did you mean 'toy'\?"),
-        ({"path": "toy/qrels/test.tsv"}, "is a file, neither the folder of a collection nor a zip of one"),
+        ({"path": "toy/qrels/test.tsv"}, "is a file; expected the folder of a collection or a zip of one"),
     ],
 )
 def test_what_is_missing_is_answered_with_what_is_there(folder, settings, message):

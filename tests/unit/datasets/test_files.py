@@ -62,6 +62,7 @@ def test_a_folder_of_three_files_is_read(tmp_path, ending):
             "3": f"A, B {docs['text'][2]}",
         }
         assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["why?", "how?"])
+        assert data.unjudged_queries() == 1
         assert list(data.qrels()) == [("q1", "d1", 1), ("q2", "3", 2), ("q2", "d2", 0)]
         assert data.at_hand
 
@@ -123,7 +124,7 @@ def test_text_of_several_columns_and_no_title(tmp_path):
 def test_one_grade_for_every_line(tmp_path):
     root = folder(tmp_path, "csv", qrels={"query_id": ["q1"], "doc_id": ["d1"]})
     with pytest.raises(
-        DataError, match=r"qrels.csv:1: no column is called as the grade .* columns: {qrels: {grade: 1}}"
+        DataError, match=r"qrels.csv:1: no column has a usual name of the grade .* columns: {qrels: {grade: 1}}"
     ):
         Files(path=root).qrels()
     assert list(Files(path=root, columns={"qrels": {"grade": 1}}).qrels()) == [("q1", "d1", 1)]
@@ -143,42 +144,54 @@ def test_line_ends_marks_and_long_values_do_not_matter(tmp_path):
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("corpus.csv", "", "corpus.csv: the file is empty; expected a first line with the names"),
+        ("corpus.csv", "", "corpus.csv: the file is empty; expected the names of the columns in the first line"),
         (
             "corpus.csv",
             "id,text\nd1,x,y\n",
-            "corpus.csv:2: expected 2 columns as in line 1, found 3; a value that holds ','",
+            "corpus.csv:2: expected 2 columns as in line 1, found 3; a value that contains ',' must be quoted",
         ),
         ("corpus.csv", 'id,text\nd1,"x\ny"\nd2\n', "corpus.csv:4: expected 2 columns as in line 1, found 1"),
         (
             "corpus.csv",
             'id,text\nd1,x\nd2,"never\nclosed',
-            r"corpus.csv:3: this row is damaged \(unexpected end of data\)",
+            r"corpus.csv:3: damaged row \(unexpected end of data\)",
         ),
-        ("corpus.csv", "id,text\nd1,x\nd1,y\n", "corpus.csv:3: the id 'd1' stands here again; first in line 2"),
-        ("corpus.csv", "id,text\n,x\n", "corpus.csv:2: 'id' is empty, and should be an id"),
-        ("corpus.csv", "Id,ID,text\n", "corpus.csv:1: 'Id' and 'ID' may each be the id; say which"),
-        ("corpus.csv", "id,text,text\nd,x,y\n", "corpus.csv:1: 'text' and 'text' may each be"),
-        ("corpus.csv", "nr,txt\n", r"corpus.csv:1: no column is called as the id .*; there is 'nr', 'txt'. Say which"),
-        ("corpus.csv", "id;text\nd1;x\n", 'corpus.csv:1: no column .* parted by ";", say `delimiter: ";"`'),
-        ("corpus.csv", "id\ttext\nd1\tx\n", r'corpus.csv:1: no column .* say `delimiter: "\\t"`'),
-        ("corpus.csv", "id,text\nd1,x\n,\n", "corpus.csv:3: 'id' is empty, and should be an id"),
-        ("corpus.csv", "id,text\n", "corpus.csv: no document in the file"),
-        ("corpus.csv", "id,text\nd1,x\0y\n", "corpus.csv:2: a zero byte, which no text holds"),
-        ("corpus.csv", "id,text\nd1,x\n".encode("utf-16"), "corpus.csv:1: a zero byte, which .* is it UTF-16"),
-        ("queries.csv", "id,text\n", "queries.csv: 2 of the 2 queries that .*qrels.csv judges are not here, 'q1'"),
+        ("corpus.csv", "id,text\nd1,x\nd1,y\n", r"corpus.csv:3: duplicate id 'd1' \(first in line 2\)"),
+        ("corpus.csv", "id,text\n,x\n", "corpus.csv:2: 'id' must be an id, and is empty"),
+        ("corpus.csv", "Id,ID,text\n", "corpus.csv:1: 'Id' and 'ID' could each be the id; name one, as in"),
+        ("corpus.csv", "id,text,text\nd,x,y\n", "corpus.csv:1: 'text' and 'text' could each be"),
+        (
+            "corpus.csv",
+            "nr,txt\n",
+            r"corpus.csv:1: no column has a usual name of the id .*; known: 'nr', 'txt'. Name it",
+        ),
+        ("corpus.csv", "id;text\nd1;x\n", 'corpus.csv:1: no column .* separated by ";", add `delimiter: ";"`'),
+        ("corpus.csv", "id\ttext\nd1\tx\n", r'corpus.csv:1: no column .* add `delimiter: "\\t"`'),
+        ("corpus.csv", "id,text\nd1,x\n,\n", "corpus.csv:3: 'id' must be an id, and is empty"),
+        ("corpus.csv", "id,text\n", "corpus.csv: there are no documents"),
+        ("corpus.csv", "id,text\nd1,x\0y\n", "corpus.csv:2: a zero byte: the file may be UTF-16"),
+        (
+            "corpus.csv",
+            "id,text\nd1,x\n".encode("utf-16"),
+            "corpus.csv:1: a zero byte: the file may be UTF-16, or not text",
+        ),
+        (
+            "queries.csv",
+            "id,text\n",
+            "queries.csv: 2 of the 2 queries that .*qrels.csv judges are missing, such as 'q1'",
+        ),
         ("corpus.csv", b"id,text\nd1,\xfcber\n", "corpus.csv:2: not UTF-8"),
         ("corpus.csv", b"PK\x03\x04\xff\xff", "corpus.csv:1: not UTF-8"),
-        ("qrels.csv", "query_id,doc_id,score\nq1,d1,high\n", "qrels.csv:2: 'score' should be a grade, .* found 'high'"),
-        ("qrels.csv", "query_id,doc_id,score\nq1,d1,0.5\n", "qrels.csv:2: 'score' should be a grade"),
+        ("qrels.csv", "query_id,doc_id,score\nq1,d1,high\n", "qrels.csv:2: 'score' must be a grade, .* found 'high'"),
+        ("qrels.csv", "query_id,doc_id,score\nq1,d1,0.5\n", "qrels.csv:2: 'score' must be a grade"),
         ("qrels.csv", "query_id,doc_id,score\nq1,d1,1\nq1,d1,2\n", "qrels.csv:3: judged as 2 here and as 1 in line 2"),
-        ("qrels.csv", "query_id,doc_id,score\n", "qrels.csv: no judgement in the file"),
+        ("qrels.csv", "query_id,doc_id,score\n", "qrels.csv: there are no judgements"),
         (
             "qrels.csv",
             "query_id,doc_id,score\nq9,d1,1\n",
-            "queries.csv: 1 of the 1 queries that .*qrels.csv judges are not",
+            "queries.csv: 1 of the 1 queries that .*qrels.csv judges are missing",
         ),
-        ("queries.csv", "id,text\nq1,a\nq1,b\nq2,c\n", "queries.csv:3: the id 'q1' stands here again; first in line 2"),
+        ("queries.csv", "id,text\nq1,a\nq1,b\nq2,c\n", r"queries.csv:3: duplicate id 'q1' \(first in line 2\)"),
     ],
 )
 def test_damage_is_named(tmp_path, monkeypatch, name, text, message):
@@ -191,7 +204,7 @@ def test_damage_is_named(tmp_path, monkeypatch, name, text, message):
 def test_a_wrong_delimiter_is_hinted_at_where_columns_are_named(tmp_path):
     root = folder(tmp_path, "csv")
     (root / "corpus.csv").write_text("Nr;text\nd1;x\n")
-    with pytest.raises(DataError, match=r"""corpus.csv:1: there is no column 'Nr', .* say `delimiter: ";"`"""):
+    with pytest.raises(DataError, match=r"""corpus.csv:1: there is no column 'Nr', .* add `delimiter: ";"`"""):
         Files(path=root, columns={"corpus": {"id": "Nr"}}).corpus()
 
 
@@ -205,7 +218,7 @@ def test_a_column_that_stands_twice_is_refused_only_if_it_is_read(tmp_path, endi
             pa.table([["d1"], ["x"], ["y"], ["z"]], names=["id", "text", "note", "note"]), root / "corpus.parquet"
         )
     assert Files(path=root).corpus().texts == ["x"]
-    with pytest.raises(DataError, match="the column 'note', which is to be the title, stands more than once"):
+    with pytest.raises(DataError, match="there is more than one column 'note', which is named as the title"):
         Files(path=root, columns={"corpus": {"title": "note"}}).corpus()
 
 
@@ -213,7 +226,9 @@ def test_a_title_that_only_some_objects_have_is_read_and_a_wrong_name_refused(tm
     (tmp_path / "corpus.jsonl").write_text('{"id": "d1", "text": "x"}\n{"id": "d2", "Head": "On", "text": "y"}\n')
     titled = JsonlFiles(path=tmp_path, columns={"corpus": {"title": "Head"}})
     assert titled.corpus().texts == ["x", "On y"]
-    with pytest.raises(DataError, match=r"corpus.jsonl:1: there is no column 'Haed', which `columns: {corpus: {title"):
+    with pytest.raises(
+        DataError, match=r"corpus.jsonl:1: there is no column 'Haed', which is named in `columns: {corpus: {title"
+    ):
         JsonlFiles(path=tmp_path, columns={"corpus": {"title": "Haed"}}).corpus()
 
 
@@ -225,15 +240,15 @@ def test_a_title_that_only_some_objects_have_is_read_and_a_wrong_name_refused(tm
             '{"id": "d", "text": "x"}\n{"id": "e", "txt": "x"}\n',
             r"corpus.jsonl:2: the field 'text' is missing; did you mean 'txt'\?",
         ),
-        ('{"id": "d", "text": ["x"]}\n', "corpus.jsonl:1: 'text' should be text, found a list"),
+        ('{"id": "d", "text": ["x"]}\n', "corpus.jsonl:1: 'text' must be text, found a list"),
         (
             '{"id": 1.5, "text": "x"}\n',
-            "corpus.jsonl:1: 'id' should be an id, text or a whole number, found the number 1.5",
+            "corpus.jsonl:1: 'id' must be an id, text or a whole number, found the number 1.5",
         ),
         ('{"id": "d", "text": "\\ud83d"}\n', "corpus.jsonl:1: half a character"),
         ('{"id": "d", "text": }\n', "corpus.jsonl:1:21: not JSON"),
         ("[" * 100_000 + "\n", "corpus.jsonl:1: not JSON"),
-        ("", "corpus.jsonl: no object in the file"),
+        ("", "corpus.jsonl: there are no JSON objects"),
     ],
 )
 def test_damaged_jsonl_is_named(tmp_path, monkeypatch, text, message):
@@ -245,10 +260,10 @@ def test_damaged_jsonl_is_named(tmp_path, monkeypatch, text, message):
 
 def test_damaged_parquet_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(folder(tmp_path, "parquet", corpus={"id": [1.5], "text": ["x"]}))
-    with pytest.raises(DataError, match=r"^corpus.parquet:1: 'id' should be an id"):
+    with pytest.raises(DataError, match=r"^corpus.parquet:1: 'id' must be an id"):
         ParquetFiles(path=tmp_path).corpus()
     Path("corpus.parquet").write_bytes(b"PAR1 and no more")
-    with pytest.raises(DataError, match=r"^corpus.parquet: this is no Parquet that can be read"):
+    with pytest.raises(DataError, match=r"^corpus.parquet: not a readable Parquet file"):
         ParquetFiles(path=tmp_path).corpus()
     pq.write_table(pa.table({"id": [1, 2], "text": ["x", None]}), "corpus.parquet")
     assert (ParquetFiles(path=tmp_path).corpus().ids, ParquetFiles(path=tmp_path).corpus().texts) == (
@@ -260,7 +275,7 @@ def test_damaged_parquet_is_named(tmp_path, monkeypatch):
 def test_a_tsv_in_quotes_is_hinted_at(tmp_path):
     root = folder(tmp_path, "tsv")
     (root / "corpus.tsv").write_text('id\ttext\nd1\t"one\ttwo"\n')
-    with pytest.raises(DataError, match="if values stand in quotes, say `quotes: true`"):
+    with pytest.raises(DataError, match="if values are quoted, add `quotes: true`"):
         TsvFiles(path=root).corpus()
     assert TsvFiles(path=root, quotes=True).corpus().texts == ["one\ttwo"]
 
@@ -269,7 +284,7 @@ def test_files_that_are_not_there_or_not_one(tmp_path):
     root = folder(tmp_path, "csv")
     (root / "queries.csv").rename(root / "asked.csv")
     with pytest.raises(
-        UserError, match=r"no file in .* is called as the queries usually is \(queries, topics, questions, …"
+        UserError, match=r"no file in .* has a usual name of the queries \(queries, topics, questions, …"
     ):
         Files(path=root).queries()
     with pytest.raises(
@@ -278,12 +293,12 @@ def test_files_that_are_not_there_or_not_one(tmp_path):
         Files(path=root, queries="askd.csv").queries()
     write(root / "docs.jsonl", DOCS)
     with pytest.raises(
-        UserError, match=r"corpus.csv and docs.jsonl in .* may each be the corpus; say which: corpus: corpus"
+        UserError, match=r"corpus.csv and docs.jsonl in .* could each be the corpus; name one, as in `corpus: corpus"
     ):
         Files(path=root).corpus()
     assert len(CsvFiles(path=root).corpus()) == 3
     (root / "docs.txt").write_text("x")
-    with pytest.raises(DataError, match="the end of its name tells no format; "):
+    with pytest.raises(DataError, match="the extension names no format; "):
         Files(path=root, corpus="docs.txt").corpus()
 
 
@@ -314,6 +329,6 @@ def test_a_suite_names_files_beside_it_and_its_mistakes_have_places(tmp_path, ha
     assert ran("{source: files, corpus: my/corpus.csv, queries: my/queries.csv, qrels: my/qrels.csv}").returncode == 0
     wrong = ran("{source: csv, path: my, columns: {corpus: {txt: x}}}")
     assert (wrong.returncode, wrong.stdout) == (2, "")
-    assert wrong.stderr == "harness: s.yaml:3:52: unknown word 'txt'; did you mean 'text'?\n"
+    assert wrong.stderr == "harness: s.yaml:3:52: unknown key 'txt'; did you mean 'text'?\n"
     wrong = ran("{source: csv, path: my, qrel: x}")
-    assert wrong.stderr == "harness: s.yaml:3:33: unknown word 'qrel'; did you mean 'qrels'?\n"
+    assert wrong.stderr == "harness: s.yaml:3:33: unknown key 'qrel'; did you mean 'qrels'?\n"

@@ -40,6 +40,7 @@ def test_a_folder_is_read(tmp_path):
     data = HuggingFace(path=write_repository(tmp_path / "hub", ONE))
     assert (data.corpus().ids, data.corpus().texts) == (["d1", "d2"], ["On nets They leak.", "plain"])
     assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["leaks?", "what is plain?"])
+    assert data.unjudged_queries() == 1
     assert [tuple(row) for row in data.qrels()] == [("q1", "d1", 2), ("q2", "d2", 0)]
     assert (data.notes(), data.origin(), data.at_hand) == ([], {}, True)
 
@@ -82,23 +83,23 @@ def test_what_is_not_there_is_named(tmp_path):
     with pytest.raises(UserError, match=r"there is no folder .*hob; did you mean 'hub'\?"):
         HuggingFace(path=tmp_path / "hob").corpus()
     (tmp_path / "empty").mkdir()
-    with pytest.raises(UserError, match=r"the corpus of .*empty: there is no configuration 'corpus'; there is none"):
+    with pytest.raises(UserError, match=r"the corpus of .*empty: there is no configuration 'corpus'; none is known"):
         HuggingFace(path=tmp_path / "empty").corpus()
-    with pytest.raises(DataError, match="1 of the 2 queries that the split 'test' judges are not here, 'q2'"):
+    with pytest.raises(DataError, match="1 of the 2 queries that the split 'test' judges are missing, such as 'q2'"):
         HuggingFace(path=write_repository(tmp_path / "few", ONE | {"queries": {"queries": QUERIES[:1]}})).queries()
 
 
 @pytest.mark.parametrize(
     ("part", "rows", "message"),
     [
-        ("corpus", [{"_id": None, "text": "x"}], "row 1: an id should be text or a whole number, found None"),
+        ("corpus", [{"_id": None, "text": "x"}], "row 1: an id must be text or a whole number, found None"),
         ("corpus", [{"_id": "d", "text": None}, {"_id": "e", "text": "x"}], "row 1: the text is missing"),
         ("corpus", [{"_id": "d", "text": ["a"]}], r"row 1: expected a text, found \['a'\]"),
-        ("corpus", [CORPUS[0], CORPUS[0]], "the id 'd1' stands more than once"),
+        ("corpus", [CORPUS[0], CORPUS[0]], "the id 'd1' appears more than once"),
         (
             "qrels",
             [{"query-id": "q1", "corpus-id": "d1", "score": 0.5}],
-            "the grade should be a whole number, found 0.5",
+            "the grade must be a whole number, found 0.5",
         ),
         ("qrels", [{"query-id": "q1", "corpus-id": "d1", "score": "1"}], "a whole number, found '1'"),
         ("qrels", [{"query-id": "q1", "corpus-id": "d1", "score": 2**40}], "a whole number, found 1099511627776"),
@@ -137,7 +138,7 @@ def test_commits_are_named_and_what_is_unpinned_is_said(tmp_path):
     (head / "main").write_text("c" * 40)
     loose = HuggingFace(id="mteb/scifact")
     assert loose.revision != before
-    assert loose.notes() == [f"mteb/scifact at {'c' * 40}, unpinned: give its revision, so that nobody gets other data"]
+    assert loose.notes() == [f"mteb/scifact at {'c' * 40}, unpinned: set `revision`, so that the data cannot change"]
     assert loose.origin()["corpus"] == {"repository": "mteb/scifact", "revision": "c" * 40, "pinned": False}
     parts = {"qrels": {"id": "BeIR/scifact-qrels", "revision": "e" * 40}}
     pinned = HuggingFace(id="BeIR/scifact", revision="d" * 40, parts=parts)
@@ -188,13 +189,13 @@ def test_without_the_library(tmp_path, monkeypatch):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("{source: huggingface}", r"suite.yaml:3:3: say either 'id', a repository on the hub, or 'path', a folder"),
-        ("{source: huggingface, id: a/b, path: c}", "say either 'id'"),
+        ("{source: huggingface}", r"suite.yaml:3:3: set either 'id', a repository on the hub, or 'path', a folder"),
+        ("{source: huggingface, id: a/b, path: c}", "set either 'id'"),
         ("{source: huggingface, path: c, revision: d}", "'revision' is for a repository"),
-        ("{source: huggingface, id: a/b, revison: d}", r"unknown word 'revison'; did you mean 'revision'\?"),
+        ("{source: huggingface, id: a/b, revison: d}", r"unknown key 'revison'; did you mean 'revision'\?"),
         (
             "{source: huggingface, id: a/b, parts: {corpus: {columns: {txt: t}}}}",
-            r"column for 'txt'; did you mean 'text'",
+            r"corpus has no field 'txt'; did you mean 'text'",
         ),
     ],
 )

@@ -9,7 +9,7 @@ import pytest
 
 from harness.artifacts.judgements import Qrels
 from harness.artifacts.text import Corpus, Queries
-from harness.datasets.hygiene import SAID, Hygiene, examine
+from harness.datasets.hygiene import ANOMALIES, Hygiene, examine
 
 CORPUS = {"d1": "nets leak", "d2": "nets leak", "d3": " ", "d4": "ropes  Hold", "q1": "sails tear"}
 ASKED = {"q1": "ropes hold", "q2": "do nets leak?", "q3": "", "q4": "do nets leak?", "q5": "why"}
@@ -64,12 +64,12 @@ def test_each_oddity_is_counted_with_examples(name: str) -> None:
     found = look(judged=[*JUDGED, ("q9", "d1", 1)])
     assert found.counts[name] == len(ODD[name])
     assert found.examples.get(name, []) == ODD[name]
-    if name in SAID:
-        assert f"{SAID[name]}: 1 ({ODD[name][0]!r})" in found.findings
+    if name in ANOMALIES:
+        assert f"{ANOMALIES[name]}: 1 ({ODD[name][0]!r})" in found.findings
 
 
 def test_every_count_is_named_here() -> None:
-    assert set(look().counts) == set(ODD) and set(SAID) <= set(ODD)
+    assert set(look().counts) == set(ODD) and set(ANOMALIES) <= set(ODD)
 
 
 def test_the_first_of_equal_texts_is_no_duplicate_and_empty_ones_are_counted_once() -> None:
@@ -80,7 +80,7 @@ def test_the_first_of_equal_texts_is_no_duplicate_and_empty_ones_are_counted_onc
 
 def test_only_some_examples_are_kept() -> None:
     found = look({f"d{i}": "same" for i in range(9)}, {"q": "a"}, [("q", "d1", 1)])
-    assert f"{SAID['duplicate_documents']}: 8 ('d1', 'd2', 'd3', …)" in found.findings
+    assert f"{ANOMALIES['duplicate_documents']}: 8 ('d1', 'd2', 'd3', …)" in found.findings
 
 
 def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -94,8 +94,8 @@ def test_batches_make_no_difference(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ((0, 1, 2, 3, 4), None),
         ((-1, 1), r"some grades are negative (-1, 1)"),
-        ((0, 5), "the grades go up to 5 (0, 5): check that more is better"),
-        ((1, 3), "no judgement bears the grade 2, though higher ones occur (1, 3)"),
+        ((0, 5), "the grades go up to 5 (0, 5): check that higher is better"),
+        ((1, 3), "no judgement has the grade 2, although higher ones occur (1, 3)"),
         ((0,), "no grade is above 0 (0): nothing is relevant"),
     ],
 )
@@ -114,11 +114,13 @@ def test_shared_ids_are_explained_over_one_per_cent_only() -> None:
     assert look(corpus, asked, judged).findings == []
     few = look(corpus, {key: asked[key] for key in list(asked)[:50]}, judged[:50])
     assert len(few.findings) == 1
-    assert few.findings[0].startswith("1 query ids (2.0%) are document ids too: if the queries stand in the corpus")
+    assert few.findings[0].startswith(
+        "query ids that are also document ids: 1 (2.0% of the queries); if the queries are"
+    )
     assert "`ignore_identical_ids: true`" in few.findings[0]
     ignored = look(corpus, asked, judged, ignore_identical_ids=True)
     [told] = ignored.findings
-    assert told.startswith("1 query ids (1.0%) are document ids too: such a document is taken out of what its query")
+    assert told.startswith("query ids that are also document ids: 1 (1.0% of the queries); these documents are removed")
 
 
 def test_a_query_that_is_its_own_answer_is_told() -> None:
@@ -144,7 +146,7 @@ def test_findings_are_told_by_data_plan_run_and_report_and_stored(tmp_path: Path
     run = json.loads(next(tmp_path.glob("results/odd/*/run.json")).read_text())
     assert run["datasets"]["odd"]["hygiene"] == expected
     page = next(tmp_path.glob("reports/odd/*/report.md")).read_text()
-    assert "documents without text: 1" in page and "queries with the text of another one: 1" in page
+    assert "documents without text: 1" in page and "queries with the same text as another one: 1" in page
 
 
 def test_queries_that_nobody_judged_are_told(tmp_path: Path, harness) -> None:
@@ -153,7 +155,7 @@ def test_queries_that_nobody_judged_are_told(tmp_path: Path, harness) -> None:
         file.write("q7,who asks?\nq8,nobody\n")
     said = json.loads(harness("data", "csv:odd", "--json").stdout)
     assert said["queries"] == len(ASKED)
-    assert "queries that nothing judges, which are not asked: 2" in said["notes"]
+    assert "queries without judgements, which are left out: 2" in said["notes"]
 
 
 def test_a_map_of_grades_names_other_data_and_is_printed_with_the_number(tmp_path: Path, harness) -> None:
@@ -169,7 +171,7 @@ def test_a_map_of_grades_names_other_data_and_is_printed_with_the_number(tmp_pat
     assert found["plain"]["qrels"] != found["mapped"]["qrels"]
     assert found["mapped"]["settings"]["grades"] == {"0": 0, "1": 2, "2": 1}
     assert found["mapped"]["hygiene"]["grades"] == {"0": 1, "1": 1, "2": 4}
-    assert "grades are read otherwise than published: 0 as 0, 1 as 2, 2 as 1" in found["mapped"]["notes"]
+    assert "grades are not used as published: 0 as 0, 1 as 2, 2 as 1" in found["mapped"]["notes"]
 
 
 def test_a_grade_that_the_map_does_not_name_is_refused(tmp_path: Path, harness) -> None:

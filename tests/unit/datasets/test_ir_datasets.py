@@ -100,13 +100,14 @@ def test_a_collection_is_read():
     data = IrDatasets(id="toy/test")
     assert data.corpus().texts == ["text", "Title more"]
     assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["why?", "how?"])
+    assert data.unjudged_queries() == 1
     assert list(data.qrels()) == QRELS
     assert data.notes() == []
 
 
 def test_a_document_without_a_default_text():
     assert IrDatasets(id="plain").corpus().texts == ["Title text"]
-    with pytest.raises(UserError, match=r"say which fields .* 'parts': `fields` of \['doc_id', 'summary', 'detail'\]"):
+    with pytest.raises(UserError, match=r"name the fields .* 'parts': `fields` of \['doc_id', 'summary', 'detail'\]"):
         IrDatasets(id="parts").corpus()
     assert IrDatasets(id="parts", fields=["detail", "summary"]).corpus().texts == ["long short"]
 
@@ -114,7 +115,7 @@ def test_a_document_without_a_default_text():
 def test_fields_make_the_text():
     data = IrDatasets(id="toy/test", fields=["text", "tags"])
     assert data.corpus().texts == ["text x y", "more"]
-    assert data.notes() == ["the text of a document of toy/test is made of: text, tags"]
+    assert data.notes() == ["the text of a document of toy/test consists of: text, tags"]
     with pytest.raises(UserError, match=r"no field 'txt'; did you mean 'text'\?"):
         IrDatasets(id="toy/test", fields=["txt"]).corpus()
 
@@ -122,13 +123,13 @@ def test_fields_make_the_text():
 def test_grades_are_mapped_and_each_must_be_named():
     data = IrDatasets(id="toy/test", grades={4: 1, -1: 0})
     assert data.part("qrels").grades.tolist() == [1, 0]
-    assert data.said() == ["grades are read otherwise than published: -1 as 0, 4 as 1"]
+    assert data.changes() == ["grades are not used as published: -1 as 0, 4 as 1"]
     with pytest.raises(DataError, match="'d2' is judged as -1 for the query 'q2', and `grades` maps only 1, 4"):
         IrDatasets(id="toy/test", grades={4: 1, 1: 4}).part("qrels")
 
 
 def test_an_unknown_id_and_a_part_that_is_not_published():
-    with pytest.raises(UnknownName, match=r"knows no 'toy/tset'; did you mean 'toy/test'\?"):
+    with pytest.raises(UnknownName, match=r"has no collection 'toy/tset'; did you mean 'toy/test'\?"):
         IrDatasets(id="toy/tset").corpus()
     with pytest.raises(UserError, match=r"'toy' of ir_datasets has no qrels; did you mean 'toy/test'\?"):
         IrDatasets(id="toy").queries()
@@ -136,11 +137,9 @@ def test_an_unknown_id_and_a_part_that_is_not_published():
 
 def test_what_the_library_raises_is_one_clear_error(capsys):
     data = IrDatasets(id="torn")
-    with pytest.raises(
-        UserError, match=r"cannot give the docs of 'torn' \(OSError: connection lost\); how to get them"
-    ):
+    with pytest.raises(UserError, match=r"cannot load the docs of 'torn' \(OSError: connection lost\); see https"):
         data.corpus()
-    with pytest.raises(UserError, match=r"cannot give the queries of 'torn' \(RuntimeError: \)"):
+    with pytest.raises(UserError, match=r"cannot load the queries of 'torn' \(RuntimeError: \)"):
         data.queries()
     assert len(data.qrels()) == 3
 
@@ -153,7 +152,7 @@ def test_nothing_is_drawn_while_it_starts(capsys):
 
 def test_a_judged_query_must_be_there(monkeypatch):
     monkeypatch.setitem(KNOWN, "lost", Fake(DOCS, ASKS[:1], QRELS))
-    with pytest.raises(DataError, match="'lost' judges 1 queries that it lacks, 'q2' among them"):
+    with pytest.raises(DataError, match="1 of the 2 judged queries of 'lost' are missing, such as 'q2'"):
         IrDatasets(id="lost").queries()
 
 
@@ -252,5 +251,5 @@ def test_cranfield(home):
 @pytest.mark.skipif(find_spec("ir_datasets") is None, reason="ir_datasets is not installed")
 def test_without_a_network_the_real_library_is_one_clear_error(tmp_path):
     found = look(tmp_path / "home", id="beir/nfcorpus/test")
-    assert "ir_datasets cannot give the docs of 'beir/nfcorpus/test'" in found["error"]
+    assert "ir_datasets cannot load the docs of 'beir/nfcorpus/test'" in found["error"]
     assert not found["at_hand"]

@@ -48,6 +48,7 @@ def test_a_task_is_read_as_mteb_loads_it(define):
     data = define("Plain")
     assert (data.corpus().ids, data.corpus().texts) == (["d1", "d2"], ["On nets They leak.", "plain"])
     assert (data.queries().ids, data.queries().texts) == (["q1", "q2"], ["leaks?", "what is plain?"])
+    assert data.unjudged_queries() == 0, "mteb itself leaves them out"
     assert [tuple(row) for row in data.qrels()] == [("q1", "d1", 2), ("q2", "d2", 0)]
 
 
@@ -55,9 +56,9 @@ def test_what_a_reader_must_know_is_noted(define):
     data = define("Noted", prompt={"query": "Find it"}, ignore=True)
     notes = data.notes()
     assert notes[0].startswith("Noted (test) of mteb 2.") and notes[0].endswith(f"at revision {'a' * 40}")
-    assert "Noted is a task of one's own, defined in Noted.py" in notes
-    assert any("used here only if the model says it: query: 'Find it'" in note for note in notes)
-    assert "1 judged queries of Noted have no text and are left out, as by mteb" in notes
+    assert "Noted is a task of your own, defined in Noted.py" in notes
+    assert any("here a model must set the prompt: query: 'Find it'" in note for note in notes)
+    assert "judged queries of Noted without text, which are left out as in mteb: 1" in notes
     origin = data.origin()
     assert (origin["task"], origin["split"], origin["subset"]) == ("Noted", "test", "default")
     assert (origin["revision"], origin["languages"]) == ("a" * 40, ["eng-Latn"])
@@ -70,7 +71,7 @@ def test_the_task_says_whether_identical_ids_are_ignored_unless_the_suite_does(d
     assert define("Keeps").ignore_identical_ids is False
     said = define("Overruled", ignore=True, settings={"ignore_identical_ids": False})
     assert said.ignore_identical_ids is False
-    assert "mteb has ignore_identical_ids: true for Overruled, and the suite says otherwise" in said.notes()
+    assert "mteb has ignore_identical_ids: true for Overruled, and the suite sets the opposite" in said.notes()
 
 
 def test_splits_and_subsets_are_chosen_by_name(define):
@@ -87,9 +88,9 @@ def test_splits_and_subsets_are_chosen_by_name(define):
     assert (data.corpus().texts, list(data.qrels().grades)) == (["fr"], [2])
     assert Mteb(task="Spoken", subset="de").qrels().grades.tolist() == [1]
     assert data.origin()["languages"] == ["fra-Latn"]
-    with pytest.raises(UserError, match=r"'Spoken' has several subsets: say which; there is 'de', 'fr'"):
+    with pytest.raises(UserError, match=r"'Spoken' has several subsets: set `subset`; known: 'de', 'fr'"):
         Mteb(task="Spoken").corpus()
-    with pytest.raises(UserError, match=r"'Spoken' has no subset 'it'; there is 'de', 'fr'"):
+    with pytest.raises(UserError, match=r"'Spoken' has no subset 'it'; known: 'de', 'fr'"):
         Mteb(task="Spoken", subset="it").corpus()
     with pytest.raises(UserError, match=r"'Spoken' has no split 'tset'; did you mean 'test'\?"):
         Mteb(task="Spoken", subset="de", split="tset").corpus()
@@ -111,7 +112,7 @@ def test_candidates_of_a_reranking_task_are_noted(define):
     top = {"top_ranked": {"test": [{"query-id": "q1", "corpus-ids": ["d1"]}, {"query-id": "q2", "corpus-ids": ["d2"]}]}}
     data = define("Reranked", ONE | top, kind="Reranking")
     assert data.origin()["candidates"] and len(data.corpus()) == 2
-    assert any("here all documents are searched: no number is mteb's" in note for note in data.notes())
+    assert any("here all documents are searched, so that values differ from mteb's" in note for note in data.notes())
 
 
 def test_unknown_tasks_and_tasks_of_another_kind():
@@ -119,14 +120,16 @@ def test_unknown_tasks_and_tasks_of_another_kind():
         Mteb(task="SciFakt").corpus()
     with pytest.raises(UserError, match=r"'Banking77Classification' is a task of Classification; expected"):
         Mteb(task="Banking77Classification").corpus()
-    with pytest.raises(UserError, match=r"'CQADupstackRetrieval' is the mean of several tasks, take each by itself"):
+    with pytest.raises(
+        UserError, match=r"'CQADupstackRetrieval' is the mean of several tasks; use each of them separately"
+    ):
         Mteb(task="CQADupstackRetrieval").corpus()
 
 
 def test_the_revision_may_be_asserted(define):
     define("Pinned")
     assert len(Mteb(task="Pinned", revision="a" * 40).corpus()) == 2
-    with pytest.raises(UserError, match=rf"is at revision {'a' * 40}, and the suite says b"):
+    with pytest.raises(UserError, match=rf"is at revision {'a' * 40}; the suite expects b"):
         Mteb(task="Pinned", revision="b" * 40).corpus()
 
 
@@ -143,11 +146,11 @@ def test_what_cannot_be_fetched_is_one_clear_error(monkeypatch):
 
 def test_damage_is_refused(define, tmp_path, capfd):
     twice = define("Twice", ONE | {"corpus": {"corpus": [*CORPUS, CORPUS[0]]}})
-    with pytest.raises(DataError, match="the id 'd1' stands more than once"):
+    with pytest.raises(DataError, match="the id 'd1' appears more than once"):
         twice.corpus()
-    with pytest.raises(DataError, match="no column 'text'; there is"):
+    with pytest.raises(DataError, match="no column 'text'; known:"):
         define("Pictures", ONE | {"corpus": {"corpus": [{"id": "d1", "image": "x"}]}}).corpus()
-    with pytest.raises(DataError, match="the corpus of Nameless, row 2: an id should be text"):
+    with pytest.raises(DataError, match="the corpus of Nameless, row 2: an id must be text"):
         define("Nameless", ONE | {"corpus": {"corpus": [CORPUS[0], {"id": "", "title": "", "text": "x"}]}}).corpus()
     torn = define("Torn")
     (tmp_path / "Torn" / "corpus" / "corpus.jsonl").write_text('{"id": "d1", "text"')

@@ -95,7 +95,9 @@ def test_other_layouts_give_the_same(folder):
     (folder / "q.gz").write_bytes(gzip.compress(QRELS.replace(" ", "\t").encode()))
     for topics in ("topics.xml.gz", "topics.tsv"):
         said = {"documents": "flat.tsv", "topics": topics, "qrels": "q.gz"}
-        assert contents(Trec(path=folder, **said)) == plain
+        data = Trec(path=folder, **said)
+        assert contents(data) == plain
+        assert data.unjudged_queries() == (1 if topics == "topics.tsv" else 0)
     for documents in ("documents", "documents/**/*", str(folder / "documents")):
         assert contents(Trec(path=folder, documents=documents, topics="topics.tsv")) == plain
 
@@ -105,13 +107,13 @@ def test_fields_are_chosen(folder):
     assert data.queries().texts[0] == "Leaking nets Why do nets leak?"
     assert data.corpus().texts[0] == "They leak & tear, a < b. On nets"
     assert data.notes() == [
-        "the query is of the topic's title and desc",
-        "the text of a document is made of: text, headline",
+        "the query consists of the topic's title and desc",
+        "the text of a document consists of: text, headline",
     ]
     with pytest.raises(UserError, match=r"no document has a <HEDLINE>, which `text` names; did you mean 'HEADLINE'\?"):
         Trec(path=folder, text=["hedline"]).corpus()
     with pytest.raises(
-        DataError, match=r"topics.51-52.txt:11: the topic '52' has no <narr>; .* say which make the query"
+        DataError, match=r"topics.51-52.txt:11: the topic '52' has no <narr>; .* name the fields that form the query"
     ):
         Trec(path=folder, query=["narr"]).queries()
 
@@ -122,7 +124,7 @@ def test_an_encoding_is_said(folder):
         Trec(path=folder).corpus()
     assert Trec(path=folder, encoding="latin-1").corpus().texts[0].startswith("On Nétze")
     for wrong in ("utf-16", "nonsense", "hex"):
-        with pytest.raises(ValueError, match="no encoding that keeps ASCII"):
+        with pytest.raises(ValueError, match="expected an encoding that keeps ASCII"):
             Trec(path=folder, encoding=wrong)
 
 
@@ -130,15 +132,15 @@ def test_an_encoding_is_said(folder):
     ("text", "message"),
     [
         ("<DOC>\n<TEXT>x</TEXT>\n</DOC>\n", "1: this document has no <DOCNO>"),
-        ("<DOC>\n<DOCNO>a</DOCNO>\n", "1: the <doc> that begins here does not end"),
-        ("<DOC><DOCNO>a</DOCNO>\n<DOC>\n", "2: <DOC> begins inside that of line 1: its </doc> is missing"),
-        ("<x>\n</DOC>\n", "2: this </DOC> ends nothing"),
-        ("<DOC><DOCNO>a</DOCNO></DOC>\nhello\n", "2: text outside of <doc>: 'hello'"),
+        ("<DOC>\n<DOCNO>a</DOCNO>\n", "1: this <doc> is not closed"),
+        ("<DOC><DOCNO>a</DOCNO>\n<DOC>\n", "2: <DOC> inside the <doc> of line 1, which lacks its </doc>"),
+        ("<x>\n</DOC>\n", "2: </DOC> without an opening <doc>"),
+        ("<DOC><DOCNO>a</DOCNO></DOC>\nhello\n", "2: text outside <doc>: 'hello'"),
         (
             "<DOC><DOCNO>a</DOCNO></DOC>\n<DOC><DOCNO> a </DOCNO></DOC>\n",
-            "2: the id 'a' stands here again; first in line 1",
+            r"2: duplicate id 'a' \(first in line 1\)",
         ),
-        ("a\tb\nc\n", r"2: expected 2 columns parted by a tab \(docno, text\), found 1"),
+        ("a\tb\nc\n", r"2: expected 2 columns separated by a tab \(docno, text\), found 1"),
         ("a\tb\tc\n", "1: expected 2 columns"),
         (" \tb\n", "1: the docno is empty"),
         ("", " the file is empty"),
@@ -152,9 +154,7 @@ def test_damaged_documents_are_named(folder, text, message):
 
 def test_an_id_in_two_files_names_both(folder):
     (folder / "documents/more").write_text("FT-1\tagain\n")
-    with pytest.raises(
-        DataError, match=r"documents/more:1: the id 'FT-1' stands here again; first in documents/disk1/ft.txt:1"
-    ):
+    with pytest.raises(DataError, match=r"documents/more:1: duplicate id 'FT-1' \(first at documents/disk1/ft.txt:1\)"):
         Trec(path=folder).corpus()
 
 
@@ -162,10 +162,10 @@ def test_an_id_in_two_files_names_both(folder):
     ("text", "message"),
     [
         ("<top>\n<title>x\n</top>\n", "1: this topic has no number"),
-        ("<top>\n<num>51\n<title>x\n", "1: the <top> that begins here does not end"),
-        ("<html>51</html>", "1: text outside of <topic>: '<html>51</html>'"),
-        ("51\tx\n51\ty\n52\tz\n", "2: the id '51' stands here again; first in line 1"),
-        ("51\tx\n", " 1 of the 2 queries that qrels.txt judges are not here, '52' among them"),
+        ("<top>\n<num>51\n<title>x\n", "1: this <top> is not closed"),
+        ("<html>51</html>", "1: text outside <topic>: '<html>51</html>'"),
+        ("51\tx\n51\ty\n52\tz\n", r"2: duplicate id '51' \(first in line 1\)"),
+        ("51\tx\n", " 1 of the 2 queries that qrels.txt judges are missing, such as '52'"),
     ],
 )
 def test_damaged_topics_are_named(folder, text, message):
@@ -181,20 +181,20 @@ def test_damaged_judgements_are_named(folder):
 
 
 def test_what_is_missing_is_answered_with_what_is_there(folder):
-    with pytest.raises(UserError, match=r"topics: topic.txt is not there; did you mean 'topics.51-52.txt'\?"):
+    with pytest.raises(UserError, match=r"topics: topic.txt does not exist; did you mean 'topics.51-52.txt'\?"):
         Trec(path=Path(), topics="topic.txt").queries()
-    with pytest.raises(UserError, match=r"there is no file of documents in disk\*"):
+    with pytest.raises(UserError, match=r"no file of documents in disk\*"):
         Trec(path=Path(), documents="disk*").corpus()
     (folder / "queries.tsv").write_text("51\tx\n")
     with pytest.raises(
-        UserError, match=r"queries.tsv and topics.51-52.txt in . may each be the topics; say which: topics: "
+        UserError, match=r"queries.tsv and topics.51-52.txt in . could each be the topics; name one, as in `topics: "
     ):
         Trec(path=Path()).queries()
     (folder / "documents/old.Z").write_bytes(b"x")
-    with pytest.raises(UserError, match=r"documents/old.Z is packed as .Z; expected plain text or gzip"):
+    with pytest.raises(UserError, match=r"documents/old.Z is compressed as .Z; expected plain text or gzip"):
         Trec(path=Path()).corpus()
     (folder / "qrels.txt").unlink()
-    with pytest.raises(UserError, match=r"no qrels in .*: say which it is \(`qrels: NAME`\); there is "):
+    with pytest.raises(UserError, match=r"no qrels in .*: name the file \(`qrels: NAME`\); known: "):
         Trec(path=Path()).qrels()
 
 

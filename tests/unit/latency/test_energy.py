@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from harness.latency import energy as consumption
-from harness.latency.energy_counters import Found, Package, find_counters, over
+from harness.latency import energy as energy_mode
+from harness.latency.energy_counters import FoundCounters, RaplPackage, energy_during, find_counters
 from harness.stage import Runtime
 from harness.suite.latency import Latency
 
@@ -25,7 +25,7 @@ def package(folder: Path, number: int = 0, energy: int = 1000) -> Path:
 
 def test_a_package_is_read_and_wraps_around(tmp_path: Path) -> None:
     place = package(tmp_path, energy=9_500_000)
-    counter = Package(place)
+    counter = RaplPackage(place)
     _, before = counter.joules()
     (place / "energy_uj").write_text("1500000\n")
     assert counter.joules(before)[0] == pytest.approx(2.0)
@@ -40,12 +40,12 @@ def test_packages_are_found_and_their_parts_left(tmp_path: Path, monkeypatch: py
     (tmp_path / "intel-rapl:0:0").mkdir()
     found = find_counters(tmp_path)
     assert found.status == "RAPL package-0, RAPL package-1"
-    assert found.missing == ["nvidia-ml-py, which asks NVML, is not installed"]
+    assert found.missing == ["nvidia-ml-py, which is needed to query NVML, is not installed"]
 
 
 def test_nothing_to_read_is_said_with_the_reason(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", None)
-    reasons = "the system shows no RAPL counter; nvidia-ml-py, which asks NVML, is not installed"
+    reasons = "the system exposes no RAPL counter; nvidia-ml-py, which is needed to query NVML, is not installed"
     assert find_counters(tmp_path).status == f"n/a: {reasons}"
     (tmp_path / "intel-rapl:0").mkdir()
     assert find_counters(tmp_path).status.startswith("n/a: RAPL cannot be read: ")
@@ -62,7 +62,7 @@ def test_gpus_are_asked_by_nvml(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setitem(sys.modules, "pynvml", nvml)
     found = find_counters(tmp_path)
     ticks = iter([10.0, 12.0])
-    assert over(found.counters, lambda: None, lambda: next(ticks)) == (4.0, 2.0)
+    assert energy_during(lambda: None, found.counters, lambda: next(ticks)) == (4.0, 2.0)
 
 
 class Machine:
@@ -86,23 +86,23 @@ class Machine:
 
 
 def bench(machine: Machine) -> Any:
-    lane = SimpleNamespace(
-        dataset="toy", system="a", run="f" * 64, lap=machine.lap, queries=SimpleNamespace(texts=["x", "yy"])
+    system = SimpleNamespace(
+        dataset="toy", system="a", fingerprint="f" * 64, lap=machine.lap, queries=SimpleNamespace(texts=["x", "yy"])
     )
-    return SimpleNamespace(lanes=(lane,), words=Latency(), dataset="toy", runtime=Runtime())
+    return SimpleNamespace(systems=(system,), settings=Latency(), dataset="toy", runtime=Runtime())
 
 
 def test_the_idle_share_is_taken_off(monkeypatch: pytest.MonkeyPatch) -> None:
     machine = Machine()
-    monkeypatch.setattr(consumption, "find_counters", lambda: Found([machine], []))
-    found = consumption.measure_energy(bench(machine), machine.sleep, lambda: machine.seconds)
+    monkeypatch.setattr(energy_mode, "find_counters", lambda: FoundCounters([machine], []))
+    found = energy_mode.measure_energy(bench(machine), machine.sleep, lambda: machine.seconds)
     (row,) = found.rows
     assert (row.quantity, row.unit, row.n) == ("energy_j_per_query", "J", 6)
     assert row.value == pytest.approx(2.0) and row.low == pytest.approx(2.0)
-    assert found.said["idle_watts"] == pytest.approx(10.0) and found.said["status"] == "made"
+    assert found.facts["idle_watts"] == pytest.approx(10.0) and found.facts["status"] == "made"
 
 
 def test_without_counters_there_is_no_number(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(consumption, "find_counters", lambda: Found([], ["no counter"]))
-    found = consumption.measure_energy(bench(Machine()))
-    assert found.rows == [] and found.said == {"status": "n/a: no counter"}
+    monkeypatch.setattr(energy_mode, "find_counters", lambda: FoundCounters([], ["no counter"]))
+    found = energy_mode.measure_energy(bench(Machine()))
+    assert found.rows == [] and found.facts == {"status": "n/a: no counter"}

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 
 import numpy as np
 import pytest
 
 from harness.errors import HarnessError
 from harness.latency.arrivals import poisson
-from harness.latency.load_generator import ANSWERED, FAILED, TIMED_OUT, Processes, Responses, Schedule, Threads
+from harness.latency.load_generator import ANSWERED, FAILED, TIMED_OUT, Answer, Responses, Schedule
+from harness.latency.worker_pools import Processes, Threads
 
 MS = 1_000_000
 NEVER = 1 << 60
@@ -36,10 +39,10 @@ def schedule(due_ms: list[float], timeout_ms: float = 1e6) -> Schedule:
     return Schedule(np.arange(len(due)), due, int(timeout_ms * MS))
 
 
-def served(asked: Schedule, *took_ms: float) -> Responses:
+def served(requests: Schedule, *took_ms: float) -> Responses:
     """Serve with one worker that takes so long for each row."""
     clock = FakeClock()
-    return Threads(lambda row: clock.work(int(took_ms[row] * MS)), 1, clock).serve(asked)
+    return Threads(lambda row: clock.work(int(took_ms[row] * MS)), 1, clock).serve(requests)
 
 
 def test_a_response_counts_from_the_scheduled_arrival() -> None:
@@ -80,7 +83,7 @@ def test_a_late_answer_is_a_time_out_and_one_that_is_waited_for_too_long_is_not_
 
 def test_nobody_asks_any_more_once_too_many_were_above_the_bound() -> None:
     clock = FakeClock()
-    asked = schedule([0, 10, 20, 30, 40, 50])._replace(bound_ns=5 * MS, most=1)
+    asked = schedule([0, 10, 20, 30, 40, 50])._replace(bound_ns=5 * MS, max_above=1)
     found = Threads(lambda row: clock.work((9 if row % 2 else 2) * MS), 1, clock).serve(asked)
     assert (found.ns / MS).tolist() == [2, 9, 2, 9]
 
@@ -141,24 +144,25 @@ def test_several_threads_answer_every_request_once_and_side_by_side() -> None:
     assert found.outcome.tolist() == [ANSWERED] * 30
 
 
-def opened() -> object:
-    """Open a lane, as a worker process does."""
+@contextmanager
+def opened() -> Iterator[Answer]:
+    """Open a system, as a worker process does."""
 
     def answer(row: int) -> None:
         if row == 2:
             raise KeyError("two")
 
-    return answer
+    yield answer
 
 
-def refuses() -> object:
+def refuses() -> AbstractContextManager[Answer]:
     raise HarnessError("the index is not there")
 
 
-def test_processes_open_their_own_lane_and_serve_one_schedule_after_the_other() -> None:
-    with Processes(opened, workers=2) as crew:
-        first = crew.serve(schedule([0, 1, 2, 3], timeout_ms=60_000))
-        second = crew.serve(schedule([0, 1], timeout_ms=60_000))
+def test_processes_open_their_own_system_and_serve_one_schedule_after_the_other() -> None:
+    with Processes(opened, workers=2) as workers:
+        first = workers.serve(schedule([0, 1, 2, 3], timeout_ms=60_000))
+        second = workers.serve(schedule([0, 1], timeout_ms=60_000))
     assert first.outcome.tolist() == [ANSWERED, ANSWERED, FAILED, ANSWERED]
     assert first.error == "KeyError: 'two'"
     assert second.outcome.tolist() == [ANSWERED, ANSWERED]

@@ -7,17 +7,17 @@ from pathlib import Path
 import pytest
 
 from harness.latency import noise
-from harness.latency.noise import Counters, between, read_counters, switches
+from harness.latency.noise import Counters, involuntary_switches, noise_between, read_counters
 
 
 def test_shares_are_of_the_time_between_two_readings() -> None:
-    found = between(Counters(1000, 40, 5), Counters(1200, 50, 7))
+    found = noise_between(Counters(1000, 40, 5), Counters(1200, 50, 7))
     assert (found.steal, found.throttled) == (0.05, 2)
-    assert between(Counters(1000, 40, 5), Counters(1000, 40, 5)).steal == 0.0
+    assert noise_between(Counters(1000, 40, 5), Counters(1000, 40, 5)).steal == 0.0
 
 
 def test_what_the_system_does_not_tell_is_not_known() -> None:
-    found = between(Counters(None, None, None), Counters(None, None, None))
+    found = noise_between(Counters(None, None, None), Counters(None, None, None))
     assert found.steal is None and found.throttled is None
 
 
@@ -36,7 +36,7 @@ def test_the_files_of_linux_are_read(tmp_path: Path, monkeypatch: pytest.MonkeyP
 
 
 def test_switches_only_rise() -> None:
-    before = switches()
+    before = involuntary_switches()
     if before is None:
         pytest.skip("this system does not count context switches")
-    assert (switches() or 0) >= before
+    assert (involuntary_switches() or 0) >= before

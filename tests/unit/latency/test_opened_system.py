@@ -15,7 +15,9 @@ from harness.artifacts.run import Run
 from harness.artifacts.vectors import Vectors
 from harness.execute.local import execute
 from harness.execute.progress import Silent
-from harness.latency.opened_system import OpenedSystem, held, open_systems
+from harness.latency.opened_system import OpenedSystem
+from harness.latency.opener import open_systems
+from harness.latency.target_stages import stored_inputs
 from harness.plan import Plan
 from harness.plan.prepare import prepare_plan
 from harness.registry import STAGES
@@ -63,50 +65,52 @@ def executed(suite: Path) -> tuple[Plan, Store]:
     return plan, store
 
 
-def lanes_of(plan: Plan, store: Store, **words: Any) -> dict[str, OpenedSystem]:
-    lanes, left_out = open_systems(plan, plan.targets, store, Runtime(), **words)
+def opened(plan: Plan, store: Store, **options: Any) -> dict[str, OpenedSystem]:
+    systems, left_out = open_systems(plan, plan.targets, store, Runtime(), **options)
     assert not left_out
-    return {lane.system: lane for lane in lanes}
+    return {each.system: each for each in systems}
 
 
-def test_lanes_answer_as_the_recorded_runs_do(write_suite: Write) -> None:
+def test_opened_systems_answer_as_the_recorded_runs_do(write_suite: Write) -> None:
     plan, store = executed(write_suite(SYSTEMS))
-    lanes = lanes_of(plan, store)
+    systems = opened(plan, store)
     for target in plan.targets:
         if target.system == "tuned":
             continue  # its folds have different candidates
         run = store.load(target.run.fingerprint, Run)
-        assert lanes[target.system].run == target.run.fingerprint
+        assert systems[target.system].fingerprint == target.run.fingerprint
         for rows in (slice(0, 1), slice(5, 6), slice(3, 12)):
-            found = lanes[target.system].batch(rows)
+            found = systems[target.system].batch(rows)
             assert (found.documents == run.documents[rows]).all() and found.rows == range(rows.start, rows.stop)
 
 
 def test_stages_are_named_in_order_and_each_is_done_once(write_suite: Write) -> None:
-    lanes = lanes_of(*executed(write_suite(SYSTEMS)))
+    systems = opened(*executed(write_suite(SYSTEMS)))
     dense = ("encode/hashing", "reduce/truncate", "search/flat")
-    assert lanes["dense"].stages == dense
-    assert lanes["hybrid"].stages == ("search/bm25", *dense, "fuse/rrf")
-    assert lanes["again"].stages == (*dense, "encode/hashing#2", "rerank/hashed")
-    assert lanes["joint"].stages == ("encode/hashing", "reduce/truncate", "fuse/joint")
-    assert lanes["tuned"].stages == ("search/bm25", *dense, "fuse/rrf")
+    assert systems["dense"].stage_names == dense
+    assert systems["hybrid"].stage_names == ("search/bm25", *dense, "fuse/rrf")
+    assert systems["again"].stage_names == (*dense, "encode/hashing#2", "rerank/hashed")
+    assert systems["joint"].stage_names == ("encode/hashing", "reduce/truncate", "fuse/joint")
+    assert systems["tuned"].stage_names == ("search/bm25", *dense, "fuse/rrf")
 
 
 def test_equal_stages_share_what_is_opened(write_suite: Write) -> None:
-    lanes = lanes_of(*executed(write_suite(SYSTEMS)))
-    calls = [step.call for name in ("dense", "hybrid", "again") for step in lanes[name].steps]
+    systems = opened(*executed(write_suite(SYSTEMS)))
+    calls = [stage.call for name in ("dense", "hybrid", "again") for stage in systems[name].stages]
     assert len(calls) == 13 and len(set(map(id, calls))) == 7
-    assert lanes["bm25"].queries is lanes["tuned"].queries
-    assert [step.outside for step in lanes["hybrid"].steps] == [False, False, False, True, False], "search: flat alone"
+    assert systems["bm25"].queries is systems["tuned"].queries
+    assert [stage.releases_gil for stage in systems["hybrid"].stages] == [False, False, False, True, False], (
+        "search: flat alone"
+    )
 
 
 def test_a_lap_ends_with_what_a_reader_gets(write_suite: Write) -> None:
     plan, store = executed(write_suite(SYSTEMS + "  read: [{from: bm25}, {arrange: top, tokens: 50}]\n"))
-    lane, target = lanes_of(plan, store)["read"], plan.targets[-1]
-    assert lane.stages == ("search/bm25", "arrange/top") and lane.run == target.run.fingerprint
+    system, target = opened(plan, store)["read"], plan.targets[-1]
+    assert system.stage_names == ("search/bm25", "arrange/top") and system.fingerprint == target.run.fingerprint
     node = target.chain.contexts
     assert node is not None
-    found, kept = lane.batch(slice(2, 4)), store.load(node.fingerprint, node.gives).take(slice(2, 4))
+    found, kept = system.batch(slice(2, 4)), store.load(node.fingerprint, node.gives).take(slice(2, 4))
     assert found.rows == kept.rows and type(found) is type(kept)
 
 
@@ -125,32 +129,32 @@ def test_every_lap_encodes_anew(write_suite: Write, monkeypatch: pytest.MonkeyPa
         return encode
 
     monkeypatch.setattr(HashingEncoder, "open", watched)
-    lanes = lanes_of(plan, store)
+    systems = opened(plan, store)
     assert asked == []
     for _ in range(2):
-        lanes["again"].lap(4)
+        systems["again"].lap(4)
     assert asked == [(64, range(4, 5)), (96, range(4, 5))] * 2
 
 
 def test_a_lap_is_the_sum_of_its_stages_and_nothing_is_collected_in_it(write_suite: Write) -> None:
-    lane = lanes_of(*executed(write_suite(SYSTEMS)))["hybrid"]
+    system = opened(*executed(write_suite(SYSTEMS)))["hybrid"]
     seen: list[bool] = []
-    first, *others = lane.steps
+    first, *others = system.stages
 
     def look(asked: Any) -> Any:
         seen.append(gc.isenabled())
         return first.call(asked)
 
-    lap = replace(lane, steps=(first._replace(call=look), *others)).lap(2)
-    assert sum(lap.spans) == lap.ns > 0 and len(lap.spans) == len(lane.stages)
+    lap = replace(system, stages=(first._replace(call=look), *others)).lap(2)
+    assert sum(lap.spans) == lap.ns > 0 and len(lap.spans) == len(system.stages)
     assert seen == [False] and gc.isenabled()
 
 
 def test_the_device_is_waited_for_behind_every_stage(write_suite: Write) -> None:
-    lane = lanes_of(*executed(write_suite(SYSTEMS)))["dense"]
+    system = opened(*executed(write_suite(SYSTEMS)))["dense"]
     waited: list[int] = []
-    replace(lane, wait=lambda: waited.append(1)).lap(0)
-    assert len(waited) == len(lane.stages)
+    replace(system, wait=lambda: waited.append(1)).lap(0)
+    assert len(waited) == len(system.stages)
 
 
 def test_a_tuned_fusion_is_timed_as_the_candidate_that_is_best(write_suite: Write) -> None:
@@ -158,7 +162,7 @@ def test_a_tuned_fusion_is_timed_as_the_candidate_that_is_best(write_suite: Writ
     target = next(target for target in plan.targets if target.system == "tuned")
     means = [np.nanmean(store.load(node.fingerprint, node.gives).values) for node in target.run.static if node]
     best = target.run.stream[int(np.argmax(means))]
-    found, run = lanes_of(plan, store)["tuned"].batch(slice(0, 12)), store.load(best.fingerprint, Run)
+    found, run = opened(plan, store)["tuned"].batch(slice(0, 12)), store.load(best.fingerprint, Run)
     assert (found.documents == run.documents).all() and (found.scores == run.scores).all()
 
 
@@ -167,20 +171,20 @@ def test_what_cannot_be_timed_says_why(write_suite: Write, tmp_path: Path, monke
     systems = SYSTEMS + "  file: [{runfile: other.trec}]\n  both: [{fuse: rrf, of: [bm25, file]}]\n"
     plan, store = executed(write_suite(systems))
     monkeypatch.setattr(HashingEncoder, "service", True)
-    lanes, left_out = open_systems(plan, plan.targets, store, Runtime())
-    assert [lane.system for lane in lanes] == ["bm25"]
+    systems, left_out = open_systems(plan, plan.targets, store, Runtime())
+    assert [each.system for each in systems] == ["bm25"]
     assert left_out["toy", "file"] == left_out["toy", "both"] == "a run file has no latency"
     assert left_out["toy", "dense"].startswith("'encode: hashing' calls a service")
     assert len(open_systems(plan, plan.targets, store, Runtime(), services=True)[0]) == 6
 
 
-def test_what_lanes_hold_is_known_before_they_are_opened(write_suite: Write) -> None:
+def test_what_systems_hold_is_known_before_they_are_opened(write_suite: Write) -> None:
     plan, store = executed(write_suite(SYSTEMS))
-    needed = {node.fingerprint for target in plan.targets for node in held(target)}
+    needed = {node.fingerprint for target in plan.targets for node in stored_inputs(target)}
     lost = {node.fingerprint for node in plan.nodes} - needed - {plan.targets[0].chain.queries.fingerprint}
     for name in lost:
         store.remove(name)
-    assert len(lanes_of(plan, store)) == 6
+    assert len(opened(plan, store)) == 6
 
 
 def test_a_stage_that_does_not_open_leaves_out_its_systems(write_suite: Write, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -190,6 +194,6 @@ def test_a_stage_that_does_not_open_leaves_out_its_systems(write_suite: Write, m
         raise ArithmeticError("no luck")
 
     monkeypatch.setattr(HashingEncoder, "open", fail)
-    lanes, left_out = open_systems(plan, plan.targets, store, Runtime())
-    assert [lane.system for lane in lanes] == ["bm25"]
+    systems, left_out = open_systems(plan, plan.targets, store, Runtime())
+    assert [each.system for each in systems] == ["bm25"]
     assert left_out["toy", "hybrid"] == "encode: hashing: ArithmeticError: no luck"

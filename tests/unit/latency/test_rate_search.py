@@ -10,33 +10,32 @@ from typing import Any
 import numpy as np
 import pytest
 
-from harness.latency.load_generator import Answer
 from harness.latency.opened_system import Lap
 from harness.latency.rate_search import RateSearch, search_rate
 from harness.suite.latency import Server
 from tests.unit.latency.test_load_generator import MS, FakeClock
 
-STEPS = (SimpleNamespace(outside=True), SimpleNamespace(outside=False))
+STAGES = (SimpleNamespace(releases_gil=True), SimpleNamespace(releases_gil=False))
 
 
-def never() -> Answer:
+def never() -> Any:
     raise AssertionError("one worker needs no process")
 
 
-def lane_of(clock: FakeClock, took: Callable[[], int]) -> Any:
-    """A lane that takes fake time, nine tenths of it in a stage that leaves Python's lock."""
+def fake_system(clock: FakeClock, took: Callable[[], int]) -> Any:
+    """A system that takes fake time, nine tenths of it in a stage that releases the GIL."""
 
     def lap(row: int) -> Lap:
         ns = took()
         clock.work(ns)
         return Lap(ns, (ns * 9 // 10, ns // 10))
 
-    return SimpleNamespace(dataset="toy", system="fake", steps=STEPS, lap=lap)
+    return SimpleNamespace(dataset="toy", system="fake", stages=STAGES, lap=lap)
 
 
-def served(took: Callable[[FakeClock], Callable[[], int]], **words: Any) -> RateSearch:
+def served(took: Callable[[FakeClock], Callable[[], int]], **settings: Any) -> RateSearch:
     clock = FakeClock()
-    return search_rate(lane_of(clock, took(clock)), range(7), Server(**words), 0, never, clock)
+    return search_rate(fake_system(clock, took(clock)), range(7), Server(**settings), 0, never, 1, clock)
 
 
 def exponential(rate: float) -> Callable[[FakeClock], Callable[[], int]]:
@@ -74,7 +73,7 @@ def test_an_offer_that_cannot_hold_any_more_ends_and_one_that_was_asked_for_does
     assert all(len(offer.rows) == 2 and not offer.holds for offer in searched)
 
 
-def test_one_worker_is_a_thread_and_the_share_outside_the_lock_is_told() -> None:
+def test_one_worker_is_a_thread_and_the_share_outside_the_gil_is_told() -> None:
     found = served(lambda clock: lambda: 10 * MS, seconds=5)
     assert found.workers == "threads"
-    assert found.outside == pytest.approx(0.9)
+    assert found.outside_gil == pytest.approx(0.9)

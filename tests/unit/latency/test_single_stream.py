@@ -17,7 +17,8 @@ from harness.fingerprint import Fingerprint
 from harness.latency.bench import Bench
 from harness.latency.opened_system import Lap, LapFailed, OpenedSystem
 from harness.latency.sampling import blocks_of, choose_queries
-from harness.latency.single_stream import is_steady, measure_single
+from harness.latency.single_stream import measure_single
+from harness.latency.single_stream_session import is_steady
 from harness.record.warnings import latency_warnings as caveats
 from harness.results import LATENCY_SCHEMA
 from harness.results.laps import figures
@@ -25,6 +26,7 @@ from harness.results.measured import Measured
 from harness.stage import Runtime
 from harness.statistics.block_bootstrap import Estimate
 from harness.suite.latency import Latency
+from harness.verify.laps import RecordedSystem
 
 QUERIES = Queries.of((f"q{i:02}", "word " * (1 + i % 13) + str(i)) for i in range(40))
 
@@ -42,13 +44,13 @@ class World:
 
 @dataclass(frozen=True, eq=False)
 class Planted(OpenedSystem):
-    """A lane whose laps are known."""
+    """A system whose laps are known."""
 
     world: World = field(default_factory=World)
     milliseconds: Callable[[int], float] = lambda row: 1.0
 
     @property
-    def stages(self) -> tuple[str, ...]:
+    def stage_names(self) -> tuple[str, ...]:
         return ("encode/planted", "search/planted")
 
     def lap(self, row: int) -> Lap:
@@ -63,9 +65,9 @@ def noisy(seed: int, spread: float = 0.05, factor: float = 1.0) -> Callable[[int
     return lambda row: float(factor * (1 + row % 13) * random.lognormal(0, spread))
 
 
-def run(world: World, lanes: dict[str, Callable[[int], float]], **words: Any) -> Measured:
-    planted = [Planted("toy", name, Fingerprint(name), QUERIES, (), None, world, ms) for name, ms in lanes.items()]
-    bench = Bench(None, None, Runtime(), Latency(**words), "toy", (), tuple(planted))  # type: ignore[arg-type]
+def run(world: World, systems: dict[str, Callable[[int], float]], **settings: Any) -> Measured:
+    planted = [Planted("toy", name, Fingerprint(name), QUERIES, (), None, world, ms) for name, ms in systems.items()]
+    bench = Bench(None, None, Runtime(), Latency(**settings), "toy", (), tuple(planted))  # type: ignore[arg-type]
     return measure_single(bench, world.clock)
 
 
@@ -110,53 +112,53 @@ def test_planted_ratios_are_found_and_the_twin_is_the_noise_floor() -> None:
         assert row.low is not None and row.high is not None and row.low <= true <= row.high
         assert row.value == pytest.approx(true, rel=0.03) and row.stage is None and row.unit == ""
     assert value(measured, "one", "latency_ratio") is None
-    said = measured.said
-    assert said["reference"] == "one" and not said["inconclusive"]
-    assert value(measured, "one", "latency_noise_floor") == said["noise_floor"]
-    assert said["again"]["low"] <= 1 <= said["again"]["high"]
+    facts = measured.facts
+    assert facts["reference"] == "one" and not facts["inconclusive"]
+    assert value(measured, "one", "latency_noise_floor") == facts["noise_floor"]
+    assert facts["again"]["low"] <= 1 <= facts["again"]["high"]
 
 
 def test_a_twin_that_differs_makes_the_measurement_inconclusive(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("harness.latency.single_stream.paired_ratio", lambda *_: Estimate(1.1, 1.09, 1.11, 200))
+    monkeypatch.setattr("harness.latency.single_stream_session.paired_ratio", lambda *_: Estimate(1.1, 1.09, 1.11, 200))
     measured = run(World(), {"one": noisy(1)})
-    assert measured.said["inconclusive"]
-    assert measured.said["again"] == {"ratio": 1.1, "low": 1.09, "high": 1.11}
+    assert measured.facts["inconclusive"]
+    assert measured.facts["again"] == {"ratio": 1.1, "low": 1.09, "high": 1.11}
 
 
 def test_a_measurement_that_is_too_short_is_inconclusive() -> None:
     short = run(World(), {"one": lambda row: 20_000.0}, seconds=40)
-    assert short.said["inconclusive"] and short.said["noise_floor"] is None and short.said["stopped"] == "budget"
+    assert short.facts["inconclusive"] and short.facts["noise_floor"] is None and short.facts["stopped"] == "budget"
 
 
 def test_it_stops_when_every_ratio_is_narrow_and_not_before_every_query_was_asked() -> None:
     world = World()
     measured = run(world, {"one": noisy(1, 0.001), "two": noisy(2, 0.001)})
-    assert measured.said["stopped"] == "interval" and world.now < 40
-    assert measured.said["blocks"] >= 20 and measured.said["laps"] >= measured.said["queries"] == 40
+    assert measured.facts["stopped"] == "interval" and world.now < 40
+    assert measured.facts["blocks"] >= 20 and measured.facts["laps"] >= measured.facts["queries"] == 40
 
 
 def test_it_stops_when_the_budget_is_spent() -> None:
     world = World()
     measured = run(world, {"one": noisy(1, 2.0), "two": noisy(2, 2.0)}, seconds=10)
-    assert measured.said["stopped"] == "budget"
+    assert measured.facts["stopped"] == "budget"
     assert 10 <= world.now < 11
 
 
 def test_slow_systems_get_shorter_blocks_and_no_lap_that_does_not_count() -> None:
     world = World()
     measured = run(world, {"one": lambda row: 150.0, "two": lambda row: 100.0}, seconds=20)
-    assert measured.said["blocks"] >= 19 and world.now < 21
-    warm = measured.said["warm_up"]
-    assert len(world.diary) == warm["laps"] + 3 * measured.said["laps"]
+    assert measured.facts["blocks"] >= 19 and world.now < 21
+    warm = measured.facts["warm_up"]
+    assert len(world.diary) == warm["laps"] + 3 * measured.facts["laps"]
 
 
 def test_short_laps_follow_one_of_their_own_that_does_not_count() -> None:
     world = World()
     measured = run(world, {"one": lambda row: 1.0, "two": lambda row: 50.0}, seconds=20)
-    counted = world.diary[measured.said["warm_up"]["laps"] :]
+    counted = world.diary[measured.facts["warm_up"]["laps"] :]
     assert Counter(name for name, _ in counted) == {
-        "one": 4 * measured.said["laps"],
-        "two": measured.said["laps"],
+        "one": 4 * measured.facts["laps"],
+        "two": measured.facts["laps"],
     }
 
 
@@ -164,7 +166,7 @@ def test_percentiles_that_the_laps_do_not_support_are_not_given() -> None:
     few = run(World(), {"one": noisy(1)}, seconds=20, within=1e-9, queries=3)
     assert value(few, "one", "latency_p99") is not None
     slow = run(World(), {"one": lambda row: 100.0 + row}, seconds=10)
-    assert 29 <= slow.said["laps"] < 59
+    assert 29 <= slow.facts["laps"] < 59
     assert value(slow, "one", "latency_p90") is not None
     assert value(slow, "one", "latency_p95") is None and value(slow, "one", "latency_p99") is None
     assert value(slow, "one", "latency_max") == max(slow.laps["ns"].to_pylist()) / 1e6
@@ -173,7 +175,8 @@ def test_percentiles_that_the_laps_do_not_support_are_not_given() -> None:
 
 def test_figures_follow_from_the_laps_alone() -> None:
     measured = run(World(), {"one": noisy(1), "two": noisy(2)})
-    again = {(f.system, f.stage, f.quantity): f.value for f in figures(measured.laps, "one")}
+    systems = {name: RecordedSystem("toy", name) for name in ("one", "two")}
+    again = {(f.system, f.stage, f.quantity): f.value for f in figures(measured.laps, "one", systems)}
     assert again == {(row.system, row.stage, row.quantity): row.value for row in measured.rows}
     half = value(measured, "one", "latency_p50", "encode/planted")
     assert half == pytest.approx((value(measured, "one", "latency_p50") or 0) / 4, rel=1e-6)
@@ -181,18 +184,20 @@ def test_figures_follow_from_the_laps_alone() -> None:
 
 def test_laps_that_other_work_interrupted_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
     left = iter(range(10**9))
-    monkeypatch.setattr("harness.latency.single_stream.switches", lambda: next(left) // 4)
+    monkeypatch.setattr("harness.latency.single_stream_session.involuntary_switches", lambda: next(left) // 4)
     measured = run(World(), {"one": noisy(1)}, seconds=1)
     counted = [bool(n) for n in measured.laps.filter(pc.equal(measured.laps["arm"], ""))["switches"].to_pylist()]
-    assert measured.said["interrupted"] == {"one": round(sum(counted) / len(counted), 3)}
-    (doubt,) = caveats({"toy": measured.said | {"inconclusive": False, "interrupted": {"one": 0.3, "two": 0.2}}})
+    assert measured.facts["interrupted"] == {"one": round(sum(counted) / len(counted), 3)}
+    (doubt,) = caveats({"toy": measured.facts | {"inconclusive": False, "interrupted": {"one": 0.3, "two": 0.2}}})
     assert "more than a quarter of the laps of one;" in doubt
-    assert "'one' differs from itself" in next(caveats({"toy": measured.said | {"inconclusive": True}}))
+    assert "the two measurements of the reference 'one' differ" in next(
+        caveats({"toy": measured.facts | {"inconclusive": True}})
+    )
 
 
 def test_the_suite_may_name_the_reference() -> None:
     measured = run(World(), {"one": noisy(1), "two": noisy(2)}, reference="two")
-    assert measured.said["reference"] == "two"
+    assert measured.facts["reference"] == "two"
     assert value(measured, "one", "latency_ratio") == pytest.approx(1, rel=0.03)
 
 

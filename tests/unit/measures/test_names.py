@@ -11,8 +11,8 @@ from harness.artifacts.text import Corpus, Queries
 from harness.errors import MissingLibrary, UnknownName, UserError
 from harness.measures.evaluate import evaluate
 from harness.measures.judgements import Judgements, resolve
-from harness.measures.names import split
-from harness.measures.parse import check_depth, parse, provider, required_depth
+from harness.measures.scoring.names import split
+from harness.measures.scoring.parse import check_depth, parse, provider, required_depth
 from harness.registry import METRICS
 
 
@@ -75,24 +75,24 @@ def test_names_of_ir_measures(typed, canonical):
     [
         ("nDGC@10", UnknownName, "there is no measure 'nDGC@10'; did you mean 'nDCG@10'?"),
         ("recal@10", UnknownName, "did you mean 'recall@10'?"),
-        ("zzz@10", UnknownName, "there is 'AP', "),
-        ("nDCG@0", UserError, "the cutoff of 'nDCG@0' is '0'; expected a positive whole number"),
+        ("zzz@10", UnknownName, "known: 'AP', "),
+        ("nDCG@0", UserError, "the cut-off of 'nDCG@0' is '0'; expected a positive whole number"),
         ("nDCG@-1", UserError, "is '-1'; expected"),
         ("nDCG@1.5", UserError, "is '1.5'; expected"),
         ("nDCG@ten", UserError, "is 'ten'; expected"),
         ("nDCG@", UserError, "is ''; expected"),
-        ("P", UserError, "'P' needs a cutoff, as in 'P@10'"),
-        ("Rprec@10", UserError, "Rprec takes no cutoff"),
-        ("nDCG(foo=1)@10", UserError, "the measure 'nDCG' has no parameter 'foo'; there is 'dcg'"),
+        ("P", UserError, "'P' needs a cut-off, as in 'P@10'"),
+        ("Rprec@10", UserError, "Rprec takes no cut-off"),
+        ("nDCG(foo=1)@10", UserError, "the measure 'nDCG' has no parameter 'foo'; known: 'dcg'"),
         ("P(rl=2)@10", UserError, "did you mean 'rel'?"),
         ("P(rel='2')@10", UserError, "rel='2' in \"P(rel='2')@10\" is not of the type int"),
-        ("P(rel=True)@10", UserError, "is not of the type int"),
+        ("P(rel=True)@10", UserError, "is not of the type int, which is expected for 'rel', the lowest grade"),
         ("P(rel=-1)@10", UserError, "rel=-1"),
         ("nDCG(dcg='exp-log')@10", UserError, "did you mean 'exp-log2'?"),
-        ("RBP@10", UserError, "does not say 'rel'"),
-        ("RBP(rel=1,p=1)", UserError, "between 0 and 1"),
-        ("P(2)@10", UserError, "do not read as (name=value, ...)"),
-        ("P(rel=open)@10", UserError, "do not read as (name=value, ...)"),
+        ("RBP@10", UserError, "needs a value for 'rel', the lowest grade that counts as relevant: RBP(rel=...)"),
+        ("RBP(rel=1,p=1)", UserError, "must be between 0 and 1"),
+        ("P(2)@10", UserError, "do not have the form (name=value, ...)"),
+        ("P(rel=open)@10", UserError, "do not have the form (name=value, ...)"),
         ("", UserError, "is not the name of a measure"),
         ("P(rel=(1))@10", UserError, "is not the name of a measure"),
     ],
@@ -138,7 +138,7 @@ def test_depth():
     assert required_depth(parse("AP")) is None
     check_depth(parse("R@100"), 100)
     check_depth(parse("AP"), 1)
-    with pytest.raises(UserError, match="'R@100' needs runs of depth 100 at least, but they are cut at 50"):
+    with pytest.raises(UserError, match="'R@100' needs runs of at least depth 100, but they are truncated at 50"):
         check_depth(parse("R@100"), 50)
 
 
@@ -159,7 +159,7 @@ def test_a_plug_in_is_one_function(plug_in):
     measure = parse("Hit@1")
     assert str(measure) == "Hit@1"
     assert provider(measure) == f"{plug_in.__module__.split('.')[0]}/3"
-    with pytest.raises(UserError, match="needs a cutoff"):
+    with pytest.raises(UserError, match="needs a cut-off"):
         parse("Hit")
     run = Run.top(np.array([[2.0, 1.0], [1.0, 2.0], [1.0, 2.0]]), 2)
     known = Judgements.of(np.array([0, 1]), np.array([0, 0]), np.array([1, 1]), queries=3)

@@ -102,7 +102,7 @@ def test_aliases_come_back_under_canonical_names():
 
 def test_rows_of_another_data_set_are_refused():
     run = Run(np.zeros((2, 1), np.int32), np.zeros((2, 1), np.float32), range(4, 6))
-    with pytest.raises(ValueError, match=r"judgements of 1 queries have no consecutive range\(4, 6\)"):
+    with pytest.raises(ValueError, match=r"expected consecutive rows within the 1 queries, found range\(4, 6\)"):
         evaluate(["RR"], run, known({0: 1}))
 
 
@@ -116,7 +116,6 @@ def test_ids_are_resolved_to_rows_in_their_order():
     assert found.documents[1:].tolist() == [1, 2]
     assert found.documents[0] < NONE
     assert found.names.judged.to_pylist() == ["gone", "d10", "d2"]
-    assert resolve(corpus, queries, qrels) is found
 
 
 @st.composite

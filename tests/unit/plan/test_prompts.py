@@ -156,7 +156,7 @@ def test_a_broken_configuration_is_named(harness: Harness, write_suite: Write, e
     systems = "  dense: [{encode: dense, model: e5}, {index: flat}]"
     done = harness("plan", write_suite(systems, head="models: {e5: {path: e5}}"))
     assert done.returncode == 2
-    assert "config_sentence_transformers.json is no JSON" in done.stderr and "Traceback" not in done.stderr
+    assert "config_sentence_transformers.json is not valid JSON" in done.stderr and "Traceback" not in done.stderr
 
 
 @needs_model
@@ -165,7 +165,7 @@ def test_what_is_stated_is_what_the_encoder_puts_there(e5: Path, said: str) -> N
     stage = STAGES["encode/dense"](precision="fp32", prompts=said)
     weights = load("SentenceTransformer", Model(str(e5)), stage, Runtime())  # type: ignore[arg-type]
     for side in SIDES:
-        own = choose(stage.said_prompt(side), side, *of_folder(e5))  # type: ignore[attr-defined]
+        own = choose(stage.prompt_setting(side), side, *of_folder(e5))  # type: ignore[attr-defined]
         assert (stage.prompt(weights, side) or "") == (own or "")  # type: ignore[attr-defined]
     (e5 / "config_sentence_transformers.json").write_text("{}")
     bare = load("SentenceTransformer", Model(str(e5)), stage, Runtime())  # type: ignore[arg-type]

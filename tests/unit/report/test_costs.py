@@ -111,5 +111,5 @@ def test_the_command_derives_money_anew(
     (tmp_path / "prices.yaml").write_text("date: 2026-06-17\nhsot: 7.2 EUR/h\n")
     wrong = harness("report", folder, "--prices", "prices.yaml")
     assert wrong.returncode == 2
-    assert "prices.yaml:2:1: unknown word 'hsot'; did you mean 'host'?" in wrong.stderr
+    assert "prices.yaml:2:1: unknown key 'hsot'; did you mean 'host'?" in wrong.stderr
     assert "Traceback" not in wrong.stderr

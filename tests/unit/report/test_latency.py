@@ -173,12 +173,12 @@ def test_too_little_is_inconclusive_too(tmp_path):
 def test_what_was_left_out_is_listed_with_its_reason(tmp_path):
     made = replace(THREE, left_out=LeftOut({"theirs": "a run file has no latency"}, {"cold": "no luck"}))
     said = made.said()
-    said["toy"]["server"] = {"p99_ms": 50, "left_out": LeftOut({"dense": "a worker died"}).words()}
+    said["toy"]["server"] = {"p99_ms": 50, "left_out": LeftOut({"dense": "a worker died"}).as_dict()}
     few = Unmeasured("bm25", None, "query_rate@32", "12 queries")
     rate = Unmeasured("bm25", "index/bm25", "index_rate", "it broke")
     memory = Unmeasured("bm25", "search/bm25", None, "killed")
-    said["toy"]["offline"] = {"left_out": LeftOut(quantities=[few, rate]).words()}
-    said["toy"]["memory"] = {"left_out": LeftOut(quantities=[memory]).words()}
+    said["toy"]["offline"] = {"left_out": LeftOut(quantities=[few, rate]).as_dict()}
+    said["toy"]["memory"] = {"left_out": LeftOut(quantities=[memory]).as_dict()}
     content = rendered(made.write(tmp_path / "run", latency=said), tmp_path / "out")
     assert "| theirs | latency | a run file has no latency |" in content
     assert "| every system | cold | no luck |" in content
@@ -204,7 +204,7 @@ def test_without_latency_nothing_is_said(tmp_path):
     assert "p50" not in rendered(results, tmp_path / "out")
 
 
-@pytest.mark.parametrize("words", [{"bm25": "why not"}, LeftOut({"bm25": "why not"}).words()], ids=["older", "newer"])
+@pytest.mark.parametrize("words", [{"bm25": "why not"}, LeftOut({"bm25": "why not"}).as_dict()], ids=["older", "newer"])
 @pytest.mark.parametrize("mode", ["latency", "offline"])
 def test_what_is_left_out_alone_is_a_section_too(tmp_path, mode, words):
     said = {"left_out": words} if mode == "latency" else {"left_out": {}, mode: {"left_out": words}}

@@ -14,7 +14,7 @@ from harness.report.formats.markdown import escape
 from harness.report.formats.terminal import summary, text
 from harness.report.numbers import NOTHING
 from harness.results import Results
-from harness.results.write import write_results
+from harness.results.write import Contents, write_results
 from tests.unit.results.made_results import HOSTILE, REASON, SYSTEMS, Names, make
 
 
@@ -241,7 +241,7 @@ def test_optional_parts_may_be_missing(tmp_path):
 
 
 def test_nothing_measured_is_a_report_too(tmp_path):
-    loaded = Results.load(write_results(tmp_path / "suite" / "run", {}, []))
+    loaded = Results.load(write_results(tmp_path / "suite" / "run", Contents({})))
     assert "Retrieval report: suite" in render([loaded], tmp_path / "out")[0].read_text("utf-8")
     assert "Retrieval report: suite" in render([loaded, loaded], tmp_path / "out")[0].read_text("utf-8")
     summary(loaded)

@@ -12,7 +12,7 @@ import pyarrow as pa
 from harness.artifacts.judgements import Judgement, Qrels
 from harness.artifacts.run import Run
 from harness.results import Measurement
-from harness.results.write import RunFile, write_results
+from harness.results.write import Contents, RunFile, write_results
 from harness.statistics import mean_interval
 
 QUERIES, DOCUMENTS, DEPTH = 40, 200, 20
@@ -41,15 +41,17 @@ def make(folder: Path, names: Names = USUAL, **changes: Any) -> Path:
     systems = [names.first if name == "bm25" else name for name in SYSTEMS]
     values = quality(systems)
     said = facts(names, systems) | changes
-    return write_results(
-        folder,
-        {key: value for key, value in said.items() if value is not None},
-        measurements(names, systems, values),
-        per_query(names, values),
-        pa.table({"dataset": [names.dataset] * 20, "query_id": query_ids()[:20], "tag": [names.tag, "error"] * 10}),
-        [RunFile(names.dataset, system, query_ids(), doc_ids(), run(i)) for i, system in enumerate(systems[:-1])],
-        {names.dataset: qrels()},
+    contents = Contents(
+        facts={key: value for key, value in said.items() if value is not None},
+        measurements=measurements(names, systems, values),
+        per_query=per_query(names, values),
+        tags=pa.table(
+            {"dataset": [names.dataset] * 20, "query_id": query_ids()[:20], "tag": [names.tag, "error"] * 10}
+        ),
+        runs=[RunFile(names.dataset, system, query_ids(), doc_ids(), run(i)) for i, system in enumerate(systems[:-1])],
+        qrels={names.dataset: qrels()},
     )
+    return write_results(folder, contents)
 
 
 def query_ids() -> list[str]:
@@ -167,5 +169,5 @@ def facts(names: Names, systems: Sequence[str]) -> dict[str, Any]:
             {"dataset": names.dataset, "system": names.first, "quantity": "nDCG@10", "expected": 0.6789, "within": 0.01,
              "value": 0.41, "source": "Thakur et al. 2021, table 2", "status": "missed"},
         ],
-        "warnings": ["the model 'hub' is unpinned: give its revision, so that nobody gets other weights"],
+        "warnings": ["the model 'hub' is unpinned; set its revision, so that everyone gets the same weights"],
     }  # fmt: skip

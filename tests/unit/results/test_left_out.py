@@ -20,7 +20,7 @@ FULL = LeftOut(
     "left_out", [FULL, LeftOut(), LeftOut(modes={"cold": "no luck"})], ids=["full", "none", "mode"]
 )
 def test_it_is_read_as_it_was_written(left_out: LeftOut) -> None:
-    assert read_left_out(json.loads(json.dumps(left_out.words()))) == left_out
+    assert read_left_out(json.loads(json.dumps(left_out.as_dict()))) == left_out
     assert bool(left_out) == (left_out != LeftOut())
 
 

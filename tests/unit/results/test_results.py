@@ -16,7 +16,7 @@ from harness.errors import UserError
 from harness.results import Measurement, Results
 from harness.results.file_names import safe_names
 from harness.results.layout import FORMAT
-from harness.results.write import write_results
+from harness.results.write import Contents, write_results
 from tests.unit.results.made_results import (
     DEPTH,
     HOSTILE,
@@ -78,12 +78,12 @@ def test_a_result_is_never_written_twice(folder):
 
 def test_a_write_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(ValueError, match="JSON compliant"):
-        write_results(tmp_path / "suite" / "run", {"x": float("nan")}, [])
+        write_results(tmp_path / "suite" / "run", Contents({"x": float("nan")}))
     assert list((tmp_path / "suite").iterdir()) == []
 
 
 def test_optional_parts_may_be_missing(tmp_path):
-    results = Results.load(write_results(tmp_path / "suite" / "run", {}, []))
+    results = Results.load(write_results(tmp_path / "suite" / "run", Contents({})))
     assert (results.id, results.suite, results.measures, results.datasets) == ("run", "suite", [], [])
     assert results.per_query().num_rows == results.tags().num_rows == 0
 
@@ -103,8 +103,11 @@ def test_unknown_keys_are_passed_over(folder):
         ('{"dataset": "toy"}', "missing 4 required"),
         ('{"dataset": "t", "system": "s", "stage": null, "quantity": "q", "value": NaN}', "not finite"),
         ('{"dataset": "t", "system": "s", "stage": null, "quantity": "q", "value": "1"}', "real number"),
-        ('{"dataset": "t", "system": "s", "stage": null, "quantity": "q", "value": null}', "must say that it failed"),
-        ('{"dataset": 5, "system": "s", "stage": null, "quantity": "q", "value": 1}', "are texts"),
+        (
+            '{"dataset": "t", "system": "s", "stage": null, "quantity": "q", "value": null}',
+            "must have the status 'failed'",
+        ),
+        ('{"dataset": 5, "system": "s", "stage": null, "quantity": "q", "value": 1}', "must be strings"),
     ],
 )
 def test_a_damaged_row_is_named_by_file_and_line(folder, line, message):

@@ -111,7 +111,7 @@ def test_the_same_numbers_in_every_thread_and_process():
 
 def test_blocks_do_not_show(monkeypatch):
     whole = mean_interval(A), randomisation_p(A, B)
-    monkeypatch.setattr("harness.statistics.bootstrap.BLOCK", 500)
+    monkeypatch.setattr("harness.statistics.resampling.AT_A_TIME", 500)
     assert (mean_interval(A), randomisation_p(A, B)) == whole
 
 

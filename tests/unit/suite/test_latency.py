@@ -40,19 +40,19 @@ def test_patterns_choose_systems(write_suite: Write) -> None:
 
 
 WRONG = {
-    "word": ("{querys: 5}", "toy.yaml:2:11: unknown word 'querys'; did you mean 'queries'?"),
+    "word": ("{querys: 5}", "toy.yaml:2:11: unknown key 'querys'; did you mean 'queries'?"),
     "inner word": ("{offline: {batchsizes: [1]}}", "did you mean 'batch_sizes'?"),
     "pattern": ("{systems: [bm52]}", "toy.yaml:2:21: latency: no system matches 'bm52'; did you mean 'bm25'?"),
     "reference": (
         "{reference: bm52}",
-        "latency: the reference 'bm52' is no system that is timed; did you mean 'bm25'?",
+        "latency: the reference 'bm52' is not a timed system; did you mean 'bm25'?",
     ),
-    "untimed reference": ("{systems: bm25, reference: tfidf}", "is no system that is timed; there is 'bm25'"),
-    "mode": ("{modes: [singel]}", "modes: there is no mode 'singel'; did you mean 'single'?"),
-    "mode alone": ("{modes: singel}", "modes: there is no mode 'singel'; did you mean 'single'?"),
-    "mode twice": ("{modes: [single, server, single]}", "modes: the mode 'single' stands twice"),
+    "untimed reference": ("{systems: bm25, reference: tfidf}", "is not a timed system; known: 'bm25'"),
+    "mode": ("{modes: [singel]}", "modes: unknown mode 'singel'; did you mean 'single'?"),
+    "mode alone": ("{modes: singel}", "modes: unknown mode 'singel'; did you mean 'single'?"),
+    "mode twice": ("{modes: [single, server, single]}", "modes: the mode 'single' is listed twice"),
     "number": ("{queries: 0}", "queries: Input should be greater than or equal to 1, found 0"),
-    "sizes": ("{offline: {batch_sizes: [8, 8]}}", "batch_sizes: give distinct numbers from 1 on"),
+    "sizes": ("{offline: {batch_sizes: [8, 8]}}", "batch_sizes: batch sizes must be distinct and at least 1"),
     "nothing": ("", "latency: say {} for the defaults"),
     "no words": ("true", "latency: say {} for the defaults"),
 }

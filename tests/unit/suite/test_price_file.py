@@ -61,18 +61,18 @@ def test_the_words_of_run_json_are_the_same_prices(tmp_path: Path) -> None:
 
 
 WRONG = {
-    "misspelt": ("host", "hsot", 4, "unknown word 'hsot'; did you mean 'host'?"),
-    "misspelt inside": ("vcpu", "vcpus", 7, "unknown word 'vcpus'; did you mean 'vcpu'?"),
+    "misspelt": ("host", "hsot", 4, "unknown key 'hsot'; did you mean 'host'?"),
+    "misspelt inside": ("vcpu", "vcpus", 7, "unknown key 'vcpus'; did you mean 'vcpu'?"),
     "misspelt in load": ("queries_per_month", "queries_a_month", 12, "did you mean 'queries_per_month'?"),
     "unit": ("0.36 USD/h", "0.36 USD/month", 7, "written as '0.17 USD/h', found '0.36 USD/month'"),
     "number alone": ("0.36 USD/h", "0.36", 7, "written as '0.17 USD/h', found 0.36"),
-    "name of a host": ("host: small", "host: smal", 4, "no price of 'smal' stands here; did you mean 'small'?"),
+    "name of a host": ("host: small", "host: smal", 4, "no price is given for 'smal'; did you mean 'small'?"),
     "two currencies": ("0.36 USD", "0.36 EUR", 2, "one currency, found EUR and USD"),
     "no date": ("date: 2026-06-17\n", "", 4, "the price of gpu has no date"),
-    "no source": ("source: a page\n", "", 4, "the price of gpu has no source, nor says example: true"),
+    "no source": ("source: a page\n", "", 4, "the price of gpu has no source; add source: URL, or example: true"),
     "no load": ("{queries_per_month: 2_628_000}", "{documents: 5}", 12, "queries_per_month or queries_per_second"),
     "negative": ("vcpu: 2", "vcpu: -2", 7, "vcpu: Input should be greater than 0"),
-    "no yaml": ("host: small", "host: [", 6, "this is not YAML"),
+    "no yaml": ("host: small", "host: [", 6, "invalid YAML"),
 }
 
 
@@ -94,7 +94,7 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_without_a_price_or_without_words(tmp_path: Path) -> None:
-    with pytest.raises(SuiteError, match="one currency, and there is none"):
+    with pytest.raises(SuiteError, match="no price is given"):
         load_prices(write(tmp_path, "date: 2026-06-17"))
     with pytest.raises(SuiteError, match="a price file is a mapping"):
         load_prices(write(tmp_path, "- 0.17 USD/h"))
@@ -118,11 +118,11 @@ def test_prices_are_in_no_fingerprint(write_suite: Callable[..., Path]) -> None:
 
 
 IN_A_SUITE = {
-    "word": ("prices: {storge: 0.17 USD/h}", "unknown word 'storge'; did you mean 'storage'?"),
+    "word": ("prices: {storge: 0.17 USD/h}", "unknown key 'storge'; did you mean 'storage'?"),
     "value": ("prices: {host: 0.17 USD/year}", "written as '0.17 USD/h'"),
-    "file": ("prices: price.yaml", "there is no price file 'price.yaml'; did you mean 'prices.yaml'?"),
+    "file": ("prices: price.yaml", "no such price file 'price.yaml'; did you mean 'prices.yaml'?"),
     "number": ("prices: {host: 0.17}", "host: a price of this kind is written as '0.17 USD/h', found 0.17"),
-    "kind": ("prices: 0.17", "prices is a file, or a mapping as {host: 0.17 USD/h}"),
+    "kind": ("prices: 0.17", "prices must be a file or a mapping such as {host: 0.17 USD/h}"),
 }
 
 

@@ -33,8 +33,8 @@ def test_comments_and_layout_do_not_change_the_fingerprint(write_suite: Write) -
 WRONG = {
     "unknown word": ("datasts: 1", "did you mean 'datasets'?"),
     "missing word": ("name: x\ndatasets: {a: {source: beir, path: .}}\nmeasures: [RR@10]", "'systems' is missing"),
-    "not yaml": ("name: [", "this is not YAML"),
-    "key twice": ("name: a\nname: b", "stands twice"),
+    "not yaml": ("name: [", "invalid YAML"),
+    "key twice": ("name: a\nname: b", "duplicate key 'name' (first used at "),
     "not a mapping": ("- a", "a suite is a mapping"),
     "empty": ("", "the file is empty"),
 }
@@ -67,20 +67,20 @@ SYSTEMS = {
     "model on bm25": ("  a: [{index: bm25, model: x}]", 8, "has no setting 'model'|takes no model"),
     "unknown system": ("  a: [{index: bm25}]\n  b: [{from: aa}]", 9, "did you mean 'a'?"),
     "unknown in of": ("  a: [{index: bm25}]\n  b: [{fuse: rrf, of: [a, c]}]", 9, "no system 'c'"),
-    "of is missing": ("  a: [{fuse: rrf}]", 8, "names the systems it joins"),
+    "of is missing": ("  a: [{fuse: rrf}]", 8, "needs the list of the systems it joins"),
     "infinite": ("  a: [{index: bm25, k1: .inf}]", 8, "finite number"),
     "depth is tried": (
         "  a: [{index: bm25}]\n  b: [{fuse: rrf, of: [a], tune: {depth: [20, 5], folds: 2, measure: nDCG@10}}]",
         9,
-        "depth is no parameter to choose",
+        "depth cannot be tuned",
     ),
     "of is no list": ("  a: [{index: bm25}]\n  b: [{fuse: rrf, of: a}]", 9, "of: [a, b], found 'a'"),
-    "circle": ("  a: [{from: b}]\n  b: [{from: a}]", 8, "leads back to itself: a → b → a"),
+    "circle": ("  a: [{from: b}]\n  b: [{from: a}]", 8, "the system 'a' is built from itself: a → b → a"),
     "matrix word": ('  "a-{x}": {matrix: {x: [1]}, stages: [{index: bm25, k1: "{y}"}]}', 8, "the matrix has no 'y'"),
-    "matrix name": ('  a: {matrix: {x: [1]}, stages: [{index: bm25, k1: "{x}"}]}', 8, "must hold '{x}'"),
+    "matrix name": ('  a: {matrix: {x: [1]}, stages: [{index: bm25, k1: "{x}"}]}', 8, "must contain '{x}'"),
     "not a list": ("  a: {index: bm25}", 8, "a system is a list of stages"),
     "no mapping": ("  a: [bm25]", 8, "a stage is written as"),
-    "too shallow": ("  a: [{index: bm25, depth: 5}]", 5, "needs a run 10 deep, but the system 'a' stops at 5"),
+    "too shallow": ("  a: [{index: bm25, depth: 5}]", 5, "needs a run of depth 10, but the system 'a' has depth 5"),
 }
 
 
@@ -106,7 +106,7 @@ WIRING = {
     "no search": ("  a: [{encode: hashing, dim: 8}]", "the system 'a' ends without a search"),
     "encode behind a search": (
         "  a: [{index: bm25}, {encode: hashing}]",
-        "'encode: hashing' takes Corpus or Queries, not a Run: it stands before the search",
+        "'encode: hashing' takes Corpus or Queries, not a Run: put it before the search",
     ),
     "reduce behind a search": (
         "  a: [{encode: hashing}, {index: flat}, {reduce: truncate, dim: 4}]",
@@ -122,18 +122,21 @@ WIRING = {
         "  a: [{encode: hashing}, {encode: hashing, dim: 8}, {index: flat}]",
         "'encode: hashing' takes Corpus or Queries, not Vectors",
     ),
-    "from behind a search": ("  a: [{index: bm25}]\n  b: [{index: tfidf}, {from: a}]", "'from: a' has documents and"),
+    "from behind a search": (
+        "  a: [{index: bm25}]\n  b: [{index: tfidf}, {from: a}]",
+        "'from: a' must be the first step of a system",
+    ),
     "fuse behind an encoder": (
         "  a: [{index: bm25}]\n  b: [{encode: hashing}, {fuse: rrf, of: [a]}]",
-        "'fuse: rrf' has documents and queries of its own, and begins a system: what stands before it would be lost",
+        "must be the first step of a system: it brings its own documents and queries, so the steps before it would ",
     ),
     "fuse behind a chunker": (
         "  a: [{index: bm25}]\n  b: [{chunk: sentences}, {fuse: rrf, of: [a]}]",
-        "'fuse: rrf' has documents and",
+        "'fuse: rrf' must be the first step of a system",
     ),
     "weights": (
         "  a: [{index: bm25}]\n  b: [{fuse: rrf, of: [a, a], weights: [1]}]",
-        "'fuse: rrf' has 1 weights for 2 systems: say one a system, in the order of 'of'",
+        "'fuse: rrf' has 1 weights for 2 systems: give one per system, in the order of 'of'",
     ),
     "weights to try": (
         "  a: [{index: bm25}]\n  b: [{fuse: rrf, of: [a], tune: {weights: [[1], [1, 2]], folds: 2, measure: nDCG@10}}]",
@@ -141,7 +144,7 @@ WIRING = {
     ),
     "fuse without runs": (
         "  a: [{encode: hashing, dim: 8}]\n  b: [{fuse: rrf, of: [a]}]",
-        "the system 'a' ends without a search|stands too early",
+        "the system 'a' ends without a search|no search comes before it",
     ),
 }
 
@@ -164,7 +167,7 @@ def test_measures_by_any_common_name_and_the_nearest_word(write_suite: Write) ->
     assert load_suite(write_suite(measures="[ndcg@10, mrr@10]")).measures == ("nDCG@10", "RR@10")
     with pytest.raises(SuiteError, match="nDCG@10"):
         load_suite(write_suite(measures="[nDGC@10]"))
-    with pytest.raises(SuiteError, match="stands twice"):
+    with pytest.raises(SuiteError, match="'nDCG@10' is listed twice"):
         load_suite(write_suite(measures="[nDCG@10, ndcg@10]"))
 
 
@@ -190,7 +193,7 @@ def test_expectations_name_what_the_suite_has(write_suite: Write) -> None:
         ("bm25", "bm52", "did you mean 'bm25'?"),
         ("toy", "tay", "did you mean 'toy'?"),
         ("ndcg@10", "RR@10", "the suite has no 'RR@10'"),
-        ("source", "sauce", "names one measure"),
+        ("source", "sauce", "needs exactly one measure"),
     ]:
         with pytest.raises(SuiteError) as error:
             expect("{" + good.replace(before, after, 1) + "}")
@@ -203,7 +206,7 @@ def test_data_sets_are_checked(write_suite: Write) -> None:
     for before, after, message in [
         ("source: beir", "source: bier", "did you mean 'beir'?"),
         ("split: test", "spilt: test", "did you mean 'split'?"),
-        ("source: beir, ", "", "a data set says its source"),
+        ("source: beir, ", "", "a data set needs a source"),
     ]:
         path.write_text(text.replace(before, after))
         with pytest.raises(SuiteError) as error:

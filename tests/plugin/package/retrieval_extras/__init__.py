@@ -1,1 +1,1 @@
-"""A package of someone else: one more index with its searcher, one more measure, one more data set."""
+"""A third-party package: an indexer with its searcher, a measure and a data set."""

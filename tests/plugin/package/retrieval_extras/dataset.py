@@ -1,4 +1,4 @@
-"""A data set that is made here; another would read files, a database or the network."""
+"""A data set defined in code; others read files, a database or the network."""
 
 from harness.artifacts.judgements import Judgement, Qrels
 from harness.artifacts.text import Corpus, Queries
@@ -8,7 +8,7 @@ CAPITALS = {"France": "Paris", "Italy": "Rome", "Japan": "Tokyo", "Kenya": "Nair
 
 
 class Capitals(Dataset):
-    """Five sentences, and a question for each."""
+    """Provides five sentences about capitals, and a question about each."""
 
     @property
     def revision(self) -> str:

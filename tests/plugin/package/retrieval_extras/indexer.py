@@ -1,4 +1,4 @@
-"""An index of vectors as they are."""
+"""An index of unchanged vectors."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from harness.stage import Indexer, Runtime
 
 
 class ManhattanIndexer(Indexer):
-    """Keep the vectors for a search by Manhattan distance."""
+    """Keeps all vectors, for an exact search by Manhattan distance."""
 
     takes = (Vectors,)
 

@@ -1,4 +1,4 @@
-"""The search in that index."""
+"""The search by Manhattan distance."""
 
 from collections.abc import Callable
 
@@ -9,7 +9,7 @@ from harness.stage import Runtime, Searcher
 
 
 class ManhattanSearcher(Searcher):
-    """Rank by the sum of absolute differences, the smallest first."""
+    """Ranks documents by Manhattan distance, the nearest first."""
 
     takes = (Vectors,)
 
