@@ -25,7 +25,7 @@ systems:
   hnsw: [{encode: dense, model: minilm}, {reduce: truncate, dim: 64}, {index: hnsw}]
   late: [{encode: late, model: minilm}, {index: late}]
   reranked: [{from: bm25}, {rerank: dense, model: minilm, depth: 2}]
-  context: [{chunk: sentences, size: 1}, {index: bm25}, {arrange: top, tokens: 20}]
+  context: [{chunk: sentences, size: 1}, {index: bm25}, {collapse: max}, {arrange: top, tokens: 20}]
 latency:
   systems: [bm25, dense, hnsw]
   queries: 2

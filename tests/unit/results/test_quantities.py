@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from harness.measures.parse import parse
 
 from harness.compare.costs import Costs
+from harness.measures.scoring.parse import parse
 from harness.results import Results
 from harness.results.laps import PERCENTILES
 from harness.results.quantities import QUANTITIES, Better, Group, find_quantity, group_of, mode_of
