@@ -48,7 +48,7 @@ def test_it_is_measured_where_one_search_is_approximate(results: Results, harnes
     assert harness("verify", results.folder).returncode == 0
     assert harness("report", results.folder, "--out", tmp_path / "out").returncode == 0
     page = (tmp_path / "out" / "report.html").read_text()
-    assert "index recall@10 and bytes a vector" in page
+    assert "index recall@10 and bytes per vector" in page
     assert "Index recall: the share of" in (tmp_path / "out" / "report.md").read_text()
 
 

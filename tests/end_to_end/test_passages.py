@@ -116,7 +116,7 @@ def test_spans_are_read_and_judge_the_documents(tmp_path: Path) -> None:
     assert [tuple(each) for each in found.qrels()] == [("1", "b", 2)]
     with (tmp_path / "spans.jsonl").open("a") as file:
         file.write('{"query": "2", "document": "b", "start": 7, "end": 7}\n')
-    with pytest.raises(DataError, match="a span is 0 <= start < end characters, found 7 and 7") as caught:
+    with pytest.raises(DataError, match="a span needs 0 <= start < end, found 7 and 7") as caught:
         found.spans()
     assert caught.value.place is not None and caught.value.place.line == 3
 
@@ -175,7 +175,7 @@ def test_measures_of_passages_are_scored_again(measured: Path) -> None:
         (
             "passages.parquet",
             lambda rows: rows[1:],
-            "passages.parquet: does not say where 'a#00000' lies, which the ru",
+            "passages.parquet: has no position for 'a#00000', a passage in the run",
         ),
     ],
 )
@@ -195,7 +195,9 @@ def test_a_result_older_than_that_is_averaged_again(measured: Path) -> None:
     write_manifest(measured)
     verdict = verify(measured)
     assert verdict.differs == [] and len(verdict.unchecked) == 10
-    assert "span_recall@1 of cut on d cannot be scored again: the result does not hold its gold spans" in verdict.text()
+    assert (
+        "span_recall@1 of cut on d cannot be scored again: the result does not contain its gold spans" in verdict.text()
+    )
 
 
 def test_measures_of_passages_are_no_measures_of_documents(write_suite: Write) -> None:
