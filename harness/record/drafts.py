@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from harness.artifacts.drafts import Drafts
 from harness.fingerprint import Fingerprint
 from harness.plan import answer_nodes
 from harness.plan.prompts import model_name
 from harness.record.made import Made
+from harness.results.facts import RewrittenFacts
 from harness.results.file_names import safe_names
 from harness.stage import Node, Rewriter
 
@@ -18,7 +19,7 @@ class RewrittenQueries(NamedTuple):
     """The drafts of one rewriter on one data set, and their file in the result folder."""
 
     file: str
-    facts: dict[str, Any]
+    facts: RewrittenFacts
     """The entry in run.json."""
     drafts: Drafts
 
@@ -37,14 +38,14 @@ def rewritten_queries(made: Made) -> Iterator[RewrittenQueries]:
         stage = node.stage
         assert isinstance(stage, Rewriter)  # noqa: S101  only rewriters were collected above
         file = f"drafts/{folders[dataset]}/{stage.name}-{fingerprint[:12]}.jsonl"
-        facts = {
-            "dataset": dataset,
-            "systems": systems,
-            "stage": stage.word(),
-            "model": model_name(node, made.plan.leaves),
-            "instruction": stage.instruction,
-            "queries": len(drafts),
-            "short": sum(len(draft.texts) < stage.use.n for draft in drafts.entries),
-            "file": file,
-        }
+        facts = RewrittenFacts(
+            dataset=dataset,
+            systems=systems,
+            stage=stage.word(),
+            model=model_name(node, made.plan.leaves),
+            instruction=stage.instruction,
+            queries=len(drafts),
+            short=sum(len(draft.texts) < stage.use.n for draft in drafts.entries),
+            file=file,
+        )
         yield RewrittenQueries(file, facts, drafts)

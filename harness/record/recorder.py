@@ -23,6 +23,7 @@ from harness.record.tokens import TokenCounts
 from harness.record.tuned import tuned_parameters
 from harness.record.warnings import warnings
 from harness.results import Measurement
+from harness.results.facts import RunFacts
 from harness.results.measured import Measured
 from harness.results.write import Contents, write_results
 from harness.store import Store
@@ -43,14 +44,14 @@ def record(
     run_id, folder, ended = _free_folder(root / plan.suite.name, plan)
     facts = {
         "run": run_id,
-        **provenance(made, invocation, ended, rows, cautions),
+        **provenance(made, invocation, ended, rows, cautions).document(),
         "runfiles": [run_file_facts(made, run_file) for run_file in run_files],
         "tuned": tuned_parameters(made),
         "rewritten": [queries.facts for queries in rewritten],
-        **({"latency": measured.facts} if measured else {}),
+        **({"latency": dict(measured.facts)} if measured else {}),
     }
     contents = Contents(
-        facts=facts,
+        facts=RunFacts.model_validate(facts).document(),
         measurements=rows,
         per_query=values.per_query(),
         tags=tags(made),

@@ -9,12 +9,13 @@ import numpy as np
 
 from harness.plan import Target, answer_nodes
 from harness.record.made import Made
+from harness.results.facts import ChoiceFacts, TunedFacts
 from harness.stage import Node, Stage
 from harness.stage.node import unfiltered
 from harness.statistics.cross_validation import choose
 
 
-def tuned_parameters(made: Made) -> list[dict[str, Any]]:
+def tuned_parameters(made: Made) -> list[TunedFacts]:
     """Return, for every tuned fusion, the candidates, the one chosen for each fold, and the mean that decided."""
     return [
         _parameters(made, target, node)
@@ -24,7 +25,7 @@ def tuned_parameters(made: Made) -> list[dict[str, Any]]:
     ]
 
 
-def _parameters(made: Made, target: Target, node: Node) -> dict[str, Any]:
+def _parameters(made: Made, target: Target, node: Node) -> TunedFacts:
     scores = [score for score in node.static if score is not None]
     settings = node.stage.model_dump()
     values = np.stack([made.load(score).values for score in scores], axis=1)
@@ -34,20 +35,20 @@ def _parameters(made: Made, target: Target, node: Node) -> dict[str, Any]:
     collections = made.plan.leaves.collections.values()
     chosen_on = [collection.name for collection in collections if collection.queries in scores[0].static]
     folds = zip(choice.chosen.tolist(), choice.means, choice.counts, strict=True)
-    return {
-        "dataset": target.dataset,
-        "system": target.system,
-        "stage": fusions[0].word(),
-        "measure": scores[0].stage.model_dump()["measure"],
-        "on": target.dataset if settings["folds"] else chosen_on[0],
-        "folds": settings["folds"],
-        "seed": settings["seed"],
-        "candidates": candidates,
-        "chosen": [
-            {"fold": fold, "candidate": candidates[best], "mean": float(means[best]), "queries": int(count)}
+    return TunedFacts(
+        dataset=target.dataset,
+        system=target.system,
+        stage=fusions[0].word(),
+        measure=scores[0].stage.model_dump()["measure"],
+        on=target.dataset if settings["folds"] else chosen_on[0],
+        folds=settings["folds"],
+        seed=settings["seed"],
+        candidates=candidates,
+        chosen=[
+            ChoiceFacts(fold=fold, candidate=candidates[best], mean=float(means[best]), queries=int(count))
             for fold, (best, means, count) in enumerate(folds, start=1)
         ],
-    }
+    )
 
 
 def differing_settings(stages: Sequence[Stage]) -> list[dict[str, Any]]:

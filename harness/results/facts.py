@@ -9,7 +9,7 @@ from typing import Any
 from pydantic import Field, ValidationError
 
 from harness.errors import Place, UserError, relative
-from harness.results.facts_base import Facts, Number, Strings
+from harness.results.facts_base import Facts, Number
 from harness.results.latency_facts import LatencyFacts
 
 
@@ -39,8 +39,10 @@ class MachineFacts(Facts):
     physical_cores: int | None = None
     logical_cores: int | None = None
     memory_bytes: int | None = None
-    gpus: Strings = []
-    flags: Strings = []
+    gpus: list[str] = []
+    flags: list[str] = []
+    system: str | None = None
+    python: str | None = None
 
 
 class RuntimeFacts(Facts):
@@ -48,6 +50,8 @@ class RuntimeFacts(Facts):
 
     device: str | None = None
     threads: int | None = None
+    default_precision: str | None = None
+    """The precision of models that name none, and the reason for it."""
 
 
 class HygieneFacts(Facts):
@@ -67,6 +71,7 @@ class DatasetFacts(Facts):
     corpus: str | None = None
     queries_checksum: str | None = None
     qrels: str | None = None
+    spans: str | None = None
     notes: list[str] = []
     origin: dict[str, Any] = {}
     """The metadata that the source publishes, such as the revision of an MTEB task."""
@@ -151,6 +156,7 @@ class TunedFacts(Facts):
     """The data set whose judgements the choice rests on."""
     folds: int | None = None
     """None or 0 where the judgements are those of another data set."""
+    seed: int | None = None
     candidates: list[dict[str, Any]] = []
     chosen: list[ChoiceFacts] = []
 
@@ -162,6 +168,7 @@ class RewrittenFacts(Facts):
     systems: list[str]
     stage: str | None = None
     model: str | None = None
+    instruction: str | None = None
     queries: int | None = None
     short: int | None = None
     """The number of queries for which the model wrote fewer texts than it was asked for."""
@@ -195,7 +202,7 @@ class RunFacts(Facts):
     """Either "complete", or "failed" where any row failed."""
     machine: MachineFacts = MachineFacts()
     runtime: RuntimeFacts = RuntimeFacts()
-    libraries: dict[str, str | None] = {}
+    libraries: dict[str, str] = {}
     datasets: dict[str, DatasetFacts] = {}
     models: dict[str, ModelFacts] = {}
     measures: list[str] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PrivateAttr, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, PrivateAttr, model_validator
 
 
 def _number(value: Any) -> Any:
@@ -15,15 +15,14 @@ def _number(value: Any) -> Any:
 
 
 Number = Annotated[float, BeforeValidator(_number)]
-Strings = Annotated[list[str], Field(strict=False)]
-"""A list or a tuple of strings."""
+"""A number of any kind, kept as it is: 1 does not become 1.0."""
 
 
 class Facts(BaseModel):
     """An object of run.json.
 
-    A missing key gives None or an empty value, so results of older versions can be read. A value is never converted:
-    one of the wrong kind raises pydantic's ValidationError.
+    A missing key gives None or an empty value, so results of older versions can be read. A tuple counts as a list; no
+    other value is converted, and one of the wrong kind raises pydantic's ValidationError.
     """
 
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", protected_namespaces=())
@@ -32,9 +31,10 @@ class Facts(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _keep_what_was_given(cls, value: Any, validate: Callable[[Any], Self]) -> Self:
-        facts = validate(value)
-        if isinstance(value, dict):
-            facts._given = value
+        if not isinstance(value, dict):
+            return validate(value)
+        facts = validate({key: list(item) if isinstance(item, tuple) else item for key, item in value.items()})
+        facts._given = value
         return facts
 
     def document(self) -> dict[str, Any]:
