@@ -48,7 +48,7 @@ def test_keys_keep_their_order_and_unknown_ones_are_kept() -> None:
 def test_a_writer_builds_the_same_document() -> None:
     facts = RunFacts(
         suite=SuiteFacts(name="toy", file="toy.yaml"),
-        machine=MachineFacts(**{"id": "m", "gpus": ("H100",)}),
+        machine=MachineFacts.model_validate({"id": "m", "gpus": ("H100",)}),
         systems={"a": SystemFacts(stages=[{"index": "bm25"}], provenance="index bm25")},
     )
     assert facts.document() == {
