@@ -53,9 +53,7 @@ class Budget(BaseModel):
 class EndpointSettings(BaseModel):
     """The settings of a stage that calls an endpoint; the stage lists this base class before its role."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     inert: ClassVar[frozenset[str]] = frozenset({"key", "retries", "timeout_seconds", "budget"})
     prices: ClassVar[tuple[str, ...]]

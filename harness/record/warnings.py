@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from harness.measures.scoring.parse import parse, required_depth
 from harness.plan import Plan
-from harness.record.coverage import FittedRunFile
-from harness.record.made import Made
-from harness.record.sizes import size_mismatches
-from harness.results import Measurement
-from harness.results.left_out import read_left_out
+
+if TYPE_CHECKING:  # `harness plan` prints warnings too, and must not load what writes a record
+    from harness.record.coverage import FittedRunFile
+    from harness.record.made import Made
+    from harness.results import Measurement
 
 BUSY = 0.25
 """The share of interrupted laps above which the reader is told."""
@@ -68,6 +68,8 @@ def _run_file_warnings(plan: Plan, run_files: Iterable[FittedRunFile]) -> Iterat
 
 
 def _size_warnings(made: Made) -> Iterator[str]:
+    from harness.record.sizes import size_mismatches
+
     for stage, rows, dimensions, bits, expected, found in size_mismatches(made):
         yield (
             f"the vectors of '{stage}' take {found:,} bytes, but {rows:,} vectors of {dimensions} dimensions "
@@ -77,6 +79,8 @@ def _size_warnings(made: Made) -> Iterator[str]:
 
 def latency_warnings(latency: Mapping[str, Any]) -> Iterator[str]:
     """Yield what a reader should know before trusting the times; `latency` is that part of run.json, by data set."""
+    from harness.results.left_out import read_left_out
+
     for dataset, facts in latency.items():
         for mode, reason in read_left_out(facts.get("left_out")).modes.items():
             yield f"latency on {dataset}: the mode {mode} failed: {reason}"

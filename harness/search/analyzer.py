@@ -43,7 +43,7 @@ class Analyzer(BaseModel):
     joined by spaces. The order of these steps and the n-grams are those of scikit-learn's CountVectorizer.
     """
 
-    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True)
 
     tokenizer: str = "word"
     """The tokenizer: `word` (two or more letters, digits or underscores), `whitespace`, `char` or `char_wb` (character

@@ -39,9 +39,7 @@ class Stage(BaseModel):
     and imports heavy libraries only in `open`.
     """
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), allow_inf_nan=False)
 
     name: ClassVar[str]
     """The name used in a suite, without the role; set by the registry."""

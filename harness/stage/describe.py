@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import ast
+import inspect
+import textwrap
+from itertools import pairwise
+
 from harness.artifacts.drafts import DraftTexts
 from harness.stage.base import TwoSided
 from harness.stage.leaves import Source
@@ -41,3 +46,23 @@ def _plain(value: object) -> str:
     if isinstance(value, dict):
         return "{" + ", ".join(f"{key}: {item!r}" for key, item in value.items()) + "}"
     return " ".join(str(value).split())
+
+
+def describe_settings(kind: type) -> dict[str, str]:
+    """Return the docstring of each setting of a stage or another class of settings, in one line.
+
+    The source is read here and not when the class is made, which would slow every command down. A class without source
+    has no descriptions.
+    """
+    descriptions: dict[str, str] = {}
+    for base in reversed(kind.__mro__):
+        try:
+            body = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+        except (OSError, TypeError, SyntaxError):
+            continue
+        statements = body.body if isinstance(body, ast.ClassDef) else []
+        for field, text in pairwise(statements):
+            match field, text:
+                case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(docstring))):
+                    descriptions[name] = " ".join(docstring.split())
+    return descriptions

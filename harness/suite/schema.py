@@ -7,6 +7,7 @@ from typing import Any
 
 from harness.prices import Prices
 from harness.registry import DATASETS, STAGES
+from harness.stage.describe import describe_settings
 from harness.suite.steps import HIDDEN, PAIRS, stage_classes
 from harness.suite.suite import SuiteFile
 from harness.suite.tuning import Tune
@@ -100,10 +101,12 @@ def _object(
     for kind in kinds:
         own = kind.model_json_schema(ref_template="#/$defs/{model}")
         definitions.update(own.get("$defs", {}))
+        descriptions = describe_settings(kind)
         for key, value in own.get("properties", {}).items():
             if key in left_out:
                 continue
-            text = {"description": " ".join(value.pop("description").split())} if "description" in value else {}
+            value.pop("description", None)
+            text = {"description": descriptions[key]} if key in descriptions else {}
             properties.setdefault(key, text | {"anyOf": [value, VARIABLE]})
         required += [key for key in own.get("required", []) if key not in {"depth", "precision", *required}]
     description = (kinds[0].__doc__ or "").split("\n")[0]

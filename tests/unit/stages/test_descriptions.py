@@ -8,6 +8,7 @@ import re
 import pytest
 
 from harness.registry import STAGES
+from harness.stage.describe import describe_settings
 
 BUILT_IN = [name for name, stage in STAGES.items() if stage.__module__.startswith("harness.")]
 
@@ -23,6 +24,8 @@ def test_a_description_is_one_short_sentence_that_begins_with_a_verb(name: str) 
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_every_setting_is_described(name: str) -> None:
-    for setting, field in STAGES[name].model_fields.items():
-        assert field.description, f"{setting} has a docstring"
-        assert field.description.endswith(".") and field.description[0] in f'"`{field.description[0].upper()}'
+    descriptions = describe_settings(STAGES[name])
+    for setting in STAGES[name].model_fields:
+        description = descriptions.get(setting, "")
+        assert description, f"{setting} has a docstring"
+        assert description.endswith(".") and description[0] in f'"`{description[0].upper()}'
