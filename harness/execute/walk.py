@@ -5,13 +5,13 @@ It does not know how a node is made: it submits nodes, here or elsewhere, and wa
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, wait
 
 from harness.execute.outcome import NodeOutcome, Outcome, reason_of
 from harness.execute.progress import Progress
 from harness.fingerprint import Fingerprint
-from harness.stage import ModelSource, Node
+from harness.stage import ModelSource, Node, walk
 from harness.store import Store
 
 Submit = Callable[[Node], "Future[NodeOutcome]"]
@@ -24,35 +24,37 @@ def make_missing(outputs: Iterable[Node], store: Store, submit: Submit, progress
     A node is submitted as soon as its inputs are made; nodes that are ready at the same time are submitted in the order
     of the outputs. A node that fails takes down the nodes that depend on it and no others; nothing is raised for it.
     """
-    walk = _Walk(store, submit, progress)
-    pending = list(walk.missing(outputs))
-    walk.unsettled = {node.fingerprint for node in pending}
-    while pending or walk.running:
-        pending = [node for node in pending if not walk.start(node)]
-        walk.wait()
-    return walk.outcome
+    state = _Walk(store, submit, progress)
+    pending = state.missing(outputs)
+    state.unsettled = {node.fingerprint for node in pending}
+    while pending or state.running:
+        pending = [node for node in pending if not state.start(node)]
+        state.wait()
+    return state.outcome
 
 
 class _Walk:
     def __init__(self, store: Store, submit: Submit, progress: Progress) -> None:
         self.store, self.submit, self.progress = store, submit, progress
         self.outcome = Outcome()
-        self.seen: set[Fingerprint] = set()
         self.unsettled: set[Fingerprint] = set()
         """The missing nodes of which it is not known yet whether they can be made."""
         self.running: dict[Future[NodeOutcome], Node] = {}
 
-    def missing(self, nodes: Iterable[Node]) -> Iterator[Node]:
-        """Yield each node that the store lacks, inputs before their users. The inputs of a stored node are skipped."""
-        for node in nodes:
-            if node.fingerprint in self.seen or isinstance(node.stage, ModelSource):
-                continue
-            self.seen.add(node.fingerprint)
-            if self.store.usable(node.fingerprint):
-                self.settle(node, NodeOutcome("reused"))
-            else:
-                yield from self.missing(node.inputs)
-                yield node
+    def missing(self, outputs: Iterable[Node]) -> list[Node]:
+        """Return each node that the store lacks, inputs before their users. The inputs of a stored node are skipped."""
+        stored: dict[Fingerprint, bool] = {}
+
+        def inputs_to_make(node: Node) -> tuple[Node, ...]:
+            if isinstance(node.stage, ModelSource):
+                return ()
+            if node.fingerprint not in stored:
+                stored[node.fingerprint] = self.store.usable(node.fingerprint)
+                if stored[node.fingerprint]:
+                    self.settle(node, NodeOutcome("reused"))
+            return () if stored[node.fingerprint] else node.inputs
+
+        return [node for node in walk(*outputs, above=inputs_to_make) if not stored.get(node.fingerprint, True)]
 
     def start(self, node: Node) -> bool:
         """Submit a node, or let it fail with its input. Return False if it has to wait for an input."""

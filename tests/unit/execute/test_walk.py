@@ -17,7 +17,8 @@ from harness.execute.progress import Silent
 from harness.execute.walk import make_missing
 from harness.plan import Plan, walk
 from harness.plan.prepare import prepare_plan
-from harness.stage import ModelSource, Node, Runtime
+from harness.registry import STAGES
+from harness.stage import CorpusSource, ModelSource, Node, Runtime
 from harness.store import Store
 from tests.conftest import SYSTEMS
 from tests.unit.execute.makers import make_one
@@ -192,3 +193,18 @@ def test_what_is_in_the_store_is_reused_and_its_inputs_are_not_needed(tmp_path: 
     outcome = execute(plan, store, Runtime(), reports)
     assert outcome.made == [] and outcome.failed == {}
     assert {name for name, _ in reports.ended_nodes} == {node.fingerprint for node in outputs(plan)}
+
+
+def test_a_chain_may_be_longer_than_python_recurses(tmp_path: Path) -> None:
+    node = Node(CorpusSource(content="x"))
+    for dim in range(1, 3001):
+        node = Node(STAGES["reduce/truncate"](dim=dim), (node,))
+        assert node.fingerprint
+
+    def submit(_: Node) -> Future[NodeOutcome]:
+        future: Future[NodeOutcome] = Future()
+        future.set_result(NodeOutcome("failed", reason="no luck"))
+        return future
+
+    outcome = make_missing([node], Store(tmp_path), submit, Silent())
+    assert len(outcome.failed) == 3001 and set(outcome.failed.values()) == {"no luck"}
