@@ -19,7 +19,7 @@ from tests.unit.results.made_laps import BM25, DENSE, Made
 from tests.unit.results.made_results import make
 
 ROOT = Path(__file__).parents[3]
-STORED = sorted((ROOT / "results").glob("*/*/run.json"))
+STORED = sorted((ROOT / "results").glob("scifact/*/run.json"))
 
 
 @pytest.mark.parametrize("file", STORED, ids=lambda file: file.parent.name)

@@ -18,7 +18,7 @@ from harness.results.responses import LEVELS
 
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs" / "results.md"
-STORED = sorted((ROOT / "results").glob("*/*/run.json"))
+STORED = sorted((ROOT / "results").glob("scifact/*/run.json"))
 
 
 def names_in_the_table(results: Results) -> set[str]:
